@@ -5,6 +5,7 @@
     |   +-- MalformedPacket     bytes that are no packet                                  4400
     |   +-- MalformedMessage    text that is no message                                   4400
     |   +-- ImpossiblePosition  a sound from a future nobody has heard                    4400
+    |   +-- BrokenFrame         a codec frame that cannot be decoded                      4400
     |   +-- NoHello             a socket that never said who it is                        4408
     |   +-- Flood               more than anybody needs to send                           4429
     +-- UserError               said kindly on the page, in the reader's language
@@ -13,6 +14,9 @@
     |   +-- SeatTakenOver       the same seat was opened in another tab                   4409
     |   +-- RoomFull                                                                      4413
     +-- OperatorError           a bad setting, a full disk, a missing library
+        +-- LibraryMissing      a native library is not installed
+        +-- BadSetting          a setting nobody can work with
+        +-- DiskTrouble         a write that failed
 
 Our own mistakes are assertions and are not in this tree. Every error carries its facts as fields and a stable `code`,
 which pages translate. Where an error ends a socket, `close_code` is the number it is closed with (docs/wire.md).
@@ -94,6 +98,16 @@ class ImpossiblePosition(PeerError):
 
 
 @dataclass(eq=False, kw_only=True)
+class BrokenFrame(PeerError):
+    """A codec frame that cannot be decoded, or does not last 20 ms."""
+
+    code: ClassVar[str] = "broken_frame"
+    says: ClassVar[str] = "broken frame of {length_bytes} bytes: {reason}"
+    length_bytes: int
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
 class NoHello(PeerError):
     """The socket did not begin with `hello`, or not in time."""
 
@@ -148,3 +162,33 @@ class RoomFull(UserError):
     says: ClassVar[str] = "the courtyard is full: it has room for {capacity}"
     close_code: ClassVar[int | None] = 4413
     capacity: int
+
+
+@dataclass(eq=False, kw_only=True)
+class LibraryMissing(OperatorError):
+    """A native library is not installed; `hint` says how to get it."""
+
+    code: ClassVar[str] = "library_missing"
+    says: ClassVar[str] = "{library} is missing: {hint}"
+    library: str
+    hint: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BadSetting(OperatorError):
+    """A setting with a value nobody can work with."""
+
+    code: ClassVar[str] = "bad_setting"
+    says: ClassVar[str] = "{name} cannot be {value!r}: {reason}"
+    name: str
+    value: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class DiskTrouble(OperatorError):
+    """Something could not be written."""
+
+    code: ClassVar[str] = "disk_trouble"
+    says: ClassVar[str] = "the recording cannot be written: {reason}"
+    reason: str
