@@ -13,6 +13,7 @@ import ctypes.util
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import cache
+from itertools import pairwise
 from typing import Any, Literal
 
 import cffi
@@ -117,7 +118,7 @@ class Encoder:
             raise RuntimeError(f"opus_encoder_ctl: {_reason(result)}")
 
     def encode(self, block: Audio) -> bytes:
-        """One frame from float32, shape (960, channels) or (960,) for mono, range +-1 (more is clipped softly later)."""
+        """One frame from float32, shape (960, channels) or (960,) for mono, range +-1."""
         if block.shape != (FRAME_SAMPLES, self.channels) and block.shape != (FRAME_SAMPLES,) * (self.channels == 1):
             raise ValueError(f"expected {FRAME_SAMPLES} x {self.channels} samples, not {block.shape}")
         pcm = np.ascontiguousarray(block, dtype=np.float32)
@@ -221,4 +222,4 @@ def _cuts(jobs: Sequence[tuple[Any, Any]], parts: int) -> list[tuple[int, int]]:
             edge += 1
         edges.append(edge)
     edges.append(len(jobs))
-    return [(start, stop) for start, stop in zip(edges, edges[1:], strict=False) if stop > start]
+    return [(start, stop) for start, stop in pairwise(edges) if stop > start]
