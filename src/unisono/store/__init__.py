@@ -1,0 +1,1 @@
+"""What Unisono remembers: the ledger (who, when), stems as they arrive, finished files."""
