@@ -1,0 +1,176 @@
+/**
+ * Clocks as straight lines. Observations are noisy on one side only (a message or a thread is late, never early), so in each bin of time the
+ * best one is kept and a line is fitted through the best; the slope is trusted only when the bins span long enough.
+ * Times are milliseconds of `performance.now()` plus `performance.timeOrigin` of one thread; the wall clock is never read.
+ */
+
+import { SAMPLE_RATE } from "./units.js";
+
+const SPAN_FOR_SLOPE_MS = 15_000;
+const DRIFT_PPM_MAX = 1_000;
+
+/** @typedef {{x: number, y: number, cost: number}} Observation  y at x; the lower the cost, the purer */
+
+/** y = y0 + slope * (x - x0), from the purest observation of each bin. */
+export class BestLine {
+  /** @param {{nominal: number, binWidth: number, bins: number, tolerance: number}} settings tolerance: cost above the best that a bin may have and still count */
+  constructor(settings) {
+    this._settings = settings;
+    /** @type {Map<number, Observation>} */
+    this._bins = new Map();
+    this.x0 = 0;
+    this.y0 = 0;
+    this.slope = settings.nominal;
+  }
+
+  get ready() {
+    return this._bins.size > 0;
+  }
+
+  /** @param {number} x @param {number} y @param {number} cost */
+  add(x, y, cost) {
+    const bin = Math.floor(x / this._settings.binWidth);
+    const seen = this._bins.get(bin);
+    if (seen && seen.cost <= cost) return;
+    this._bins.set(bin, { x, y, cost });
+    for (const old of this._bins.keys()) if (old <= bin - this._settings.bins) this._bins.delete(old);
+    this._fit();
+  }
+
+  clear() {
+    this._bins.clear();
+    this.slope = this._settings.nominal;
+  }
+
+  /** @param {number} x */
+  at(x) {
+    return this.y0 + this.slope * (x - this.x0);
+  }
+
+  /** @param {number} y */
+  inverse(y) {
+    return this.x0 + (y - this.y0) / this.slope;
+  }
+
+  _fit() {
+    const { nominal, tolerance } = this._settings;
+    let best = Infinity;
+    for (const { cost } of this._bins.values()) best = Math.min(best, cost);
+    const good = [...this._bins.values()].filter(({ cost }) => cost <= best + tolerance);
+    const meanX = good.reduce((sum, { x }) => sum + x, 0) / good.length;
+    const meanY = good.reduce((sum, { y }) => sum + y, 0) / good.length;
+    const span = Math.max(...good.map(({ x }) => x)) - Math.min(...good.map(({ x }) => x));
+    if (span >= SPAN_FOR_SLOPE_MS && good.length >= 5) {
+      let sxx = 0, sxy = 0;
+      for (const { x, y } of good) {
+        sxx += (x - meanX) ** 2;
+        sxy += (x - meanX) * (y - meanY - nominal * (x - meanX));
+      }
+      const limit = nominal * DRIFT_PPM_MAX * 1e-6;
+      this.slope = nominal + Math.min(limit, Math.max(-limit, sxy / sxx));
+    }
+    this.x0 = meanX;
+    this.y0 = meanY;
+  }
+}
+
+/** The room's clock, learnt from probes: half of the purest round trips. */
+export class RoomClock {
+  constructor() {
+    this._line = new BestLine({ nominal: SAMPLE_RATE / 1000, binWidth: 1000, bins: 90, tolerance: 3 });
+    /** @type {number[]} */
+    this._trips = [];
+  }
+
+  get ready() {
+    return this._line.ready;
+  }
+
+  get driftPpm() {
+    return (this._line.slope / (SAMPLE_RATE / 1000) - 1) * 1e6;
+  }
+
+  /** @param {number} sentMs @param {number} receivedMs @param {number} position the room's when it answered */
+  add(sentMs, receivedMs, position) {
+    const trip = receivedMs - sentMs;
+    this._line.add((sentMs + receivedMs) / 2, position, trip);
+    this._trips.push(trip);
+    if (this._trips.length > 64) this._trips.shift();
+  }
+
+  /** Room position, fractional, at a local time. @param {number} ms */
+  at(ms) {
+    return this._line.at(ms);
+  }
+
+  /** One way over the network, the slowest of the last probes but one in twenty. */
+  get oneWayMs() {
+    if (this._trips.length === 0) return 0;
+    const sorted = [...this._trips].sort((a, b) => a - b);
+    return sorted[0] / 2 + (sorted[Math.floor((sorted.length - 1) * 0.95)] - sorted[0]);
+  }
+
+  /** Forget the line (a new connection to a room that may have moved). */
+  clear() {
+    this._line.clear();
+    this._trips.length = 0;
+  }
+}
+
+/**
+ * Frames of an audio context against local time, from glimpses of its frame counter. The counter moves in bursts and is seen late,
+ * never early: the most advanced glimpses lie on the line. A counter that stays behind has stood still: the line starts anew.
+ */
+export class FrameClock {
+  /** @param {number} contextRate nominal */
+  constructor(contextRate) {
+    this._perMs = contextRate / 1000;
+    this._line = new BestLine({ nominal: this._perMs, binWidth: 1000, bins: 90, tolerance: Infinity });
+    this._behindSinceMs = NaN;
+    this.restarts = 0;
+  }
+
+  get ready() {
+    return this._line.ready;
+  }
+
+  get driftPpm() {
+    return (this._line.slope / this._perMs - 1) * 1e6;
+  }
+
+  /** @param {number} ms @param {number} frame */
+  add(ms, frame) {
+    if (this._line.ready && this._stoodStill(ms, frame)) {
+      this._line.clear();
+      this.restarts += 1;
+    }
+    // Cost: how far the glimpse is behind the nominal line through time zero; only differences matter.
+    this._line.add(ms, frame, ms * this._perMs - frame);
+  }
+
+  /** @param {number} ms */
+  at(ms) {
+    return this._line.at(ms);
+  }
+
+  /** @param {number} frame @returns {number} local ms */
+  inverse(frame) {
+    return this._line.inverse(frame);
+  }
+
+  get perMs() {
+    return this._line.slope;
+  }
+
+  /** @param {number} ms @param {number} frame */
+  _stoodStill(ms, frame) {
+    const behindMs = (this._line.at(ms) - frame) / this._perMs;
+    if (behindMs < -20) return true;
+    if (behindMs < 60) {
+      this._behindSinceMs = NaN;
+      return false;
+    }
+    if (Number.isNaN(this._behindSinceMs)) this._behindSinceMs = ms;
+    return ms - this._behindSinceMs > 400;
+  }
+}

@@ -1,0 +1,119 @@
+/** The socket to the room: says hello, probes the room's clock, comes back by itself with the seat's key. Audio and messages pass through untouched. */
+
+import { RoomClock } from "./clock.js";
+import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
+
+const PROBES_QUICK = 12;
+const PROBE_QUICK_MS = 120;
+const PROBE_MS = 1_000;
+const RETRY_MS = [200, 400, 800, 1_600, 3_000];
+/** Closing codes after which coming back makes no sense (docs/wire.md). */
+const FINAL_CODES = new Set([4400, 4401, 4403, 4409, 4413, 4429]);
+/** More than this in the socket's own buffer: the line stalls, live sound would only queue up. */
+const LIVE_BYTES_MAX = 24_000;
+
+export const nowMs = () => performance.timeOrigin + performance.now();
+
+/**
+ * @typedef {object} SocketEvents
+ * @property {(message: any) => void} onMessage
+ * @property {(data: ArrayBuffer) => void} onPacket
+ * @property {(state: 'open'|'lost'|'closed', code?: number, reason?: string) => void} onState
+ */
+
+export class RoomSocket {
+  /** @param {string} url @param {any} hello without key @param {SocketEvents} events */
+  constructor(url, hello, events) {
+    this._url = url;
+    this._hello = hello;
+    this._events = events;
+    this.clock = new RoomClock();
+    this._tries = 0;
+    this._closed = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._timer = undefined;
+    this._open();
+  }
+
+  get welcomed() {
+    return this._welcomed === true && this._socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Room for live sound. */
+  get flowing() {
+    return this.welcomed && this._socket.bufferedAmount < LIVE_BYTES_MAX;
+  }
+
+  get idle() {
+    return this.welcomed && this._socket.bufferedAmount === 0;
+  }
+
+  /** @param {any} message */
+  send(message) {
+    if (message.type === "who") this._hello = { ...this._hello, name: message.name, flag: message.flag, place: message.place, watch: false };
+    if (this.welcomed) this._socket.send(JSON.stringify(message));
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} bytes */
+  sendPacket(bytes) {
+    this._socket.send(bytes);
+  }
+
+  close() {
+    this._closed = true;
+    clearTimeout(this._timer);
+    this._socket.close(1000);
+  }
+
+  _open() {
+    this._welcomed = false;
+    this._probes = 0;
+    this._socket = new WebSocket(this._url);
+    this._socket.binaryType = "arraybuffer";
+    this._socket.onopen = () => this._socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello }));
+    this._socket.onmessage = ({ data }) => this._receive(data);
+    this._socket.onclose = ({ code, reason }) => this._lost(code, reason);
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  _receive(data) {
+    if (typeof data === "string") {
+      const message = JSON.parse(data);
+      if (message.type === "welcome") this._welcome(message);
+      this._events.onMessage(message);
+    } else if (kindOf(data) === Kind.ECHO) {
+      const { sentMs, position } = unpackEcho(data);
+      this.clock.add(sentMs, nowMs(), position);
+    } else {
+      this._events.onPacket(data);
+    }
+  }
+
+  /** @param {any} message */
+  _welcome(message) {
+    this._welcomed = true;
+    this._tries = 0;
+    if (message.key) this._hello = { ...this._hello, key: message.key };
+    this._events.onState("open");
+    this._probe();
+  }
+
+  _probe() {
+    clearTimeout(this._timer);
+    if (!this.welcomed) return;
+    this._socket.send(packProbe(nowMs()));
+    this._timer = setTimeout(() => this._probe(), ++this._probes < PROBES_QUICK ? PROBE_QUICK_MS : PROBE_MS);
+  }
+
+  /** @param {number} code @param {string} reason */
+  _lost(code, reason) {
+    clearTimeout(this._timer);
+    if (this._closed || FINAL_CODES.has(code)) {
+      this._events.onState("closed", code, reason);
+      return;
+    }
+    this._events.onState("lost", code, reason);
+    const wait = RETRY_MS[Math.min(this._tries++, RETRY_MS.length - 1)];
+    this._timer = setTimeout(() => this._open(), wait * (0.7 + 0.6 * Math.random()));
+  }
+}
