@@ -1,0 +1,183 @@
+"""Timeline: the tape a room shares, addressed by absolute position.
+
+Each voice is added once, at the position it was sung, whenever its frame arrives, to the bus of its singer's row. What
+row k hears is the sum of the buses of rows 1..k-1 (the leader reaches everybody undecoded and is not in it); listeners
+hear all buses. Every reader moves forward at its own distance, so what comes too late for one row may still reach the
+next. The tape is a ring: what positions a peer claims changes nothing about how much memory it takes.
+Pure: no clock, no socket, no file (tests/unit/test_layers.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.units import FRAME_SAMPLES, Audio, Position, Span
+
+RING_SAMPLES: Final = 2**19
+"""About 10.9 s: more than the slowest listener hears behind the leader, 4 MiB for each singing row."""
+
+_NEVER: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameKey:
+    """What makes a frame itself: who, in which epoch of their stream, where. The same key twice sounds once."""
+
+    seat: int
+    epoch: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """What became of one voice: `late_samples[k]` of it row k had already heard past; the last entry is listeners'.
+
+    Rows that do not listen to this voice miss nothing. `doubled`: it was there already. `ahead`: it claims a position
+    that nobody can have sung yet.
+    """
+
+    late_samples: tuple[int, ...]
+    doubled: bool = False
+    ahead: bool = False
+
+    @property
+    def worst_samples(self) -> int:
+        """The most that any listening row missed."""
+        return max(self.late_samples, default=0)
+
+
+class Timeline:
+    """Sums of voices by row and position, for one performance.
+
+    `singing_rows` counts the rows behind the leader. Readers are named by their row, 1..singing_rows, and `listeners`.
+    """
+
+    def __init__(self, *, start: Position, singing_rows: int, ring_samples: int = RING_SAMPLES) -> None:
+        if singing_rows < 0 or ring_samples < 4 * FRAME_SAMPLES:
+            raise ValueError(f"no timeline has {singing_rows} rows and {ring_samples} samples")
+        self.singing_rows = singing_rows
+        self.listeners = singing_rows + 1
+        self._ring = np.zeros((singing_rows, ring_samples, 2), dtype=np.float32)
+        self._ring_samples = ring_samples
+        self._base = int(start)
+        self._heard = np.full(singing_rows + 2, int(start), dtype=np.int64)
+        self._frames_of: dict[int, NDArray[np.int64]] = {}
+        self._slots = ring_samples // FRAME_SAMPLES + 2
+
+    @property
+    def window(self) -> Span:
+        """The stretch that voices can be added to now."""
+        return Span(start=Position(self._base), stop=Position(self._base + self._ring_samples))
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the arrays take: fixed by the number of rows and of seats that have sounded."""
+        return self._ring.nbytes + sum(frames.nbytes for frames in self._frames_of.values())
+
+    def add(self, key: FrameKey, voice: Audio, *, row: int, left_gain: float = 1.0, right_gain: float = 1.0) -> Missed:
+        """Sum `voice` into the bus of `row` (1..singing_rows) from `key.position`; return what each reader missed.
+
+        voice: float32, (samples,) or (samples, 2), at most FRAME_SAMPLES long.
+        Idempotent per key. Where epochs of one seat overlap, a frame of the earlier epoch that comes after the later's
+        is refused as doubled. Lateness is weather, not an error.
+        """
+        samples = len(voice)
+        if not 1 <= row <= self.singing_rows or samples > FRAME_SAMPLES:
+            raise ValueError(f"no voice of {samples} samples in row {row} of {self.singing_rows}")
+        start, stop = int(key.position), int(key.position) + samples
+        if stop > self._base + self._ring_samples:
+            return Missed(late_samples=self._nothing(), ahead=True)
+        if stop > self._base and not self._note(key):
+            return Missed(late_samples=self._nothing(), doubled=True)
+        self._sum(row, start, voice, (left_gain, right_gain))
+        late = np.clip(self._heard - start, 0, samples)
+        late[: row + 1] = 0
+        return Missed(late_samples=tuple(late.tolist()))
+
+    def _nothing(self) -> tuple[int, ...]:
+        return (0,) * (self.singing_rows + 2)
+
+    def _note(self, key: FrameKey) -> bool:
+        """Remember the key; False when it, or a later epoch's frame in the same place, was here already.
+
+        Frames of one epoch are contiguous, so each falls into a slot of its own of 960 samples: one slot remembers
+        one frame, and the slots of a seat are as many as fit the ring, whatever positions it claims.
+        """
+        frames = self._frames_of.get(key.seat)
+        if frames is None:
+            frames = self._frames_of[key.seat] = np.full((self._slots, 2), _NEVER, dtype=np.int64)
+        lap = int(key.position) // FRAME_SAMPLES
+        slot = lap % self._slots
+        position, epoch = int(frames[slot, 0]), int(frames[slot, 1])
+        if position != _NEVER and position // FRAME_SAMPLES >= lap and key.epoch <= epoch:
+            return False
+        frames[slot] = (key.position, key.epoch)
+        return True
+
+    def _sum(self, row: int, start: int, voice: Audio, gains: tuple[float, float]) -> None:
+        skipped = max(0, self._base - start)
+        if skipped >= len(voice):
+            return
+        kept = voice[skipped:] if voice.ndim == 2 else voice[skipped:, np.newaxis]
+        self._add_wrapped(row - 1, start + skipped, kept * np.asarray(gains, dtype=np.float32))
+
+    def _add_wrapped(self, bus: int, start: int, stereo: Audio) -> None:
+        at = start % self._ring_samples
+        head = min(len(stereo), self._ring_samples - at)
+        self._ring[bus, at : at + head] += stereo[:head]
+        self._ring[bus, : len(stereo) - head] += stereo[head:]
+
+    def read(self, row: int, span: Span) -> Audio:
+        """What `row` (or `listeners`) hears over `span`: float32, (samples, 2). It has then heard up to `span.stop`.
+
+        Silence wherever nobody sang and wherever the tape no longer, or not yet, reaches. Reading again is allowed
+        while the slowest reader has not passed; one that lags half the ring behind the fastest is dragged along.
+        """
+        if not 1 <= row <= self.listeners:
+            raise ValueError(f"row {row} of {self.singing_rows} hears no mix")
+        heard = np.zeros((span.samples, 2), dtype=np.float32)
+        known_start = max(int(span.start), self._base)
+        known_stop = min(int(span.stop), self._base + self._ring_samples)
+        if known_start < known_stop:
+            heard[known_start - span.start : known_stop - span.start] = self._gather(row - 1, known_start, known_stop)
+        self._heard[row] = max(int(self._heard[row]), int(span.stop))
+        self._forget()
+        return heard
+
+    def _gather(self, buses: int, start: int, stop: int) -> Audio:
+        """The sum of the first `buses` buses (listeners': all) over a stretch inside the window."""
+        at = start % self._ring_samples
+        head = min(stop - start, self._ring_samples - at)
+        ring = self._ring[:buses]
+        return np.concatenate(
+            (ring[:, at : at + head].sum(axis=0), ring[:, : stop - start - head].sum(axis=0)), dtype=np.float32
+        )
+
+    def skip(self, row: int, position: Position) -> None:
+        """`row` has passed `position` without listening: nobody is in it, or all of them are away."""
+        self._heard[row] = max(int(self._heard[row]), int(position))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Free, and silence, what every reader has passed. Row 1 hears no bus, so it holds nothing back."""
+        readers = self._heard[2:]
+        if readers.size == 0:
+            return
+        base = max(int(readers.min()), int(readers.max()) - self._ring_samples // 2)
+        if base <= self._base:
+            return
+        freed = min(base - self._base, self._ring_samples)
+        at = self._base % self._ring_samples
+        head = min(freed, self._ring_samples - at)
+        self._ring[:, at : at + head] = 0
+        self._ring[:, : freed - head] = 0
+        self._base = base
+        np.maximum(self._heard, base, out=self._heard)
+
+    def leave(self, seat: int) -> None:
+        """Forget what was remembered of a seat that is gone for good."""
+        self._frames_of.pop(seat, None)
