@@ -13,6 +13,9 @@
     |   +-- NotAllowed          somebody else may do this                                 4403
     |   +-- SeatTakenOver       the same seat was opened in another tab                   4409
     |   +-- RoomFull                                                                      4413
+    |   +-- NoSuchPiece         the songbook has no piece of this name
+    |   +-- BadPiece            a piece's file that cannot be read
+    |   +-- OutOfRange          a key, a tempo or the like that nobody can sing
     +-- OperatorError           a bad setting, a full disk, a missing library
         +-- LibraryMissing      a native library is not installed
         +-- BadSetting          a setting nobody can work with
@@ -162,6 +165,37 @@ class RoomFull(UserError):
     says: ClassVar[str] = "the courtyard is full: it has room for {capacity}"
     close_code: ClassVar[int | None] = 4413
     capacity: int
+
+
+@dataclass(eq=False, kw_only=True)
+class NoSuchPiece(UserError):
+    """The songbook has no piece of this id."""
+
+    code: ClassVar[str] = "no_such_piece"
+    says: ClassVar[str] = "the songbook has no piece {piece!r}"
+    piece: str
+
+
+@dataclass(eq=False, kw_only=True)
+class BadPiece(UserError):
+    """A piece's file that cannot be read; `reason` says where to look."""
+
+    code: ClassVar[str] = "bad_piece"
+    says: ClassVar[str] = "{file} is not a piece: {reason}"
+    file: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class OutOfRange(UserError):
+    """A number outside of what can be done, such as a tempo nobody can sing."""
+
+    code: ClassVar[str] = "out_of_range"
+    says: ClassVar[str] = "{what} must be {low} to {high}, not {value}"
+    what: str
+    value: int
+    low: int
+    high: int
 
 
 @dataclass(eq=False, kw_only=True)
