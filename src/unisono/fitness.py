@@ -27,6 +27,7 @@ import numpy as np
 from unisono import opus
 from unisono.config import Settings
 from unisono.errors import BrokenFrame, LibraryMissing
+from unisono.songbook.shelf import read_shelf
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio
 
 PYTHON_MIN: Final = (3, 11)
@@ -72,6 +73,7 @@ def findings(settings: Settings) -> list[Finding]:
         data_folder(settings.data),
         disk(settings.data),
         ledger(settings),
+        songbook(settings.songbook),
         port(settings.host, settings.port, secure=settings.cert is not None),
     ]
 
@@ -263,6 +265,19 @@ def _foreign_database(url: str) -> Finding:
     except (SQLAlchemyError, ImportError) as error:
         return Finding(name="Ledger", verdict=Verdict.BAD, says=f"the database cannot be reached: {error}")
     return Finding(name="Ledger", verdict=Verdict.GOOD, says=shown)
+
+
+def songbook(extra: Path | None) -> Finding:
+    """Can every song be read? A broken file hides only itself, and its author wants to know why."""
+    if extra is not None and not extra.is_dir():
+        return Finding(name="Songbook", verdict=Verdict.WEAK, says=f"{extra} is no folder; only Unisono's own songs")
+    shelf = read_shelf(extra)
+    if shelf.broken:
+        says = "; ".join(str(reason) for reason in shelf.broken.values())
+        return Finding(name="Songbook", verdict=Verdict.WEAK, says=says, facts={"pieces": len(shelf.pieces)})
+    count = len(shelf.pieces)
+    says = f"{count} song{'s' * (count != 1)}"
+    return Finding(name="Songbook", verdict=Verdict.GOOD, says=says, facts={"pieces": count})
 
 
 def port(host: str, number: int, *, secure: bool = False) -> Finding:

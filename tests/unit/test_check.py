@@ -111,6 +111,15 @@ def test_a_database_that_does_not_answer_is_bad_and_keeps_its_password(tmp_path:
     assert "secret" not in finding.says
 
 
+def test_a_song_nobody_can_read_is_named(tmp_path: Path) -> None:
+    assert fitness.songbook(None).verdict is Verdict.GOOD
+    assert fitness.songbook(tmp_path / "nowhere").verdict is Verdict.WEAK
+    (tmp_path / "inno.json").write_text("{")
+    finding = fitness.songbook(tmp_path)
+    assert finding.verdict is Verdict.WEAK
+    assert "inno" in finding.says
+
+
 ADDRESS = Address(interface="eth0", text="192.0.2.7")
 
 
