@@ -43,7 +43,9 @@ export function topOf(sampleRate) {
 /** @param {number} sampleRate frames per second of the audio context, 8000 or more @returns {Probe} */
 export function makeProbe(sampleRate) {
   if (!(sampleRate >= 8_000)) throw new RangeError(`${sampleRate} frames per second are too few`);
+  /** @type {Burst[]} */
   const bursts = [];
+  /** @type {Float32Array[]} */
   const waves = [];
   let start = Math.round(LEAD_SECONDS * sampleRate);
   for (const { seconds, falling, pause } of SWEEPS) {
