@@ -216,7 +216,7 @@ def hears(seating: Seating, row: int | None) -> tuple[int, ...]:
 
 
 def heard_by(seating: Seating, seat: int) -> tuple[int, ...]:
-    """The seats that hear `seat` live: those in the rows behind and beside them. Listeners hear whoever anybody hears."""
+    """The seats that hear `seat` live, in the rows behind and beside them; listeners hear whoever anybody hears."""
     row = seating.row_of(seat)
     if row is None or seat in seating.unheard:
         return ()
