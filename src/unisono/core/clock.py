@@ -45,7 +45,7 @@ class _Line:
         return self.position + self.rate * (local_ms - self.local_ms)
 
 
-class PeerClock:
+class RoomClock:
     """Tells the room's position at any moment of a peer's clock, and the other way round."""
 
     def __init__(self) -> None:
