@@ -1,0 +1,204 @@
+"""Sound cards made of air: one private PulseAudio daemon per browser, with a rate and a drift of its own.
+
+A card has ears (a null sink: what the browser plays) and a microphone. On an *echo* card the microphone is the
+ears' monitor, so that a page sings back exactly what it hears, and whatever is played into the ears besides is
+sung on top of it. On a *singer* card the microphone hears only what is played into the mouth.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]
+
+NEEDED = ("pulseaudio", "pacat", "parec", "pactl", "faketime")
+FEED_BLOCK_MS = 20
+READY_TIMEOUT_S = 15.0
+
+
+class MissingTool(RuntimeError):
+    """A program the rig stands on is not installed: a failure, never a reason to skip."""
+
+
+def require(*tools: str) -> None:
+    """Raise `MissingTool`, naming every one of `tools` that is not on the path."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        raise MissingTool(f"needed and not installed: {', '.join(missing)} (`make test` installs them)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPlan:
+    """What card to build. `drift_ppm` is how much faster than the machine's clock it runs."""
+
+    rate_hz: int = 48_000
+    drift_ppm: float = 0.0
+    kind: Literal["echo", "singer"] = "echo"
+
+    def __post_init__(self) -> None:
+        if self.rate_hz not in (44_100, 48_000):
+            raise ValueError(f"rate_hz is 44100 or 48000, not {self.rate_hz}")
+
+    def script(self, socket: Path) -> str:
+        """The daemon's start-up script, in PulseAudio's command language."""
+        form = f"rate={self.rate_hz} channels=2 format=float32le"
+        singer = self.kind == "singer"
+        return "\n".join([
+            f"load-module module-native-protocol-unix auth-anonymous=1 socket={socket}",
+            f"load-module module-null-sink sink_name=ears {form}",
+            *([f"load-module module-null-sink sink_name=mouth {form}"] if singer else []),
+            f"load-module module-remap-source source_name=microphone master={'mouth' if singer else 'ears'}.monitor",
+            "set-default-sink ears",
+            "set-default-source microphone",
+            "",
+        ])
+
+
+class SoundCard:
+    """A running daemon: `environ()` is for a browser, `open_mouth()` for a recording, itself for `outside.Tapes`."""
+
+    def __init__(self, plan: CardPlan) -> None:
+        require(*NEEDED)
+        self.plan = plan
+        self._folder = Path(tempfile.mkdtemp(prefix="card-"))
+        self.address = f"unix:{self._folder}/socket"
+        self._mouths: list[Mouth] = []
+        self._daemon = self._start()
+        self._wait_until_ready()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        plan, folder = self.plan, self._folder
+        (folder / "card.pa").write_text(plan.script(folder / "socket"))
+        settings = folder / ".config/pulse/daemon.conf"
+        settings.parent.mkdir(parents=True)
+        # Chromium asks for the daemon's default rate; at any other it would resample what the card then resamples back.
+        settings.write_text(f"default-sample-rate = {plan.rate_hz}\nalternate-sample-rate = {plan.rate_hz}\n"
+                            "default-sample-format = float32le\nresample-method = speex-float-5\n")
+        # High priority: a real card does not wait for the processor either.
+        command = ["pulseaudio", "-n", "-F", str(folder / "card.pa"), "--daemonize=no", "--exit-idle-time=-1",
+                   "--use-pid-file=no", "--high-priority=yes", "--realtime=no", "--log-target=stderr"]
+        if plan.drift_ppm:
+            command = ["faketime", "-f", f"+0 x{1 + plan.drift_ppm * 1e-6:.7f}", *command]
+        home = {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "PULSE_RUNTIME_PATH": str(folder)}
+        with (folder / "log").open("wb") as log:
+            return subprocess.Popen(command, env={"PATH": os.environ["PATH"], **home}, stdout=log, stderr=log,
+                                    start_new_session=True)
+
+    def _wait_until_ready(self) -> None:
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while subprocess.run(["pactl", "info"], env=self.environ(), capture_output=True, check=False).returncode:
+            if self._daemon.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError(f"the sound card did not start:\n{self.log()}")
+            time.sleep(0.05)
+
+    def environ(self) -> dict[str, str]:
+        """The environment in which a program plays and records through this card."""
+        return {**os.environ, "PULSE_SERVER": self.address}
+
+    def log(self) -> str:
+        """What the daemon said so far."""
+        return (self._folder / "log").read_text(errors="replace")
+
+    def open_mouth(self) -> "Mouth":
+        """A stream into the microphone, silent until it is told to sing; closed with the card."""
+        mouth = Mouth(self, "mouth" if self.plan.kind == "singer" else "ears")
+        self._mouths.append(mouth)
+        return mouth
+
+    def close(self) -> None:
+        """End the daemon and forget its folder."""
+        for mouth in self._mouths:
+            mouth.close()
+        if self._daemon.poll() is None:
+            os.killpg(self._daemon.pid, signal.SIGTERM)
+            try:
+                self._daemon.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._daemon.pid, signal.SIGKILL)
+                self._daemon.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Mouth:
+    """Plays into a card without a break: silence, and a recording when told so.
+
+    A new stream in the middle of a song makes PulseAudio rewind what it has already mixed; one that is open from the
+    start does not. Where exactly a recording lands is not promised: the tapes outside tell.
+    """
+
+    def __init__(self, card: SoundCard, sink: str) -> None:
+        self.rate_hz = card.plan.rate_hz
+        self._block_samples = self.rate_hz * FEED_BLOCK_MS // 1000
+        self._queue = np.zeros(0, np.float32)
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._player = subprocess.Popen(
+            ["pacat", "--playback", "--raw", f"--device={sink}", "--format=float32le", "--channels=1",
+             f"--rate={self.rate_hz}", "--latency-msec=200", "--client-name=mouth"],
+            env=card.environ(), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._feeder = threading.Thread(target=self._feed, name="mouth", daemon=True)
+        self._feeder.start()
+
+    def sing(self, sound: Audio) -> None:
+        """Queue `sound`, float32 (samples,), at the card's rate, after whatever is still queued."""
+        with self._lock:
+            self._queue = np.concatenate([self._queue, sound.astype(np.float32)])
+
+    def hush(self) -> None:
+        """Forget what is queued; at most a quarter of a second still sounds."""
+        with self._lock:
+            self._queue = np.zeros(0, np.float32)
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds not yet handed to the card."""
+        return len(self._queue) / self.rate_hz
+
+    def _next_block(self) -> bytes:
+        with self._lock:
+            block, self._queue = self._queue[:self._block_samples], self._queue[self._block_samples:]
+        return np.pad(block, (0, self._block_samples - len(block))).astype("<f4").tobytes()
+
+    def _feed(self) -> None:
+        pipe = self._player.stdin
+        assert pipe is not None
+        _shrink(pipe)
+        try:
+            while not self._closed.is_set():
+                pipe.write(self._next_block())  # blocks at the card's pace
+                pipe.flush()
+        except (BrokenPipeError, ValueError):
+            pass
+
+    def close(self) -> None:
+        """Stop playing."""
+        self._closed.set()
+        self._player.kill()
+        self._player.wait()
+        self._feeder.join(5)
+
+
+def _shrink(pipe: IO[bytes]) -> None:
+    """Make `pipe` hold one page only, so that what is sung next sounds soon."""
+    import fcntl
+
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)

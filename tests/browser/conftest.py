@@ -1,0 +1,43 @@
+"""What browser tests share: a server of their own, sound cards that end with the test, Playwright."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Playwright, sync_playwright
+
+from tests.browser.cards import CardPlan, SoundCard
+from tests.browser.serving import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One `unisono serve` for all browser tests: courtyards do not see each other."""
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def new_card() -> Iterator[Callable[..., SoundCard]]:
+    """Builds sound cards: `new_card(rate_hz=44_100, drift_ppm=100)`; all end with the test."""
+    with ExitStack() as cards:
+        yield lambda **plan: cards.enter_context(SoundCard(CardPlan(**plan)))
+
+
+@pytest.fixture
+def playwright() -> Iterator[Playwright]:
+    """A Playwright of this test's own."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings; fails, never skips, when it is not there."""
+    import os
+
+    folder = Path(os.environ.get("UNISONO_TEST_DATA") or Path(__file__).parents[3] / "shared/data")
+    if not folder.is_dir():
+        pytest.fail(f"real recordings are needed in {folder} (or set UNISONO_TEST_DATA)")
+    return folder

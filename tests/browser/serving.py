@@ -1,0 +1,83 @@
+"""`unisono serve` as people start it: a process of its own, on a free port, with data of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+READY_TIMEOUT_S = 30.0
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A running server: `url` ends without a slash, `data` is its folder. Its log is kept beside the data."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        self.data = folder / "data"
+        self.port = port or free_port()
+        # localhost is a secure context for browsers, 127.0.0.1 would do as well.
+        self.url = f"http://localhost:{self.port}"
+        self._log = folder / f"server-{self.port}.log"
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._process = self._start()
+        self._wait_until_ready()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "unisono", "serve",
+                   "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
+        source = str(Path(__file__).parents[2] / "src")
+        path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
+        with self._log.open("ab") as log:
+            return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log,
+                                    start_new_session=True)
+
+    def _wait_until_ready(self) -> None:
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                self.close()
+                raise RuntimeError(f"the server did not start:\n{self.log()}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def log(self) -> str:
+        """What the server said so far."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def close(self) -> None:
+        """Ask the server to end, and see that it does."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.close()
