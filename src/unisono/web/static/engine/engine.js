@@ -1,0 +1,344 @@
+/**
+ * The engine as the page sees it: one object, plain events. Everything that must not wait runs in link.worker.js and the worklets;
+ * here live only what needs a document: the audio context, permissions, devices, and lights that wait until a sound is heard.
+ */
+
+import { SAMPLE_RATE } from "./units.js";
+import { TapSession } from "./tapping.js";
+
+const HEARD_DBFS = -45;
+const HEARD_FOR = 3;
+
+/** @typedef {{type: string, [field: string]: any}} Message */
+/** @typedef {{granted: MediaTrackSettings & {label: string}, warnings: string[]}} OpenedMicrophone */
+/** @typedef {{accepted: boolean, round_trip_samples: number, spread_samples: number, confidence: number, snr_db: number, reason: string | null}} RoundTrip */
+
+const nowMs = () => performance.timeOrigin + performance.now();
+
+/** An error with a code that the page translates. @param {string} code @param {string} text */
+const coded = (code, text) => Object.assign(new Error(text), { code });
+
+/** @param {any} error from getUserMedia */
+function microphoneError(error) {
+  const codes = /** @type {Record<string, string>} */ ({ NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing", OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" });
+  return coded(codes[error?.name] ?? "busy", String(error?.message ?? error));
+}
+
+export class Engine extends EventTarget {
+  constructor() {
+    super();
+    this._worker = new Worker(new URL("./link.worker.js", import.meta.url), { type: "module" });
+    this._worker.onmessage = ({ data }) => this._fromWorker(data);
+    this._worker.onerror = (event) => this._emit("trouble", { code: "engine", text: event.message });
+    /** @type {AudioContext | null} */
+    this._context = null;
+    /** @type {MediaStream | null} */
+    this._stream = null;
+    /** @type {AudioNode[]} */
+    this._micNodes = [];
+    /** @type {Map<number, (answer: any) => void>} */
+    this._asked = new Map();
+    this._asks = 0;
+    this._clock = { ms: NaN, room: NaN, heard: NaN };
+    /** @type {any} */
+    this._song = null;
+    this._phase = "";
+    this._seat = 0;
+    this._loudFor = 0;
+    /** @type {TapSession | null} */
+    this._taps = null;
+    /** @type {Record<string, number>} */
+    this.faders = { backing: 1, leader: 1, before: 1, talk: 1, premiere: 1 };
+    this.diagnostics = /** @type {Record<string, any>} */ ({});
+    setInterval(() => this._followSong(), 50);
+  }
+
+  /** What this browser can do here. */
+  static capabilities() {
+    return {
+      secure: isSecureContext,
+      microphone: Boolean(navigator.mediaDevices?.getUserMedia),
+      worklet: isSecureContext && "AudioWorkletNode" in window,
+      encoder: "AudioEncoder" in window,
+      decoder: "AudioDecoder" in window,
+      isolated: crossOriginIsolated,
+      storage: Boolean(navigator.storage?.getDirectory) || "indexedDB" in window,
+    };
+  }
+
+  /**
+   * Join the room; resolves with the first `welcome`, rejects with the server's closing code if there is none.
+   * @param {{token: string, key: string | null, name: string, flag: any, place: string, watch: boolean}} hello @returns {Promise<any>}
+   */
+  connect(hello) {
+    const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`;
+    const welcome = new Promise((resolve, reject) => {
+      const message = (/** @type {any} */ event) => event.detail.type === "welcome" && done(() => resolve(event.detail));
+      const connection = (/** @type {any} */ event) => event.detail.state === "closed" && done(() => reject(coded(String(event.detail.code), event.detail.text)));
+      const done = (/** @type {() => void} */ act) => {
+        this.removeEventListener("message", message);
+        this.removeEventListener("connection", connection);
+        act();
+      };
+      this.addEventListener("message", message);
+      this.addEventListener("connection", connection);
+    });
+    this._worker.postMessage({ type: "connect", url, hello, first_epoch: this._firstEpoch() });
+    return welcome;
+  }
+
+  /** @param {Message} message page to server, docs/wire.md */
+  send(message) {
+    this._worker.postMessage({ type: "send", message });
+  }
+
+  close() {
+    this._worker.postMessage({ type: "close" });
+    this.closeMicrophone();
+  }
+
+  get earOpen() {
+    return this._context?.state === "running";
+  }
+
+  get microphoneOpen() {
+    return this._stream !== null;
+  }
+
+  /** Open the sound output; call inside a gesture. Resolves when sound runs. */
+  async openEar() {
+    if (!this._context) await this._buildEar();
+    const context = /** @type {AudioContext} */ (this._context);
+    if (context.state !== "running") await context.resume();
+  }
+
+  /**
+   * @param {{device_id?: string}} [choice] @returns {Promise<OpenedMicrophone>}
+   * Rejects with .code 'insecure', 'denied', 'missing' or 'busy'.
+   */
+  async openMicrophone({ device_id } = {}) {
+    if (!navigator.mediaDevices?.getUserMedia) throw coded("insecure", "no microphone here without HTTPS");
+    await this.openEar();
+    this.closeMicrophone();
+    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1, ...(device_id ? { deviceId: { exact: device_id } } : {}) };
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ audio });
+    } catch (error) {
+      throw microphoneError(error);
+    }
+    this._listenTo(stream);
+    const track = stream.getAudioTracks()[0];
+    track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
+    const settings = track.getSettings();
+    const processed = settings.echoCancellation || settings.noiseSuppression || settings.autoGainControl;
+    return { granted: { ...settings, label: track.label }, warnings: processed ? ["processed_microphone"] : [] };
+  }
+
+  closeMicrophone() {
+    for (const track of this._stream?.getTracks() ?? []) track.stop();
+    for (const node of this._micNodes) node.disconnect();
+    if (this._stream) this._worker.postMessage({ type: "close_microphone" });
+    this._stream = null;
+    this._micNodes = [];
+  }
+
+  async devices() {
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const list = (/** @type {string} */ kind) =>
+      all.filter((device) => device.kind === kind).map(({ deviceId, label }) => ({ id: deviceId, label, bluetooth: /bluetooth|airpods|buds|hands-?free/i.test(label) }));
+    return { inputs: list("audioinput"), outputs: list("audiooutput") };
+  }
+
+  /** Play the probe and find it in the microphone. @param {(share: number) => void} [onProgress] @returns {Promise<RoundTrip>} */
+  async measureRoundTrip(onProgress) {
+    const begun = nowMs();
+    const timer = setInterval(() => onProgress?.(Math.min(0.95, (nowMs() - begun) / 5_000)), 100);
+    try {
+      return await this._ask({ type: "measure" });
+    } finally {
+      clearInterval(timer);
+      onProgress?.(1);
+    }
+  }
+
+  /** Start the click to tap along with. @param {{bpm?: number}} [choice] */
+  async startTapping({ bpm } = {}) {
+    await this.openEar();
+    this._taps = new TapSession(/** @type {AudioContext} */ (this._context), bpm);
+    return this._taps.start();
+  }
+
+  /** One tap, now or at the time of its event. @param {number} [timeStamp] of the event */
+  tap(timeStamp = performance.now()) {
+    this._taps?.tap(timeStamp);
+  }
+
+  /** @returns {{accepted: boolean, round_trip_samples: number, spread_samples: number, reason: string | null}} */
+  stopTapping() {
+    const taps = this._taps;
+    this._taps = null;
+    return taps?.stop() ?? { accepted: false, round_trip_samples: NaN, spread_samples: NaN, reason: "too_few" };
+  }
+
+  /** Stamp by this from now on, and tell the room. @param {{method: string, output: string, round_trip_samples: number, spread_samples: number}} check */
+  applyCheck({ method, output, round_trip_samples, spread_samples }) {
+    const measured = method !== "none";
+    this._worker.postMessage({ type: "check", check: measured ? { round_trip_samples, unsure: method !== "acoustic" } : null });
+    const whole = (/** @type {number} */ value) => (measured && Number.isFinite(value) ? Math.max(0, Math.round(value)) : 0);
+    this.send({ type: "check", method, output, round_trip_samples: whole(round_trip_samples), spread_samples: whole(spread_samples) });
+  }
+
+  /** @param {boolean} on */
+  setTalking(on) {
+    this._worker.postMessage({ type: "talk", on });
+  }
+
+  /** @param {string} name backing, leader, before, talk or premiere @param {number} gain 0..1.5 */
+  setFader(name, gain) {
+    this.faders[name] = gain;
+    this._worker.postMessage({ type: "gain", name, gain });
+  }
+
+  /** Position at this page's ears now; null before anything is heard. */
+  get heardPosition() {
+    const { ms, heard } = this._clock;
+    if (Number.isNaN(heard)) return null;
+    return heard + ((nowMs() - ms - 1000 * (this._context?.outputLatency || 0)) * SAMPLE_RATE) / 1000;
+  }
+
+  /** The room's clock now. */
+  get roomPosition() {
+    const { ms, room } = this._clock;
+    return Number.isNaN(room) ? null : room + ((nowMs() - ms) * SAMPLE_RATE) / 1000;
+  }
+
+  /** A soft tone at this page only. @param {number} midi @param {number} [seconds] */
+  playNote(midi, seconds = 2) {
+    const context = this._context;
+    if (!context) return;
+    const gain = context.createGain();
+    const now = context.currentTime;
+    gain.gain.setValueAtTime(0, now);
+    gain.gain.linearRampToValueAtTime(0.25, now + 0.03);
+    gain.gain.setTargetAtTime(0, now + seconds - 0.4, 0.12);
+    gain.connect(context.destination);
+    for (const [multiple, share] of [[1, 1], [2, 0.3], [3, 0.12]]) {
+      const tone = new OscillatorNode(context, { frequency: multiple * 440 * 2 ** ((midi - 69) / 12) });
+      const part = new GainNode(context, { gain: share });
+      tone.connect(part).connect(gain);
+      tone.start(now);
+      tone.stop(now + seconds + 0.5);
+    }
+  }
+
+  async _buildEar() {
+    const context = new AudioContext({ latencyHint: "interactive" });
+    this._context = context;
+    context.onstatechange = () => context.state !== "running" && context.state !== "closed" && this._emit("trouble", { code: "interrupted", text: context.state });
+    const modules = ["./ear.worklet.js", "./mic.worklet.js"].map((name) => context.audioWorklet.addModule(new URL(name, import.meta.url)));
+    await Promise.all(modules);
+    const ear = new AudioWorkletNode(context, "ear", { numberOfInputs: 0, outputChannelCount: [2] });
+    ear.connect(context.destination);
+    const { port1, port2 } = new MessageChannel();
+    ear.port.postMessage({ port: port2 }, [port2]);
+    this._worker.postMessage({ type: "open_ear", port: port1, contextRate: context.sampleRate, shared: crossOriginIsolated }, [port1]);
+  }
+
+  /** @param {MediaStream} stream */
+  _listenTo(stream) {
+    const context = /** @type {AudioContext} */ (this._context);
+    const source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
+    const mic = new AudioWorkletNode(context, "mic", { numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit" });
+    source.connect(mic);
+    mic.connect(context.destination); // silent: it writes no output, but a node that leads nowhere is not run everywhere
+    this._stream = stream;
+    this._micNodes = [source, mic];
+    const { port1, port2 } = new MessageChannel();
+    mic.port.postMessage({ port: port2 }, [port2]);
+    this._worker.postMessage({ type: "open_microphone", port: port1 }, [port1]);
+  }
+
+  /** Epochs of one seat go up over reloads, so that what is sung later wins. */
+  _firstEpoch() {
+    const name = "unisono.epoch";
+    const epoch = (Number(localStorage.getItem(name) ?? 0) + 16) % 60_000;
+    localStorage.setItem(name, String(epoch));
+    return epoch;
+  }
+
+  /** @param {any} question @returns {Promise<any>} */
+  _ask(question) {
+    const id = ++this._asks;
+    return new Promise((resolve) => {
+      this._asked.set(id, resolve);
+      this._worker.postMessage({ ...question, id });
+    });
+  }
+
+  /** @param {any} data */
+  _fromWorker(data) {
+    switch (data.type) {
+      case "message": return this._message(data.message);
+      case "connection": return this._emit("connection", data);
+      case "clock": return void (this._clock = data);
+      case "level": return this._level(data);
+      case "diagnostics": return void (this.diagnostics = data.diagnostics);
+      case "trouble": return this._emit("trouble", data);
+      case "answer":
+        this._asked.get(data.id)?.(data.answer);
+        this._asked.delete(data.id);
+    }
+  }
+
+  /** @param {any} message */
+  _message(message) {
+    if (message.type === "welcome") {
+      this._seat = message.seat;
+      this._song = message.song;
+    }
+    if (message.type === "song") this._song = message.song ?? message;
+    if (message.type === "levels") this._light(message);
+    this._emit("message", message);
+  }
+
+  /** Balconies light up when their sound is heard here; the leader, who hears nobody, sees them as they come. @param {{position: number, levels: Record<string, number>}} message */
+  _light({ position, levels }) {
+    const heard = this.heardPosition;
+    const wait = heard === null ? 0 : Math.min(4_000, Math.max(0, ((position - heard) * 1000) / SAMPLE_RATE));
+    setTimeout(() => {
+      for (const [seat, level] of Object.entries(levels)) this._emit("sounding", { seat: Number(seat), level });
+    }, wait);
+  }
+
+  /** @param {{dbfs: number, peak_dbfs: number, clipped: boolean}} level */
+  _level({ dbfs, peak_dbfs, clipped }) {
+    this._loudFor = dbfs > HEARD_DBFS ? this._loudFor + 1 : 0;
+    this._emit("level", { dbfs, peak_dbfs, clipped, heard: this._loudFor >= HEARD_FOR });
+  }
+
+  /** Where the song is for this page's ears. */
+  _followSong() {
+    const song = this._song;
+    const heard = this.heardPosition;
+    const phase = song && heard !== null ? phaseOf(song, heard) : "over";
+    const changed = `${song?.performance ?? ""} ${phase}`;
+    if (changed === this._phase) return;
+    this._phase = changed;
+    this._emit("song", { phase, performance: song?.performance ?? null });
+  }
+
+  /** @param {string} name @param {any} detail */
+  _emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** @param {any} song @param {number} heard */
+function phaseOf(song, heard) {
+  if (!["count_in", "singing", "ending"].includes(song.state)) return "over";
+  if (song.stop !== null && heard >= song.stop) return "over";
+  if (heard < song.start) return "waiting";
+  if (heard < song.start + song.count_in_samples) return "count_in";
+  return song.state === "ending" ? "last" : "singing";
+}

@@ -1,0 +1,217 @@
+/** From the microphone to packets: drains the worklets' rings, stamps blocks, encodes them, keeps them on the device and hands them to the socket. */
+
+import { FRAME_SAMPLES } from "./units.js";
+import { OpusVoiceEncoder, levelOf, toPcm } from "./codec.js";
+import { openKeep } from "./keep.js";
+import { Outbox } from "./outbox.js";
+import { Ring } from "./ring.js";
+import { Stamper } from "./stamp.js";
+import { Kind, pack, unpack } from "./wire.js";
+
+const SOUND_FLOATS = 1 << 16;
+const HEAD_FLOATS = 1 << 11;
+/** The encoder is warm before the song's first sample. */
+const WARM_UP_SAMPLES = 24_000;
+const SAMPLES_OF_LAG = 250;
+
+/** @typedef {{epoch: number, position: number, level: number, unsure: boolean}} Meta */
+/** @typedef {{performance: string, start: number, stop: number | null}} Song */
+/** @typedef {import("./keep.js").Bytes} Bytes */
+/** @typedef {{send(bytes: Bytes): boolean, say(message: any): void, onLevel(peak: number, power: number, count: number): void, onTrouble(code: string, text: string): void}} SingerEvents */
+
+export class Singer {
+  /**
+   * @param {{contextRate: number, shared: boolean, firstEpoch: number, encodes: boolean, lookahead: number, owner: string, nowMs: () => number}} setup
+   * @param {SingerEvents} events  `send` returns false when the packet did not go out
+   */
+  constructor(setup, events) {
+    this._setup = setup;
+    this._events = events;
+    this.stamper = new Stamper(setup.contextRate, setup.firstEpoch);
+    this.outbox = new Outbox();
+    this.memory = { sound: Ring.memory(SOUND_FLOATS, 32, setup.shared), heads: Ring.memory(HEAD_FLOATS, 64, setup.shared) };
+    this.sound = new Ring(this.memory.sound, 32);
+    this.heads = new Ring(this.memory.heads, 64);
+    this._head = new Float64Array(2);
+    this._block = new Float32Array(0);
+    /** @type {Meta[]} */
+    this._encoding = [];
+    /** @type {OpusVoiceEncoder | null} */
+    this._encoder = null;
+    /** @type {Song | null} */
+    this._song = null;
+    /** @type {Map<number, {start: number, stop: number}>} */
+    this._sung = new Map();
+    this._saidSent = false;
+    /** @type {import("./keep.js").Keep | null} */
+    this._keep = null;
+    /** @type {Bytes[]} */
+    this._unkept = [];
+    /** @type {(() => Promise<void>)[]} */
+    this._leftovers = [];
+    /** @type {{startFrame: number, sound: Float32Array, filled: number, done: (sound: Float32Array) => void} | null} */
+    this._capture = null;
+    /** @type {number[]} */
+    this.lagSamples = [];
+    this.talking = false;
+  }
+
+  /** Take what the microphone worklet has brought. @param {number} heardNow position at the ear now, to measure how far blocks lag */
+  pump(heardNow) {
+    while (this.heads.read(this._head, 2) === 2) {
+      const [frame, count] = this._head;
+      if (this._block.length !== count) this._block = new Float32Array(count);
+      this.sound.read(this._block, count);
+      this._capturing(frame, this._block);
+      this._meter(this._block);
+      this.stamper.sound(frame, this._block);
+    }
+    for (let block = this.stamper.next(); block; block = this.stamper.next()) {
+      this.lagSamples.push(heardNow - block.position);
+      if (this.lagSamples.length > SAMPLES_OF_LAG) this.lagSamples.shift();
+      this._sing(block);
+    }
+  }
+
+  /** The song changed; the same performance may only gain its stop. @param {Song | null} song */
+  song(song) {
+    const same = song?.performance === this._song?.performance;
+    this._song = song;
+    if (same || !song) return;
+    this._sung.clear();
+    this._saidSent = false;
+    void this._openKeep(song.performance);
+  }
+
+  /** Everything recorded raw from `startFrame` on. @param {number} startFrame @param {number} frames @returns {Promise<Float32Array>} */
+  capture(startFrame, frames) {
+    return new Promise((done) => (this._capture = { startFrame, sound: new Float32Array(frames), filled: 0, done }));
+  }
+
+  /** Send what is due again, if the line is idle. @param {number} nowMs @param {boolean} idle */
+  repair(nowMs, idle) {
+    if (idle) for (const bytes of this.outbox.repairs(nowMs)) this._events.send(bytes);
+  }
+
+  /** @param {number} epoch @param {[number, number][]} spans */
+  written(epoch, spans) {
+    this.outbox.written(epoch, spans);
+    if (this.outbox.size === 0 && (this._saidSent || !this._song)) void this._forget();
+  }
+
+  /** Give packets that an earlier page left behind to the outbox. @param {import("./keep.js").Leftover} leftover */
+  adopt({ packets, discard }) {
+    for (const bytes of packets) {
+      const { epoch, position } = unpack(bytes.buffer);
+      this.outbox.add(epoch, position, bytes, NaN);
+    }
+    this._leftovers.push(discard);
+  }
+
+  /** @param {number} frame @param {Float32Array} block */
+  _capturing(frame, block) {
+    const capture = this._capture;
+    if (!capture) return;
+    for (let i = 0; i < block.length; i++) {
+      const at = frame + i - capture.startFrame;
+      if (at >= 0 && at < capture.sound.length) capture.sound[at] = block[i];
+    }
+    if (frame + block.length < capture.startFrame + capture.sound.length) return;
+    this._capture = null;
+    capture.done(capture.sound);
+  }
+
+  /** @param {Float32Array} block */
+  _meter(block) {
+    let peak = 0, power = 0;
+    for (const sample of block) {
+      peak = Math.max(peak, Math.abs(sample));
+      power += sample * sample;
+    }
+    this._events.onLevel(peak, power, block.length);
+  }
+
+  /** @param {import("./stamp.js").Block} block */
+  _sing(block) {
+    const song = this._song;
+    const inSong = song !== null && block.position >= song.start - WARM_UP_SAMPLES && (song.stop === null || block.position < song.stop + 2 * FRAME_SAMPLES);
+    if (!inSong && song !== null && song.stop !== null && block.position >= song.stop + 2 * FRAME_SAMPLES) this._finish(song);
+    if (!inSong && !this.talking) return;
+    const meta = { epoch: block.epoch, position: block.position, level: levelOf(block.samples), unsure: block.unsure };
+    if (!this._setup.encodes) {
+      this._encoded(meta, toPcm(block.samples), true);
+      return;
+    }
+    this._encoding.push(meta);
+    this._openEncoder().encode(/** @type {Float32Array<ArrayBuffer>} */ (block.samples));
+  }
+
+  _openEncoder() {
+    if (this._encoder) return this._encoder;
+    const onFrame = (/** @type {Uint8Array} */ frame) => {
+      const meta = this._encoding.shift();
+      if (meta) this._encoded({ ...meta, position: meta.position - this._setup.lookahead }, frame, false);
+    };
+    this._encoder = new OpusVoiceEncoder(onFrame, (error) => {
+      this._encoding = [];
+      this._encoder = null;
+      this._events.onTrouble("encoder", error.message);
+    });
+    return this._encoder;
+  }
+
+  /** @param {Meta} meta stamped @param {Uint8Array} frame @param {boolean} pcm */
+  _encoded(meta, frame, pcm) {
+    if (meta.position < 0) return;
+    const song = this._song;
+    const sung = song !== null && meta.position + FRAME_SAMPLES > song.start && (song.stop === null || meta.position < song.stop);
+    if (!sung && !this.talking) return;
+    const bytes = pack({ kind: sung ? Kind.VOICE : Kind.TALK, pcm, stereo: false, repair: false, unsure: meta.unsure, seat: 0, epoch: meta.epoch, level: meta.level, position: meta.position, frames: [frame] });
+    if (!sung) {
+      this._events.send(bytes);
+      return;
+    }
+    if (this._keep) this._keep.append(bytes);
+    else this._unkept.push(bytes);
+    const seen = this._sung.get(meta.epoch);
+    this._sung.set(meta.epoch, { start: seen?.start ?? meta.position, stop: meta.position + FRAME_SAMPLES });
+    this.outbox.add(meta.epoch, meta.position, bytes, this._events.send(bytes) ? this._setup.nowMs() : NaN);
+  }
+
+  /** The song is over for this page: say so, once everything has left the encoder. @param {Song} song */
+  _finish(song) {
+    if (this._saidSent) return;
+    this._saidSent = true;
+    this._keep?.flush();
+    const flushed = this._encoder?.flush() ?? Promise.resolve();
+    void flushed.then(() => {
+      for (const [epoch, { start, stop }] of this._sung) this._events.say({ type: "sent", performance: song.performance, epoch, start, stop });
+      if (this.outbox.size === 0) void this._forget();
+    });
+  }
+
+  /** Said again after a reconnect, in case the first time was lost. */
+  sayAgain() {
+    if (!this._saidSent || !this._song) return;
+    this._saidSent = false;
+    this._finish(this._song);
+  }
+
+  /** @param {string} performance */
+  async _openKeep(performance) {
+    try {
+      const keep = await openKeep(this._setup.owner, performance);
+      for (const bytes of this._unkept.splice(0)) keep.append(bytes);
+      this._keep = keep;
+    } catch (error) {
+      this._events.onTrouble("storage", String(error));
+    }
+  }
+
+  async _forget() {
+    const discards = this._leftovers.splice(0);
+    if (this._keep) discards.push(this._keep.discard);
+    this._keep = null;
+    for (const discard of discards) await discard().catch(() => undefined);
+  }
+}

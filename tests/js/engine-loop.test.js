@@ -1,0 +1,133 @@
+/** The loop of ear and stamp, without a browser: a microphone that hears exactly what the ear plays must be stamped exactly where it was heard. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Ear } from "../../src/unisono/web/static/engine/ear.js";
+import { Stamper } from "../../src/unisono/web/static/engine/stamp.js";
+import { Clip, Tape } from "../../src/unisono/web/static/engine/tape.js";
+
+const QUANTUM = 128;
+
+/** Sound as a function of the position: three tones far apart, so that a shift of a tenth of a sample shows. @param {number} position */
+const sung = (position) => 0.2 * (Math.sin(position * 0.0371) + Math.sin(position * 0.113 + 1) + Math.sin(position * 0.41 + 2));
+
+/** A whole clip of it from `start`. @param {number} start @param {number} samples */
+function clipOf(start, samples) {
+  const sound = new Float32Array(samples);
+  for (let i = 0; i < samples; i++) sound[i] = sung(start + i);
+  return new Clip(start, sound, sound);
+}
+
+/**
+ * A page: the ear plays the clip, the microphone hears the output `roundTrip` frames later (whole frames, so that the loop itself adds no error).
+ * @param {{rate: number, driftPpm: number, roundTrip: number, seconds: number, jumpAt?: number, holeAt?: number}} setup
+ */
+function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, holeAt = Infinity }) {
+  const ear = new Ear(rate);
+  const stamper = new Stamper(rate, 5);
+  const start = 100_000;
+  ear.connect("clip", clipOf(start - 10_000, 48_000 * (seconds + 4)));
+  stamper.setRoundTrip(roundTrip, false);
+  const perFrame = (48_000 / rate) * (1 + driftPpm * 1e-6);
+  const left = new Float32Array(QUANTUM), right = new Float32Array(QUANTUM), record = new Float64Array(4);
+  /** @type {number[]} */
+  const air = new Array(roundTrip).fill(0);
+  const blocks = [];
+  for (let frame = 0; frame < rate * seconds; frame += QUANTUM) {
+    // The page learns the true drift only with time: it aims with an error that shrinks, and sometimes the room has moved on.
+    const moved = frame / rate > jumpAt ? 4_800 : 0;
+    if ((frame / QUANTUM) % 37 === 0) ear.aim(frame, start + moved + perFrame * frame, perFrame * (1 + 50e-6 * Math.exp(-frame / rate)));
+    ear.play(frame, left, right, record);
+    stamper.map(record[0], record[1], record[2], record[3]);
+    air.push(...left);
+    if (frame === Math.round((holeAt * rate) / QUANTUM) * QUANTUM) air.unshift(...new Array(QUANTUM).fill(0));
+    const heard = Float32Array.from(air.splice(0, QUANTUM));
+    stamper.sound(frame, heard);
+    for (let block = stamper.next(); block; block = stamper.next()) blocks.push(block);
+  }
+  return { blocks, stamper, ear };
+}
+
+/** Largest difference between a block and the truth at its position. @param {{position: number, samples: Float32Array}} block */
+const worst = ({ position, samples }) => samples.reduce((max, sample, i) => Math.max(max, Math.abs(sample - sung(position + i))), 0);
+
+for (const rate of [48_000, 44_100, 96_000]) {
+  for (const driftPpm of [-100, 0, 100]) {
+    test(`what is heard at ${rate} Hz and ${driftPpm} ppm is stamped where it was heard`, () => {
+      const { blocks } = runLoop({ rate, driftPpm, roundTrip: 3_571, seconds: 4 });
+      assert.ok(blocks.length > 170, `${blocks.length} blocks`);
+      const inner = blocks.slice(10);
+      assert.ok(Math.max(...inner.map(worst)) < 2e-3, `residual ${Math.max(...inner.map(worst))}`);
+      for (let i = 1; i < blocks.length; i++) assert.equal(blocks[i].position - blocks[i - 1].position, 960);
+      assert.equal(new Set(blocks.map(({ epoch }) => epoch)).size, 1);
+    });
+  }
+}
+
+test("a round trip measured wrong by ten samples shows as ten samples", () => {
+  const { blocks, stamper } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: 2 });
+  assert.equal(stamper.lostFrames, 0);
+  const shifted = { position: blocks[40].position + 10, samples: blocks[40].samples };
+  assert.ok(worst(shifted) > 0.05);
+});
+
+test("a jump of the room is one new epoch, and both sides of it are in place", () => {
+  const { blocks, ear } = runLoop({ rate: 48_000, driftPpm: 30, roundTrip: 3_000, seconds: 4, jumpAt: 2 });
+  assert.equal(ear.jumps, 1);
+  const epochs = [...new Set(blocks.map(({ epoch }) => epoch))];
+  assert.equal(epochs.length, 2);
+  assert.equal(epochs[1], epochs[0] + 1);
+  const last = blocks.filter(({ epoch }) => epoch === epochs[0]);
+  const first = blocks.filter(({ epoch }) => epoch === epochs[1]);
+  assert.ok(Math.max(...last.slice(10, -1).map(worst)) < 2e-3);
+  assert.ok(Math.max(...first.slice(1).map(worst)) < 2e-3);
+  assert.ok(first[0].position > last.at(-1).position);
+});
+
+test("a silent quantum that the capture queue put in is taken out again, and nothing after it is late", () => {
+  const { blocks, stamper } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: 3, holeAt: 1.5 });
+  assert.equal(stamper.holes, 1);
+  assert.ok(Math.max(...blocks.slice(10).map(worst)) < 2e-3);
+});
+
+test("digital silence in a song is not a hole", () => {
+  const stamper = new Stamper(48_000, 0);
+  stamper.setRoundTrip(1_000, false);
+  const quiet = new Float32Array(QUANTUM);
+  const loud = Float32Array.from({ length: QUANTUM }, (_, i) => 0.3 * Math.sin((Math.PI * i) / (QUANTUM - 1)));
+  for (let frame = 0, i = 0; frame < 48_000; frame += QUANTUM, i++) {
+    stamper.map(frame, 50_000 + frame, 1, 0);
+    stamper.sound(frame, i % 9 < 4 ? quiet : loud);
+  }
+  assert.equal(stamper.holes, 0);
+});
+
+test("a lost block leaves silence of its own length, and what follows is in place", () => {
+  const stamper = new Stamper(48_000, 0);
+  stamper.setRoundTrip(1_000, false);
+  const blocks = [];
+  for (let frame = 0; frame < 96_000; frame += QUANTUM) {
+    stamper.map(frame, 50_000 + frame, 1, 0);
+    if (frame < 48_000 || frame >= 48_000 + 5 * QUANTUM) stamper.sound(frame, Float32Array.from({ length: QUANTUM }, (_, i) => sung(49_000 + frame + i)));
+    for (let block = stamper.next(); block; block = stamper.next()) blocks.push(block);
+  }
+  assert.equal(stamper.lostFrames, 5 * QUANTUM);
+  assert.ok(worst(blocks[20]) < 2e-3);
+  assert.ok(worst(blocks.at(-1)) < 2e-3);
+});
+
+test("a tape gives back what was written, silence elsewhere, and never an old lap", () => {
+  const tape = new Tape(Tape.memory(128 * 16, false));
+  const sound = Float32Array.from({ length: 300 }, (_, i) => i + 1);
+  tape.write(1_000, sound, sound);
+  const left = new Float32Array(400), right = new Float32Array(400);
+  tape.addTo(950, 400, left, right, 1, 1);
+  assert.deepEqual([...left], [...new Array(50).fill(0), ...sound, ...new Array(50).fill(0)]);
+  left.fill(0);
+  tape.addTo(950 + 128 * 16, 400, left, right, 1, 1);
+  assert.ok(left.every((sample) => sample === 0));
+  left.fill(0);
+  tape.addTo(-300, 400, left, right, 1, 1);
+  assert.ok(left.every((sample) => sample === 0));
+});

@@ -1,0 +1,193 @@
+/** Wire, ring, clocks, outbox, PCM: the engine's small parts. */
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { BestLine, FrameClock, RoomClock } from "../../src/unisono/web/static/engine/clock.js";
+import { CHIRP_AT, chirp, findChirp, fromPcm, levelOf, toPcm } from "../../src/unisono/web/static/engine/codec.js";
+import { records } from "../../src/unisono/web/static/engine/keep.js";
+import { Outbox, REPAIRS_AT_ONCE } from "../../src/unisono/web/static/engine/outbox.js";
+import { parseWav } from "../../src/unisono/web/static/engine/player.js";
+import { PortWriter, Ring } from "../../src/unisono/web/static/engine/ring.js";
+import { asRepair, pack, packProbe, unpack, unpackEcho } from "../../src/unisono/web/static/engine/wire.js";
+
+/** Repeatable noise in [0, 1). @param {number} seed */
+function noise(seed) {
+  let state = seed;
+  return () => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
+}
+
+const packet = { kind: 1, pcm: false, stereo: false, repair: false, unsure: true, seat: 7, epoch: 300, level: 33, position: 2 ** 40 + 5, frames: [Uint8Array.of(1, 2, 3), Uint8Array.of(9)] };
+
+test("a packet survives its bytes", () => {
+  assert.deepEqual(unpack(pack(packet).buffer), packet);
+  assert.equal(unpack(asRepair(pack(packet)).buffer).repair, true);
+});
+
+test("bytes that are no packet are refused", () => {
+  const good = pack(packet);
+  assert.throws(() => unpack(good.slice(0, -1).buffer), RangeError);
+  assert.throws(() => unpack(new Uint8Array([...good, 0]).buffer), RangeError);
+  assert.throws(() => unpack(new ArrayBuffer(3)), RangeError);
+});
+
+test("the vectors that Python reads too", () => {
+  const file = new URL("../../spec/wire.json", import.meta.url);
+  assert.ok(existsSync(file));
+  const { packets } = JSON.parse(readFileSync(file, "utf8"));
+  assert.ok(packets.length > 3);
+  for (const { hex, fields } of packets) {
+    const bytes = Uint8Array.from(Buffer.from(hex, "hex"));
+    const read = unpack(bytes.buffer);
+    assert.equal(read.kind, fields.kind);
+    assert.equal(read.seat, fields.seat);
+    assert.equal(read.epoch, fields.epoch);
+    assert.equal(read.level, fields.level);
+    assert.equal(read.position, fields.position);
+    assert.deepEqual(read.frames.map((frame) => Buffer.from(frame).toString("hex")), fields.frames);
+    assert.equal(Buffer.from(pack(read)).toString("hex"), hex);
+  }
+});
+
+test("a probe carries the page's own time, an echo the room's", () => {
+  const probe = packProbe(1234.5);
+  assert.equal(probe.byteLength, 16);
+  const echo = new DataView(new ArrayBuffer(24));
+  echo.setFloat64(8, 1234.5, true);
+  echo.setFloat64(16, 9e9 + 0.25, true);
+  assert.deepEqual(unpackEcho(echo.buffer), { sentMs: 1234.5, position: 9e9 + 0.25 });
+});
+
+test("a ring keeps order, refuses what does not fit, and goes round", () => {
+  const ring = new Ring(Ring.memory(8, 64, true), 64);
+  const out = new Float64Array(8);
+  for (let round = 0; round < 20; round++) {
+    assert.equal(ring.write(Float64Array.of(round, round + 0.5, round + 0.25), 3), true);
+    assert.equal(ring.write(new Float64Array(6), 6), false);
+    assert.equal(ring.read(out, 8), 3);
+    assert.deepEqual([...out.subarray(0, 3)], [round, round + 0.5, round + 0.25]);
+    assert.equal(ring.available, 0);
+  }
+  assert.throws(() => Ring.memory(9, 32, false), RangeError);
+});
+
+test("a port writer posts what was written, once", () => {
+  /** @type {any[]} */
+  const posted = [];
+  const writer = new PortWriter(/** @type {any} */ ({ postMessage: (/** @type {any} */ data) => posted.push(data) }), "sound", 32, 8);
+  assert.equal(writer.write(Float32Array.of(1, 2, 3), 3), true);
+  assert.equal(writer.write(new Float32Array(6), 6), false);
+  writer.flush();
+  writer.flush();
+  assert.equal(posted.length, 1);
+  assert.deepEqual([...posted[0].floats], [1, 2, 3]);
+});
+
+test("the room's clock is found through jitter, and its drift after a while", () => {
+  const random = noise(11);
+  const clock = new RoomClock();
+  const perMs = 48 * (1 + 80e-6);
+  const truth = (/** @type {number} */ ms) => 1e7 + perMs * ms;
+  for (let ms = 0; ms < 60_000; ms += 500) {
+    const up = 4 + 30 * random() ** 4, down = 4 + 30 * random() ** 4;
+    clock.add(ms, ms + up + down, truth(ms + up));
+  }
+  assert.ok(Math.abs(clock.at(60_000) - truth(60_000)) < 48, `${clock.at(60_000) - truth(60_000)} samples off`);
+  assert.ok(Math.abs(clock.driftPpm - 80) < 25, `${clock.driftPpm} ppm`);
+  assert.ok(clock.oneWayMs > 4 && clock.oneWayMs < 60);
+});
+
+test("frames are found on the line although they come in bursts and are seen late", () => {
+  const random = noise(5);
+  const clock = new FrameClock(44_100);
+  const perMs = 44.1 * (1 - 100e-6);
+  for (let ms = 0; ms < 60_000; ms += 5 + 10 * random()) {
+    const burst = Math.floor((perMs * ms) / 1024) * 1024;
+    clock.add(ms + 4 * random() ** 3, burst);
+  }
+  const error = clock.at(60_000) - perMs * 60_000;
+  assert.ok(Math.abs(error) < 44, `${error} frames off`);
+  assert.ok(Math.abs(clock.driftPpm + 100) < 40, `${clock.driftPpm} ppm`);
+  assert.equal(clock.restarts, 0);
+});
+
+test("a counter that stood still begins a new line", () => {
+  const clock = new FrameClock(48_000);
+  for (let ms = 0; ms < 5_000; ms += 10) clock.add(ms, 48 * ms);
+  for (let ms = 5_000; ms < 9_000; ms += 10) clock.add(ms, 48 * (ms - 300));
+  assert.equal(clock.restarts, 1);
+  assert.ok(Math.abs(clock.at(9_000) - 48 * 8_700) < 1);
+});
+
+test("a line without observations is not ready", () => {
+  assert.equal(new BestLine({ nominal: 1, binWidth: 1, bins: 3, tolerance: 0 }).ready, false);
+});
+
+test("the outbox keeps what is not written, and sends it again, oldest first, paced", () => {
+  const box = new Outbox();
+  const bytes = pack(packet);
+  for (let i = 0; i < 100; i++) box.add(3, i * 960, bytes, i < 50 ? 0 : NaN);
+  assert.equal(box.repairs(1_000).length, 0 + Math.min(REPAIRS_AT_ONCE, 50));
+  assert.equal(box.repairs(1_000).length, 25);
+  assert.equal(box.repairs(1_000).length, 0);
+  assert.equal(unpack(box.repairs(3_500)[0].buffer).repair, true);
+  box.written(3, [[0, 96 * 960]]);
+  assert.equal(box.size, 4);
+  box.missing([[98 * 960 + 10, 98 * 960 + 20]]);
+  assert.equal(box.repairs(3_501).length, 1);
+  box.written(2, [[0, 1e9]]);
+  assert.equal(box.size, 4);
+  box.written(3, [[0, 1e9]]);
+  assert.equal(box.size, 0);
+});
+
+test("a file of kept packets is read up to its torn end", () => {
+  const bytes = pack(packet);
+  const file = new Uint8Array(2 * (4 + bytes.length) + 7);
+  for (const at of [0, 4 + bytes.length]) {
+    new DataView(file.buffer).setUint32(at, bytes.length, true);
+    file.set(bytes, at + 4);
+  }
+  new DataView(file.buffer).setUint32(2 * (4 + bytes.length), bytes.length, true);
+  const read = records(file.buffer);
+  assert.equal(read.length, 2);
+  assert.deepEqual([...read[1]], [...bytes]);
+});
+
+test("PCM goes there and back, levels are decibels", () => {
+  const sound = Float32Array.from({ length: 960 }, (_, i) => 0.5 * Math.sin(i / 5));
+  const [left] = fromPcm(toPcm(sound), false);
+  assert.ok(left.every((sample, i) => Math.abs(sample - sound[i]) < 1e-4));
+  assert.equal(levelOf(sound), 9);
+  assert.equal(levelOf(new Float32Array(960)), 127);
+  assert.equal(levelOf(new Float32Array(960).fill(1)), 0);
+});
+
+test("the chirp is found where it is, to the sample", () => {
+  const heard = new Float32Array(9_600);
+  heard.set(chirp(), CHIRP_AT + 312);
+  const { at, likeness } = findChirp(heard);
+  assert.equal(at, CHIRP_AT + 312);
+  assert.ok(likeness > 0.999);
+});
+
+test("a WAV is read, 16 and 24 bit; another rate is refused", () => {
+  const wav = (/** @type {number} */ bits, /** @type {number} */ rate, /** @type {number[]} */ data) => {
+    const head = Buffer.alloc(44);
+    head.write("RIFF", 0);
+    head.write("WAVEfmt ", 8);
+    head.writeUInt32LE(16, 16);
+    head.writeUInt16LE(1, 20);
+    head.writeUInt16LE(2, 22);
+    head.writeUInt32LE(rate, 24);
+    head.writeUInt16LE(bits, 34);
+    head.write("data", 36);
+    head.writeUInt32LE(data.length, 40);
+    return Uint8Array.from([...head, ...data]).buffer;
+  };
+  const { left, right } = parseWav(wav(16, 48_000, [0, 0x40, 0, 0xc0]));
+  assert.deepEqual([left[0], right[0]], [0.5, -0.5]);
+  assert.equal(parseWav(wav(24, 48_000, [0, 0, 0x40, 0, 0, 0xc0])).right[0], -0.5);
+  assert.throws(() => parseWav(wav(16, 44_100, [0, 0, 0, 0])), RangeError);
+});
