@@ -1,0 +1,85 @@
+"""Gathering: after a song, waiting for every stem to be whole, and asking for what is missing.
+
+A page says once per epoch what it has sent; what is not on disk soon after is asked for, again every few seconds. Who
+never sang a note is not waited for, and nobody is waited for when nothing has come for `PATIENCE_SAMPLES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from unisono.core.events import Outbox
+from unisono.core.messages import Missing
+from unisono.core.repair import StemCover
+from unisono.core.seats import Seats
+from unisono.units import SAMPLE_RATE, Position, Span
+
+PATIENCE_SAMPLES = 20 * SAMPLE_RATE
+ASK_AFTER_SAMPLES = SAMPLE_RATE * 6 // 10
+"""Longer than the recorder takes to say what it has written: nothing is asked for that is on its way to the disk."""
+ASK_EVERY_SAMPLES = 3 * SAMPLE_RATE
+_SILENT_SAMPLES = 2 * SAMPLE_RATE
+_SPANS_MAX = 200
+
+
+class Gathering:
+    """The stems of one performance: what is promised, what is there, what was asked for."""
+
+    def __init__(self, *, outbox: Outbox, seats: Seats, performance: str) -> None:
+        self._outbox = outbox
+        self._seats = seats
+        self._performance = performance
+        self._covers: dict[int, StemCover] = {}
+        self._ask_at: dict[int, Position] = {}
+        self._settled_at: dict[int, Position] = {}
+        self._progress = -1
+        self._progress_at: Position | None = None
+
+    def wrote(self, seat: int, epoch: int, span: Span) -> None:
+        """`span` of the seat's epoch is on disk."""
+        self._cover(seat).wrote(epoch, span)
+
+    def promise(self, seat: int, epoch: int, span: Span, now: Position) -> None:
+        """The page has sent, or keeps and is sending, all of `span`."""
+        self._cover(seat).promise(epoch, span)
+        self._ask_at[seat] = self._settled_at[seat] = Position(now + ASK_AFTER_SAMPLES)
+
+    def _cover(self, seat: int) -> StemCover:
+        return self._covers.setdefault(seat, StemCover())
+
+    def complete(self, singing: Iterable[int], *, since: Position, now: Position) -> bool:
+        """Whether the stems are as whole as they will be; asks for what is missing on the way.
+
+        `singing` are the seats that sat in the song's rows, `since` is when the last of them heard its end.
+        """
+        self._ask(now)
+        if self._out_of_patience(since, now):
+            return True
+        waited_for = {seat for seat, cover in self._covers.items() if cover.begun or cover.promised}
+        if now < since + _SILENT_SAMPLES:
+            waited_for |= {seat for seat in singing if self._is_there(seat)}
+        return all(self._whole(seat, now) for seat in waited_for)
+
+    def _whole(self, seat: int, now: Position) -> bool:
+        return self._cover(seat).complete() and now >= self._settled_at[seat]
+
+    def _is_there(self, number: int) -> bool:
+        seat = self._seats.find(number)
+        return seat is not None and seat.present and seat.method not in (None, "none")
+
+    def _out_of_patience(self, since: Position, now: Position) -> bool:
+        progress = sum(cover.written_samples + int(cover.promised) for cover in self._covers.values())
+        if progress != self._progress or self._progress_at is None:
+            self._progress, self._progress_at = progress, max(now, since)
+        return now >= self._progress_at + PATIENCE_SAMPLES
+
+    def _ask(self, now: Position) -> None:
+        for number, ask_at in self._ask_at.items():
+            seat = self._seats.find(number)
+            if now < ask_at or seat is None or not seat.present:
+                continue
+            spans = self._covers[number].missing()
+            if spans:
+                self._ask_at[number] = Position(now + ASK_EVERY_SAMPLES)
+                pairs = tuple((int(span.start), int(span.stop)) for span in spans[:_SPANS_MAX])
+                self._outbox.send(seat.connection, Missing(performance=self._performance, spans=pairs))

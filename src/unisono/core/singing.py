@@ -1,0 +1,400 @@
+"""Singing: a song from being picked to its premiere. The part of the room that leads through a performance.
+
+Pure: fed with what people do and `now`; what is to be done goes into the outbox (core/events.py). The stems' repair is
+in `core/gathering.py`, which waits for them once the song has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from unisono.core.events import (
+    Delete,
+    Outbox,
+    PrepareBacking,
+    Sang,
+    SongChangedShape,
+    SongComplete,
+    SongHeard,
+    SongStateChanged,
+)
+from unisono.core.gathering import Gathering
+from unisono.core.messages import (
+    Backing,
+    LeaderChanged,
+    MixProgress,
+    NoteSounded,
+    Pick,
+    Picked,
+    PiecePicked,
+    Premiere,
+    Problem,
+    Rows,
+    SongState,
+)
+from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
+from unisono.core.seats import Seat, Seats
+from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun, pans_of
+from unisono.core.wire import Packet
+from unisono.errors import ImpossiblePosition, NotAllowed
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span, samples_of_ms
+
+AHEAD_SAMPLES_MAX = SAMPLE_RATE
+"""A voice stamped further ahead of the room's clock than this was never sung."""
+_HEARD_MARGIN_SAMPLES = SAMPLE_RATE // 2
+_LEADERLESS_SAMPLES = 20 * SAMPLE_RATE
+_LISTENER_DOWN_SAMPLES_MAX = samples_of_ms(400)
+_FRAMES_AT_LEAST = 1500
+
+
+class Singing:
+    """What is sung, who leads, and how far the song is."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        seats: Seats,
+        pieces: Mapping[str, PieceFacts],
+        fresh_id: Callable[[], str],
+        song_samples_max: int,
+    ) -> None:
+        self._outbox = outbox
+        self._seats = seats
+        self._pieces = pieces
+        self._fresh_id = fresh_id
+        self._song_samples_max = song_samples_max
+        self.leader: int | None = None
+        self.picked: Picked | None = None
+        self.song: SongRun | None = None
+        self._backing: Backing | None = None
+        self._start_waits_for: int | None = None
+        self._gathering: Gathering | None = None
+        self._frames: dict[int, int] = {}
+        self._rows_said: tuple[tuple[int, ...], ...] = ()
+        self._leaderless_since: Position | None = None
+        self._heard_said = False
+        self._premiere_until: Position | None = None
+
+    # ------------------------------------------------------------------------------------ who and what
+
+    @property
+    def running(self) -> bool:
+        """Whether a song is being sung, or its last rows and stems are waited for."""
+        return self.song is not None and self.song.running
+
+    @property
+    def singers(self) -> frozenset[int]:
+        """Seats whose stems belong to the song that runs: they must not be forgotten."""
+        if self.song is None or not self.running:
+            return frozenset()
+        return frozenset(self._frames) | frozenset(seat for row in self.song.seating.rows for seat in row)
+
+    def row_of(self, seat: int) -> int | None:
+        """The seat's row in the song that runs."""
+        return self.song.row_of(seat) if self.song else None
+
+    def may_lead(self, seat: Seat) -> bool:
+        """Whether this seat may pick, start and stop."""
+        return seat.role == "host" or (seat.sings and seat.number == self.leader)
+
+    def offer_lead(self, seat: Seat) -> None:
+        """A host leads if nobody else does."""
+        if self.leader is None and seat.role == "host":
+            self._lead(seat.number)
+
+    def lead(self, seat: Seat) -> None:
+        """From now on this seat leads; in a song, from the next one on."""
+        if not seat.sings:
+            raise NotAllowed(what="leading")
+        self._lead(seat.number)
+
+    def _lead(self, number: int) -> None:
+        self.leader = number
+        self._outbox.send_all(LeaderChanged(seat=number))
+
+    def gone(self, seat: Seat) -> None:
+        """This balcony is free: a host who is there leads instead."""
+        if self.leader == seat.number:
+            host = next((other for other in self._seats.singers() if other.role == "host"), None)
+            self.leader = host.number if host else None
+            self._outbox.send_all(LeaderChanged(seat=self.leader))
+
+    def pick(self, by: Seat, message: Pick) -> None:
+        """What is sung next."""
+        piece = self._pieces.get(message.piece) if message.piece else None
+        if message.piece and piece is None:
+            self._problem(by, "unknown_piece", "there is no such piece")
+            return
+        tempo = piece.tempo(message.tempo_bpm) if piece else 0
+        self.picked = Picked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number)
+        self._backing = None
+        self._outbox.send_all(PiecePicked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number))
+        if piece:
+            self._outbox.put(PrepareBacking(piece=piece.id, key=message.key, tempo_bpm=tempo))
+
+    def note(self, by: Seat) -> None:
+        """The starting note, for everybody; free singing has none."""
+        piece = self._piece()
+        if piece and self.picked:
+            self._outbox.send_all(NoteSounded(midi=piece.first_midi + self.picked.key, by=by.number))
+
+    def backing_ready(self, *, piece: str, key: int, tempo_bpm: int, backing: Backing | None, now: Position) -> None:
+        """The backing was rendered (or cannot be: None); a start that waited for it goes ahead."""
+        picked = self.picked
+        if picked is None or (picked.piece, picked.key, picked.tempo_bpm) != (piece, key, tempo_bpm):
+            return
+        self._backing = backing
+        waited, self._start_waits_for = self._start_waits_for, None
+        starter = self._seats.find(waited) if waited else None
+        if starter and not self.running:
+            self._begin(starter, now)
+
+    def _piece(self) -> PieceFacts | None:
+        return self._pieces.get(self.picked.piece) if self.picked and self.picked.piece else None
+
+    def _problem(self, seat: Seat, code: str, text: str) -> None:
+        self._outbox.send(seat.connection, Problem(code=code, text=text))
+
+    # ------------------------------------------------------------------------------------ start and stop
+
+    def start(self, by: Seat, now: Position) -> None:
+        """Begin the song, as soon as its backing is there."""
+        if self.running:
+            self._problem(by, "song_running", "a song is being sung, or its last voices are on their way")
+        elif self._piece() and self._backing is None:
+            self._start_waits_for = by.number
+            picked = self.picked
+            assert picked is not None
+            assert picked.piece is not None
+            self._outbox.put(PrepareBacking(piece=picked.piece, key=picked.key, tempo_bpm=picked.tempo_bpm))
+        else:
+            self._begin(by, now)
+
+    def _begin(self, by: Seat, now: Position) -> None:
+        leader = self._seats.find(self.leader) if self.leader else None
+        if leader is None or not leader.present:
+            self._lead(by.number)
+            leader = by
+        start = Position(now + START_AHEAD_SAMPLES)
+        piece = self._piece()
+        tempo = self.picked.tempo_bpm if self.picked else 0
+        seating = self._seating(leader)
+        self.song = SongRun(
+            performance=self._fresh_id(),
+            piece=piece.id if piece else None,
+            key=self.picked.key if self.picked else 0,
+            tempo_bpm=tempo,
+            start=start,
+            stop=Position(start + piece.samples(tempo)) if piece else None,
+            count_in_samples=piece.count_in_samples(tempo) if piece else 0,
+            leader=leader.number,
+            seating=seating,
+            backing=self._backing if piece else None,
+            pans=pans_of([seat for row in seating.rows for seat in row]),
+        )
+        self._gather_anew()
+        for seat in self._seats.present():
+            seat.talking = False
+            seat.late_said_at = None
+        self._outbox.put(SongChangedShape(performance=self.song.performance))
+        self._outbox.send_all(self.song.message())
+
+    def _gather_anew(self) -> None:
+        assert self.song is not None
+        self._gathering = Gathering(outbox=self._outbox, seats=self._seats, performance=self.song.performance)
+        self._frames = {}
+        self._heard_said = False
+        self._premiere_until = None
+        self._leaderless_since = None
+
+    def restore(self, song: SongRun, written: Mapping[int, Mapping[int, list[Span]]]) -> None:
+        """Go on with a song after a restart; `written` is what the stems hold, by seat and epoch."""
+        self.song = song
+        self.leader = song.leader
+        self._gather_anew()
+        assert self._gathering is not None
+        for seat, epochs in written.items():
+            self._frames[seat] = 0
+            for epoch, spans in epochs.items():
+                for span in spans:
+                    self._gathering.wrote(seat, epoch, span)
+
+    def stop(self, position: Position, now: Position) -> None:
+        """End the song at `position`; before its first beat, it never was."""
+        song = self.song
+        if song is None or song.state not in ("count_in", "singing"):
+            return
+        at = min(position, now)
+        if at < song.start + max(song.count_in_samples, FRAME_SAMPLES):
+            self._drop()
+            return
+        song.stop = Position(min(at, song.stop) if song.stop is not None else at)
+        self._move_to("ending")
+
+    def again(self, by: Seat, now: Position) -> None:
+        """The running performance is thrown away and starts anew."""
+        if self.running:
+            self._drop()
+            self.start(by, now)
+        else:
+            self._problem(by, "no_song", "nothing is being sung")
+
+    def discard(self, performance: str) -> None:
+        """A performance is deleted; the song on show too, if it is that one."""
+        if self.song and self.song.performance == performance and self.song.state != "discarded":
+            self._drop()
+        else:
+            self._outbox.put(Delete(performance=performance))
+
+    def _drop(self) -> None:
+        assert self.song is not None
+        self._move_to("discarded")
+        self._gathering = None
+        self._frames = {}
+        self._outbox.put(Delete(performance=self.song.performance))
+
+    def _move_to(self, state: SongState) -> None:
+        assert self.song is not None
+        self.song.state = state
+        self._outbox.put(SongStateChanged(performance=self.song.performance))
+        self._outbox.send_all(self.song.message())
+
+    # ------------------------------------------------------------------------------------ seating
+
+    def _seating(self, leader: Seat) -> Seating:
+        members = {seat.number: seat.member() for seat in self._seats.singers()}
+        members[leader.number] = leader.member()
+        listeners = [s.down_samples for s in self._seats.present() if not s.sings and s.down_samples is not None]
+        slowest = min(max(listeners), _LISTENER_DOWN_SAMPLES_MAX) if listeners else None
+        return seat_rows(members.values(), leader=leader.number, listener_down_samples=slowest)
+
+    def seat_late_comer(self, seat: Seat) -> None:
+        """Somebody came, or finished the sound check, in the middle of a song."""
+        song = self.song
+        if song is None or song.state not in ("count_in", "singing") or not seat.sings:
+            return
+        seating = rows_for_late_comer(song.seating, seat.member())
+        if seating != song.seating:
+            song.seating = seating
+            song.pans.setdefault(seat.number, round(((seat.number * 37) % 17 - 8) / 10, 3))
+            self._outbox.put(SongChangedShape(performance=song.performance))
+            self._outbox.send_all(song.message())
+
+    def say_rows(self) -> None:
+        """Between songs: the seating as it would be now, if it changed."""
+        leader = self._seats.find(self.leader) if self.leader else None
+        if self.running or leader is None:
+            return
+        rows = self._seating(leader).rows
+        if rows != self._rows_said:
+            self._rows_said = rows
+            self._outbox.send_all(Rows(rows=rows))
+
+    # ------------------------------------------------------------------------------------ voices
+
+    def voice(self, seat: Seat, packet: Packet, now: Position) -> bool:
+        """A performer's packet; whether it belongs to the song. Raises ImpossiblePosition, NotAllowed."""
+        if not seat.sings:
+            raise NotAllowed(what="singing")
+        song = self.song
+        if song is None or not song.running:
+            return False
+        if packet.position > now + AHEAD_SAMPLES_MAX:
+            raise ImpossiblePosition(position=packet.position, now=now)
+        if not song.takes(packet.span, now) or not self._within_measure(seat.number, packet, now):
+            return False
+        audible = not packet.repair and song.seating.row_of(seat.number) is not None
+        audible = audible and seat.number not in song.seating.unheard
+        self._outbox.put(Sang(performance=song.performance, seat=seat.number, packet=packet, audible=audible))
+        return True
+
+    def _within_measure(self, seat: int, packet: Packet, now: Position) -> bool:
+        """Nobody's stem grows beyond a few times the song's length, however often its page sends it."""
+        assert self.song is not None
+        frames = self._frames.get(seat, 0) + len(packet.frames)
+        allowed = _FRAMES_AT_LEAST + 4 * max(0, now - self.song.start) // FRAME_SAMPLES
+        if frames > allowed:
+            return False
+        self._frames[seat] = frames
+        return True
+
+    def wrote(self, seat: int, epoch: int, span: Span) -> None:
+        """The recorder has this on disk."""
+        if self._gathering:
+            self._gathering.wrote(seat, epoch, span)
+
+    def sent(self, seat: Seat, epoch: int, span: Span, performance: str, now: Position) -> None:
+        """The page says what it has sent of its stem."""
+        if self._gathering and self.song and self.song.performance == performance and self.running:
+            self._gathering.promise(seat.number, epoch, span, now)
+
+    # ------------------------------------------------------------------------------------ time
+
+    def tick(self, now: Position) -> None:
+        """Let the song move on if it is time."""
+        song = self.song
+        if song is None:
+            return
+        if song.state == "count_in" and now >= song.start + song.count_in_samples:
+            self._move_to("singing")
+        if song.state == "singing":
+            self._tick_singing(song, now)
+        if song.state == "ending":
+            self._tick_ending(song, now)
+        if song.state == "premiere" and self._premiere_until is not None and now >= self._premiere_until:
+            self._move_to("done")
+
+    def _tick_singing(self, song: SongRun, now: Position) -> None:
+        if song.stop is None:
+            longest = Position(song.start + self._song_samples_max)
+            if now >= longest or self._nobody_can_stop(now):
+                song.stop = now
+        if song.stop is not None and now >= song.stop:
+            self._move_to("ending")
+
+    def _nobody_can_stop(self, now: Position) -> bool:
+        """Whether leader and hosts have been away for a while: a free song must not run on for ever."""
+        if any(self.may_lead(seat) for seat in self._seats.present()):
+            self._leaderless_since = None
+        elif self._leaderless_since is None:
+            self._leaderless_since = now
+        return self._leaderless_since is not None and now >= self._leaderless_since + _LEADERLESS_SAMPLES
+
+    def _tick_ending(self, song: SongRun, now: Position) -> None:
+        heard_at = song.heard_at
+        assert heard_at is not None
+        assert self._gathering is not None
+        if now < heard_at + _HEARD_MARGIN_SAMPLES:
+            return
+        if not self._heard_said:
+            self._heard_said = True
+            self._outbox.put(SongHeard(performance=song.performance))
+        singing = {seat for row in song.seating.rows for seat in row} | set(song.seating.beside)
+        if self._gathering.complete(singing, since=heard_at, now=now):
+            self._gathering = None
+            self._move_to("mixing")
+            self._outbox.put(SongComplete(performance=song.performance))
+
+    # ------------------------------------------------------------------------------------ mix and premiere
+
+    def mix_progress(self, performance: str, share: float, step: str) -> None:
+        """The mix is so far."""
+        self._outbox.send_all(MixProgress(performance=performance, share=min(1.0, max(0.0, share)), step=step))
+
+    def mix_ready(self, performance: str, *, page: str, url: str, samples: int, now: Position) -> None:
+        """The mix is there: tell where, and play it to everybody if nothing else is sung by now."""
+        self._outbox.send_all(MixProgress(performance=performance, share=1.0, step="ready", page=page))
+        song = self.song
+        if song is None or song.performance != performance or song.state != "mixing":
+            return
+        start = Position(now + START_AHEAD_SAMPLES)
+        self._premiere_until = Position(start + samples)
+        self._move_to("premiere")
+        self._outbox.send_all(Premiere(performance=performance, start=start, url=url, samples=samples))
+
+    def mix_failed(self, performance: str) -> None:
+        """There will be no mix; the stems stay."""
+        self._outbox.send_all(Problem(code="mix_failed", text="the mix could not be made; every voice is kept"))
+        if self.song and self.song.performance == performance and self.song.state == "mixing":
+            self._move_to("done")

@@ -1,0 +1,128 @@
+"""Song: one performance under way, as a value that survives a restart; and what pieces the room needs to know of.
+
+A song's life: `count_in`, `singing`, `ending` (its stop is known; rows still sing up to it, then stems are repaired),
+`mixing`, `premiere`, `done`; or `discarded`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from unisono.core.messages import Backing, SongChanged, SongState
+from unisono.core.messages import Song as SongMessage
+from unisono.core.rows import Seating
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span
+
+START_AHEAD_SAMPLES: Final = SAMPLE_RATE * 3 // 2
+"""A song starts this much after `start`, so that pages can fetch the backing and prepare."""
+TAIL_SAMPLES: Final = SAMPLE_RATE
+"""How long a piece goes on after its last beat, for the last note to ring."""
+RUNNING: Final = frozenset[SongState]({"count_in", "singing", "ending"})
+"""States in which performers sing and stems are written."""
+_SPAN_MARGIN_SAMPLES: Final = 2 * FRAME_SAMPLES
+"""A stem's first frame begins before the song by the encoder's look-ahead, its last one ends behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceFacts:
+    """What a room must know of a piece of the songbook."""
+
+    id: str
+    beats: float
+    tempo_bpm: int
+    count_in_beats: int
+    first_midi: int
+
+    def tempo(self, tempo_bpm: int) -> int:
+        """The tempo meant: 0 is as written."""
+        return tempo_bpm or self.tempo_bpm
+
+    def count_in_samples(self, tempo_bpm: int) -> int:
+        """How long the count-in lasts."""
+        return beat_samples(self.count_in_beats, tempo_bpm)
+
+    def samples(self, tempo_bpm: int) -> int:
+        """From the start of the count-in to the end, the last note's ring included."""
+        return self.count_in_samples(tempo_bpm) + beat_samples(self.beats, tempo_bpm) + TAIL_SAMPLES
+
+
+def beat_samples(beats: float, tempo_bpm: int) -> int:
+    """How long so many beats last."""
+    return round(beats * 60 * SAMPLE_RATE / tempo_bpm)
+
+
+@dataclass(slots=True, kw_only=True)
+class SongRun:
+    """A performance from `start` on. Only `state`, `stop`, `seating`, `pans` and `premiere_*` ever change."""
+
+    performance: str
+    piece: str | None
+    key: int
+    tempo_bpm: int
+    start: Position
+    count_in_samples: int
+    leader: int
+    seating: Seating
+    backing: Backing | None
+    stop: Position | None = None
+    state: SongState = "count_in"
+    pans: dict[int, float] = field(default_factory=dict)
+    """Where each seat is heard, -1 (left) to 1: as the balconies stand."""
+
+    @property
+    def running(self) -> bool:
+        """Whether performers are, or may still be, singing it."""
+        return self.state in RUNNING
+
+    @property
+    def heard_at(self) -> Position | None:
+        """When the last listener has heard the end; None while that is not known."""
+        if self.stop is None:
+            return None
+        delay = max(self.seating.listener_delay_samples, *self.seating.delays_samples)
+        return Position(self.stop + delay)
+
+    def takes(self, span: Span, now: Position) -> bool:
+        """Whether a voice over `span` belongs to this performance."""
+        stop = now if self.stop is None else self.stop
+        return span.stop > self.start - _SPAN_MARGIN_SAMPLES and span.start < stop + _SPAN_MARGIN_SAMPLES
+
+    def row_of(self, seat: int) -> int | None:
+        """The seat's row; None outside the rows and when nobody sings any more."""
+        return self.seating.row_of(seat) if self.running else None
+
+    def message(self) -> SongChanged:
+        """As pages are told."""
+        return SongChanged(**self._fields())
+
+    def snapshot(self) -> SongMessage:
+        """As a newcomer's `welcome` has it."""
+        return SongMessage(**self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "performance": self.performance,
+            "state": self.state,
+            "piece": self.piece,
+            "key": self.key,
+            "tempo_bpm": self.tempo_bpm,
+            "start": self.start,
+            "stop": self.stop,
+            "leader": self.leader,
+            "delays_samples": self.seating.delays_samples,
+            "listener_delay_samples": self.seating.listener_delay_samples,
+            "rows": self.seating.rows,
+            "backing": self.backing,
+            "count_in_samples": self.count_in_samples,
+        }
+
+
+def pans_of(seats: list[int]) -> dict[int, float]:
+    """Each seat's place from left to right, in the order of the balconies: -0.8 to 0.8, one alone in the middle."""
+    ordered = sorted(seats)
+    width = 0.8 if len(ordered) > 2 else 0.4
+    last = max(1, len(ordered) - 1)
+    if len(ordered) == 1:
+        return {ordered[0]: 0.0}
+    return {seat: round(width * (2 * index / last - 1), 3) for index, seat in enumerate(ordered)}
