@@ -3,7 +3,7 @@
  * Times are grid points of the plan, or frames where the name says so; both count from a response's index 0.
  */
 
-import { addMoved, bandPowers, powerAt, powerOf, responseOf, spread, weigh } from './response.js';
+import { addMoved, bandPowers, powerAt, powerOf, responseOf, spread, weigh } from "./response.js";
 
 /** @typedef {import('./response.js').Plan} Plan @typedef {import('./response.js').Complex} Complex */
 

@@ -10,15 +10,15 @@
  * Knapp & Carter 1976). No DOM: runs in the page, in a worker and in Node.
  */
 
-import { compare, findLag, firstArrival, hann, meanOf, meanPowers, refine, weighting } from './arrival.js';
-import { correlate, planOf, powerOf, PRE_SECONDS, responseOf, spectraOf, spread, weigh } from './response.js';
+import { compare, findLag, firstArrival, hann, meanOf, meanPowers, refine, weighting } from "./arrival.js";
+import { correlate, planOf, powerOf, PRE_SECONDS, responseOf, spectraOf, spread, weigh } from "./response.js";
 
-export { makeProbe } from './probe.js';
+export { makeProbe } from "./probe.js";
 
 /** @typedef {import('./probe.js').Probe} Probe @typedef {import('./response.js').Plan} Plan @typedef {import('./response.js').Complex} Complex */
 
 /**
- * @typedef {'too_quiet'|'noisy'|'unsteady'|'processed'|'clipped'|'ambiguous'} Refusal
+ * @typedef {"too_quiet"|"noisy"|"unsteady"|"processed"|"clipped"|"ambiguous"} Refusal
  *   too_quiet: nothing of the probe arrives; noisy: too little of it stands out of the noise; unsteady: the round trip changed meanwhile;
  *   processed: something works on the sound (echo cancellation); clipped: the microphone is overdriven; ambiguous: no telling which arrival is direct
  *
@@ -59,7 +59,7 @@ export function measureRoundTrip(recorded, probe, sampleRate) {
 
   const roundTrip = Math.round((found.lag / plan.gridRate - PRE_SECONDS) * sampleRate);
   const { weights, low_hz, high_hz, snr_db } = weighting(soundPowers(recorded, roundTrip, plan), noisePowers(recorded, roundTrip, plan), playedPowers(plan), plan);
-  if (high_hz - low_hz < BAND_HZ_MIN) return refusal(recorded, 'noisy', snr_db);
+  if (high_hz - low_hz < BAND_HZ_MIN) return refusal(recorded, "noisy", snr_db);
 
   const spectra = loops.map((loop) => weigh(loop, weights));
   const agreed = agreement(spectra, found.lag, plan);
@@ -82,10 +82,10 @@ function detect(loops, quiet, plan) {
 function heardSweeps(recorded, found, plan) {
   const count = found.heard.filter(Boolean).length;
   if (count === found.heard.length) return null;
-  if (found.elsewhere.some((elsewhere, k) => elsewhere && !found.heard[k]) && count >= 2) return 'unsteady';
-  if (count >= 2 && found.heard[0]) return 'processed';
+  if (found.elsewhere.some((elsewhere, k) => elsewhere && !found.heard[k]) && count >= 2) return "unsteady";
+  if (count >= 2 && found.heard[0]) return "processed";
   const power = recorded.subarray(0, plan.probe.listen_frames).reduce((sum, value) => sum + value * value, 0) / plan.probe.listen_frames;
-  return 10 * Math.log10(power + 1e-20) < SILENCE_DBFS ? 'too_quiet' : 'noisy';
+  return 10 * Math.log10(power + 1e-20) < SILENCE_DBFS ? "too_quiet" : "noisy";
 }
 
 /** @param {Float32Array} recorded @param {number} roundTrip frames @param {Plan} plan */
@@ -150,16 +150,16 @@ function levelNear(power, point, plan) {
 /** @param {Agreement} agreed @param {number} low_hz @param {number} high_hz @param {Plan} plan @returns {Refusal | null} */
 function doubtOf(agreed, low_hz, high_hz, plan) {
   const same = SAME_SECONDS * plan.gridRate;
-  if (range(agreed.later) > SPREAD_SECONDS_MAX * plan.sampleRate) return 'unsteady';
-  if (bend(agreed.later) > BEND_SECONDS_MAX * plan.sampleRate) return 'unsteady';
-  if (range(agreed.levels_db) > LEVEL_RANGE_DB_MAX) return 'processed';
-  if (agreed.arrival.contrast_db < CONTRAST_DB_MIN) return 'noisy';
-  if (Math.min(...agreed.likeness) < LIKENESS_MIN) return 'processed';
-  if (agreed.arrival.first - agreed.arrival.faint > same) return 'ambiguous';
+  if (range(agreed.later) > SPREAD_SECONDS_MAX * plan.sampleRate) return "unsteady";
+  if (bend(agreed.later) > BEND_SECONDS_MAX * plan.sampleRate) return "unsteady";
+  if (range(agreed.levels_db) > LEVEL_RANGE_DB_MAX) return "processed";
+  if (agreed.arrival.contrast_db < CONTRAST_DB_MIN) return "noisy";
+  if (Math.min(...agreed.likeness) < LIKENESS_MIN) return "processed";
+  if (agreed.arrival.first - agreed.arrival.faint > same) return "ambiguous";
   const middle = (low_hz + high_hz) / 2;
   for (const [low, high] of [[low_hz, middle + 0.2 * (high_hz - low_hz)], [middle - 0.2 * (high_hz - low_hz), high_hz]]) {
     const half = firstArrival(weigh(agreed.mean, narrowing(low, high, low_hz, high_hz, plan)), agreed.arrival.first, plan);
-    if (Math.abs(half.first - agreed.arrival.first) > 2 * same) return 'ambiguous';
+    if (Math.abs(half.first - agreed.arrival.first) > 2 * same) return "ambiguous";
   }
   return null;
 }
@@ -190,6 +190,6 @@ function bend(values) {
 /** @param {Float32Array} recorded @param {Refusal} reason @param {number} snr_db @returns {RoundTrip} */
 function refusal(recorded, reason, snr_db) {
   const full = recorded.reduce((count, value) => count + (Math.abs(value) >= 0.99 ? 1 : 0), 0);
-  const told = full > 0.002 * recorded.length ? 'clipped' : reason;
+  const told = full > 0.002 * recorded.length ? "clipped" : reason;
   return { accepted: false, round_trip_frames: NaN, spread_frames: NaN, confidence: 0, snr_db, reason: told };
 }

@@ -5,8 +5,8 @@
  * lower grid rate, so that their modulus is the envelope; index 0 is PRE_SECONDS before the lag 0.
  */
 
-import { Fft } from './fft.js';
-import { LOWEST_HZ, ROUND_TRIP_SECONDS_MAX, topOf } from './probe.js';
+import { Fft } from "./fft.js";
+import { LOWEST_HZ, ROUND_TRIP_SECONDS_MAX, topOf } from "./probe.js";
 
 /** Sound from before a sweep that is looked at with it: the noise floor is read there. */
 export const PRE_SECONDS = 0.25;

@@ -33,7 +33,7 @@ const ROUND_TRIP_SECONDS_MAX = 1.5;
  * @property {boolean} accepted
  * @property {number} round_trip_frames output and input latency together, estimated; NaN when refused
  * @property {number} spread_frames never below UNCERTAINTY_SECONDS; NaN when refused
- * @property {'too_few'|'uneven'|'ambiguous'|null} reason too_few: fewer than 8 useful taps; uneven: they are not with the click; ambiguous: no telling
+ * @property {"too_few"|"uneven"|"ambiguous"|null} reason too_few: fewer than 8 useful taps; uneven: they are not with the click; ambiguous: no telling
  *   which click each tap was for
  */
 
@@ -47,20 +47,20 @@ const ROUND_TRIP_SECONDS_MAX = 1.5;
  */
 export function estimateFromTaps(clicks, taps, sampleRate, { input_seconds = INPUT_SECONDS, output_hint_seconds = 0 } = {}) {
   const useful = [...taps].filter(Number.isFinite).sort((a, b) => a - b).slice(FIRST_TAPS_DROPPED);
-  if (useful.length < TAPS_MIN || clicks.length < TAPS_MIN) return refused('too_few');
+  if (useful.length < TAPS_MIN || clicks.length < TAPS_MIN) return refused("too_few");
   const beat = median(clicks.slice(1).map((click, i) => click - clicks[i]));
   const phase = circularCentre(useful.map((tap) => tap - clicks[0]), beat);
   const late = useful.map((tap) => wrap(tap - clicks[0] - phase, beat));
   const centre = median(late);
   const deviation = 1.4826 * median(late.map((value) => Math.abs(value - centre)));
-  if (deviation > STEADINESS_SECONDS_MAX * sampleRate) return refused('uneven');
+  if (deviation > STEADINESS_SECONDS_MAX * sampleRate) return refused("uneven");
   const kept = late.filter((value) => Math.abs(value - centre) <= Math.max(3 * deviation, 0.01 * sampleRate));
-  if (kept.length < Math.max(TAPS_MIN, 0.7 * late.length)) return refused('uneven');
+  if (kept.length < Math.max(TAPS_MIN, 0.7 * late.length)) return refused("uneven");
 
   const correction = (EARLY_SECONDS - KEY_SECONDS) * sampleRate;
   const hint = output_hint_seconds * sampleRate;
   const output = hint + wrap(phase + median(kept) + correction - hint, beat);
-  if (output < -UNCERTAINTY_SECONDS * sampleRate || output > ROUND_TRIP_SECONDS_MAX * sampleRate) return refused('ambiguous');
+  if (output < -UNCERTAINTY_SECONDS * sampleRate || output > ROUND_TRIP_SECONDS_MAX * sampleRate) return refused("ambiguous");
   return {
     accepted: true,
     round_trip_frames: Math.max(0, output) + input_seconds * sampleRate,
@@ -69,7 +69,7 @@ export function estimateFromTaps(clicks, taps, sampleRate, { input_seconds = INP
   };
 }
 
-/** @param {'too_few'|'uneven'|'ambiguous'} reason @returns {Tapped} */
+/** @param {"too_few"|"uneven"|"ambiguous"} reason @returns {Tapped} */
 function refused(reason) {
   return { accepted: false, round_trip_frames: NaN, spread_frames: NaN, reason };
 }
