@@ -13,7 +13,7 @@ from typing import Final
 
 from unisono.core.wire import Codec, Packet
 from unisono.errors import ImpossiblePosition
-from unisono.units import FRAME_SAMPLES, Position, Span, samples_of_ms, span
+from unisono.units import FRAME_SAMPLES, POSITION_END, Position, Span, samples_of_ms, span
 
 CONCEALED_FRAMES_MAX: Final = 3
 """60 ms: longer than that, invented sound is worse than none."""
@@ -144,7 +144,10 @@ class Inlet:
             )
 
     def _step(self, now: Position) -> bool:
-        """Do one thing; False when there is nothing to do until more comes or time passes."""
+        """Do one thing; False when there is nothing to do until more comes or time passes.
+
+        A frame that begins less than a frame ahead is off the stream's grid: its place is kept, the stream's is not.
+        """
         if self._next is None:
             return self._begin(now)
         if self._next in self._held:
@@ -155,9 +158,12 @@ class Inlet:
         if now < self._next + self._hold:
             self._ask()
             return False
-        if self._concealed < CONCEALED_FRAMES_MAX:
-            return self._conceal(self._next)
-        return self._rest()
+        if (
+            self._concealed >= CONCEALED_FRAMES_MAX
+            or min(self._held, default=POSITION_END) < self._next + FRAME_SAMPLES
+        ):
+            return self._rest()
+        return self._conceal(self._next)
 
     def _begin(self, now: Position) -> bool:
         """Start at the earliest frame that is here, once nothing earlier is waited for."""

@@ -1,0 +1,198 @@
+"""The network may cut, shuffle and double a voice; the timeline must not be able to tell."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unisono.core.timeline import FrameKey, Timeline
+from unisono.units import FRAME_SAMPLES, POSITION_END, Audio, Position, Span, span
+
+START = Position(480_013)
+SMALL_RING = 16 * FRAME_SAMPLES
+
+
+def key(position: int, *, seat: int = 2, epoch: int = 0) -> FrameKey:
+    return FrameKey(seat=seat, epoch=epoch, position=Position(position))
+
+
+def noise(samples: int, seed: int) -> Audio:
+    return np.random.default_rng(seed).uniform(-1, 1, samples).astype(np.float32)
+
+
+def frame(value: float = 1.0) -> Audio:
+    return np.full(FRAME_SAMPLES, value, dtype=np.float32)
+
+
+def frames_of(voice: Audio, first: int) -> list[tuple[int, Audio]]:
+    return [
+        (first + at, voice[at : at + FRAME_SAMPLES]) for at in range(0, len(voice) - FRAME_SAMPLES + 1, FRAME_SAMPLES)
+    ]
+
+
+def shifted(position: int, samples: int) -> Span:
+    return span(position, position + samples)
+
+
+@given(st.data())
+def test_order_doubling_and_block_size_change_nothing(data: st.DataObject) -> None:
+    """Three seats on grids of their own, frames in any order, some twice, read in any blocks: the plain sum."""
+    length = 6 * FRAME_SAMPLES
+    voices = {seat: noise(length, seat) for seat in (2, 3, 4)}
+    offsets = {seat: data.draw(st.integers(0, FRAME_SAMPLES)) for seat in voices}
+    gains = {seat: (0.25 * seat, 1.0 - 0.125 * seat) for seat in voices}
+    sent = [(seat, at, sound) for seat in voices for at, sound in frames_of(voices[seat], START + offsets[seat])]
+    doubled = data.draw(st.lists(st.sampled_from(sent), max_size=8))
+    timeline = Timeline(start=START, singing_rows=2, ring_samples=SMALL_RING)
+    for seat, at, sound in data.draw(st.permutations(sent + doubled)):
+        left, right = gains[seat]
+        timeline.add(key(at, seat=seat), sound, row=1, left_gain=left, right_gain=right)
+    expected = np.zeros((length + FRAME_SAMPLES, 2))
+    for seat, voice in voices.items():
+        expected[offsets[seat] : offsets[seat] + length] += np.outer(voice, gains[seat])
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(expected) - 1), max_size=6)) | {0, len(expected)})
+    heard = [timeline.read(2, span(START + a, START + b)) for a, b in itertools.pairwise(cuts)]
+    np.testing.assert_allclose(np.concatenate(heard), expected, atol=1e-5)
+
+
+def test_each_row_hears_the_rows_before_it_and_listeners_hear_all() -> None:
+    timeline = Timeline(start=START, singing_rows=3)
+    for row, value in ((1, 1.0), (2, 10.0), (3, 100.0)):
+        timeline.add(key(START, seat=row), frame(value), row=row, left_gain=1.0, right_gain=2.0)
+    whole = shifted(START, FRAME_SAMPLES)
+    heard = {row: timeline.read(row, whole) for row in (1, 2, 3, timeline.listeners)}
+    assert {row: sound[0].tolist() for row, sound in heard.items()} == {
+        1: [0.0, 0.0],
+        2: [1.0, 2.0],
+        3: [11.0, 22.0],
+        4: [111.0, 222.0],
+    }
+    assert all(np.ptp(sound, axis=0).max() == 0 for sound in heard.values())
+
+
+def test_a_stereo_voice_keeps_its_sides() -> None:
+    timeline = Timeline(start=START, singing_rows=1)
+    stereo = np.column_stack((frame(0.5), frame(-0.25)))
+    timeline.add(key(START), stereo, row=1, left_gain=2.0, right_gain=1.0)
+    np.testing.assert_array_equal(timeline.read(timeline.listeners, shifted(START, 1)), [[1.0, -0.25]])
+
+
+def test_a_row_that_has_heard_past_a_voice_misses_it_and_later_rows_do_not() -> None:
+    timeline = Timeline(start=START, singing_rows=3)
+    timeline.read(2, shifted(START, 1000))
+    timeline.read(3, shifted(START, 100))
+    missed = timeline.add(key(START), frame(), row=1)
+    assert missed.late_samples == (0, 0, FRAME_SAMPLES, 100, 0)
+    assert missed.worst_samples == FRAME_SAMPLES
+    assert not missed.doubled
+    heard = timeline.read(timeline.listeners, shifted(START, FRAME_SAMPLES))
+    np.testing.assert_array_equal(heard, np.ones((FRAME_SAMPLES, 2)))
+
+
+def test_rows_before_the_singer_miss_nothing() -> None:
+    timeline = Timeline(start=START, singing_rows=3)
+    for row in (1, 2, 3):
+        timeline.skip(row, Position(START + 5000))
+    assert timeline.add(key(START), frame(), row=3).late_samples == (0, 0, 0, 0, 0)
+    assert timeline.add(key(START), frame(), row=2).late_samples[3] == 0, "the same key again"
+    assert timeline.add(key(START, seat=9), frame(), row=2).late_samples == (0, 0, 0, FRAME_SAMPLES, 0)
+
+
+def test_a_frame_that_comes_twice_sounds_once_and_says_so() -> None:
+    timeline = Timeline(start=START, singing_rows=1)
+    assert not timeline.add(key(START), frame(), row=1).doubled
+    assert timeline.add(key(START), frame(), row=1).doubled
+    assert timeline.read(2, shifted(START, 1)).tolist() == [[1.0, 1.0]]
+    assert timeline.add(key(START), frame(), row=1).doubled, "after it was heard"
+
+
+def test_a_later_epoch_sounds_beside_the_earlier_and_the_earlier_comes_too_late_after_it() -> None:
+    timeline = Timeline(start=START, singing_rows=1)
+    assert not timeline.add(key(START, epoch=1), frame(), row=1).doubled
+    assert timeline.add(key(START, epoch=0), frame(5.0), row=1).doubled
+    assert not timeline.add(key(START, epoch=2), frame(), row=1).doubled
+
+
+def test_frames_that_overlap_within_an_epoch_are_not_added_up() -> None:
+    timeline = Timeline(start=Position(0), singing_rows=1)
+    refused = [timeline.add(key(at), frame(), row=1).doubled for at in range(0, FRAME_SAMPLES, 10)]
+    assert refused.count(False) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, POSITION_END - FRAME_SAMPLES), st.integers(0, 65_534), st.integers(1, 2)),
+        max_size=50,
+    )
+)
+def test_claimed_positions_and_epochs_take_no_memory(claims: list[tuple[int, int, int]]) -> None:
+    timeline = Timeline(start=START, singing_rows=2, ring_samples=SMALL_RING)
+    for row in (1, 2):
+        timeline.add(key(START, seat=row), frame(), row=row)
+    before = timeline.memory_bytes
+    for position, epoch, seat in claims:
+        timeline.add(key(position, seat=seat, epoch=epoch), frame(), row=seat)
+    assert timeline.memory_bytes == before
+
+
+def test_a_voice_from_beyond_the_ring_is_refused_and_harms_nothing() -> None:
+    timeline = Timeline(start=START, singing_rows=1, ring_samples=SMALL_RING)
+    last = START + SMALL_RING - FRAME_SAMPLES
+    assert timeline.add(key(last + 1), frame(), row=1).ahead
+    assert not timeline.add(key(last), frame(), row=1).ahead
+    assert not timeline.read(2, shifted(START, SMALL_RING - FRAME_SAMPLES)).any()
+    np.testing.assert_array_equal(timeline.read(2, shifted(last, FRAME_SAMPLES)), np.ones((FRAME_SAMPLES, 2)))
+
+
+@pytest.mark.parametrize("block", [1, 127, 960, 4000])
+def test_the_ring_goes_round_and_forgets_what_was_heard(block: int) -> None:
+    """A voice four rings long, written one frame ahead of where it is read, comes out whole and only once."""
+    timeline = Timeline(start=START, singing_rows=1, ring_samples=SMALL_RING)
+    voice = noise(4 * SMALL_RING, 7)
+    read, heard = START, []
+    for at, sound in frames_of(voice, START):
+        assert not timeline.add(key(at), sound, row=1).ahead
+        while read + block <= at:
+            heard.append(timeline.read(2, shifted(read, block)))
+            read = Position(read + block)
+    together = np.concatenate(heard)
+    np.testing.assert_array_equal(together[:, 0], voice[: len(together)])
+    assert len(together) > 3.5 * SMALL_RING
+
+
+def test_a_reader_that_falls_far_behind_is_dragged_along() -> None:
+    timeline = Timeline(start=START, singing_rows=2, ring_samples=SMALL_RING)
+    at = START
+    while at < START + 3 * SMALL_RING:
+        assert not timeline.add(key(at), frame(), row=1).ahead, "row 2 never listens, and must not stop the song"
+        at = Position(at + FRAME_SAMPLES)
+        timeline.read(timeline.listeners, shifted(at - FRAME_SAMPLES, FRAME_SAMPLES))
+    assert timeline.window.start == at - SMALL_RING // 2
+    assert not timeline.read(2, shifted(START, FRAME_SAMPLES)).any(), "forgotten is silent"
+
+
+def test_silence_where_the_tape_does_not_reach() -> None:
+    timeline = Timeline(start=START, singing_rows=1, ring_samples=SMALL_RING)
+    timeline.add(key(START), frame(), row=1)
+    heard = timeline.read(2, span(START - 100, START + 2 * SMALL_RING))
+    assert heard.shape == (100 + 2 * SMALL_RING, 2)
+    assert heard[:, 0].sum() == FRAME_SAMPLES
+    assert heard[100, 0] == 1.0
+
+
+def test_a_seat_that_left_is_forgotten() -> None:
+    timeline = Timeline(start=START, singing_rows=1)
+    timeline.add(key(START), frame(), row=1)
+    taken = timeline.memory_bytes
+    timeline.leave(2)
+    assert timeline.memory_bytes < taken
+    timeline.leave(2)
+
+
+def test_a_leader_alone_needs_no_buses() -> None:
+    timeline = Timeline(start=START, singing_rows=0)
+    assert not timeline.read(timeline.listeners, shifted(START, 960)).any()
+    with pytest.raises(ValueError, match="row 1 of 0"):
+        timeline.add(key(START), frame(), row=1)
