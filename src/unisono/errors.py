@@ -20,6 +20,7 @@
         +-- LibraryMissing      a native library is not installed
         +-- BadSetting          a setting nobody can work with
         +-- DiskTrouble         a write that failed
+        +-- MixFailed           the studio could not make a mix
 
 Our own mistakes are assertions and are not in this tree. Every error carries its facts as fields and a stable `code`,
 which pages translate. Where an error ends a socket, `close_code` is the number it is closed with (docs/wire.md).
@@ -224,5 +225,14 @@ class DiskTrouble(OperatorError):
     """Something could not be written."""
 
     code: ClassVar[str] = "disk_trouble"
-    says: ClassVar[str] = "the recording cannot be written: {reason}"
+    says: ClassVar[str] = "the disk or database does not work: {reason}"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class MixFailed(OperatorError):
+    """The studio's worker ended without a mix; the stems are as they were and it may be tried again."""
+
+    code: ClassVar[str] = "mix_failed"
+    says: ClassVar[str] = "the mix could not be made: {reason}"
     reason: str

@@ -1,8 +1,9 @@
 """Stem files: what one seat sang, packet by packet, exactly as it was sent.
 
-A file is the magic `UNISTEM1`, then records: u32 length, u32 CRC-32 of the packet, the packet's wire bytes (docs/wire.md),
-little-endian. Files are only ever appended to. A crash may tear the last record; a reader leaves it out and a writer cuts
-it off before it goes on. The same packet may stand in a file twice, and packets in any order: a reader of sound sorts.
+A file is the magic `UNISTEM1`, then records: u32 length, u32 CRC-32 of the packet, the packet's wire bytes
+(docs/wire.md), little-endian. Files are only ever appended to. A crash may tear the last record; a reader leaves it
+out and a writer cuts it off before it goes on. The same packet may stand in a file twice, and packets in any order: a
+reader of sound sorts.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The live room: sockets, clock, mixing desk, recorder, HTTP."""

@@ -1,0 +1,77 @@
+"""What the ledger hands out: plain values, free of any database session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from unisono.core.messages import Flag, Role
+from unisono.core.song import SongRun
+from unisono.units import Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """Where a room's zero lies, on both clocks of one boot of one machine (live/pulse.py)."""
+
+    boot_id: str
+    monotonic_ns: int
+    wall_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What opens a room, as it is shown to its host. `recovery` is known only when the room is opened."""
+
+    host: str
+    singers: str
+    listeners: str
+    recovery: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What a good link opens."""
+
+    room: int
+    link: int
+    role: Role
+    title: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomRecord:
+    """A room as it is loaded."""
+
+    room: int
+    title: str
+    place: str
+    anchor: Anchor
+    reached: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemRecord:
+    """Whose voice a stem is."""
+
+    seat: int
+    name: str
+    place: str
+    flag: Flag | None
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceRecord:
+    """A performance; `state` is the song's, or `failed` when its mix could not be made."""
+
+    performance: str
+    room: int
+    title: str
+    place: str
+    sung_at: datetime
+    state: str
+    song: SongRun
+    token: str
+    media_key: str
