@@ -104,11 +104,11 @@ class RoomClock:
         return self._line
 
     def _contradicts(self, sight: _Sight) -> bool:
-        """Whether the line lies outside what this echo allows: one of the clocks was set, or slept."""
+        """Whether this echo and the kept ones cannot all be true: one of the clocks was set, or slept."""
         if self._line is None:
             return False
         error_ms = abs(self._line.position_at(sight.local_ms) - sight.position) / SAMPLES_PER_MS
-        return error_ms > sight.round_trip_ms / 2 + _STEP_MS
+        return error_ms > (sight.round_trip_ms + self.round_trip_ms) / 2 + _STEP_MS
 
 
 def _with_quickest(sights: list[_Sight], sight: _Sight) -> list[_Sight]:
