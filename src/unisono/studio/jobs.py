@@ -1,0 +1,114 @@
+"""Jobs: start the studio's worker, watch it, stop it. The only part of the studio that the live server calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+import unisono
+from unisono.errors import MixFailed
+from unisono.studio.performance import MixReport, read_report
+
+TIMEOUT_SECONDS = 900.0
+_STOP_SECONDS = 2.0
+_STDERR_BYTES_KEPT = 2000
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """What the worker says."""
+
+    share: float = 0.0
+    step: str = ""
+    done: bool = False
+    error: dict[str, str] | None = None
+
+
+async def run_mix(
+    folder: Path, on_progress: Callable[[float, str], None], *, timeout_seconds: float = TIMEOUT_SECONDS
+) -> MixReport:
+    """Make all files of the performance in `folder`; `on_progress` hears the share (0..1) and the step.
+
+    Steps are `voices`, `mix`, `files`. Safe to call again at any time. Cancelling the task, or running over time, stops
+    the worker. Raises MixFailed; the stems are never touched.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "unisono.studio.worker",
+        str(folder),
+        stdin=None,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=_environment(),
+    )
+    complaints = asyncio.create_task(_last_words(process))
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            error = await _follow(process, on_progress)
+            await process.wait()
+    except TimeoutError:
+        raise MixFailed(reason=f"it took longer than {timeout_seconds:g} s") from None
+    finally:
+        await _stop(process)
+        words = await complaints
+    if error is not None or process.returncode != 0:
+        raise MixFailed(reason=error or words or f"the worker ended with {process.returncode}")
+    report = read_report(folder)
+    if report is None:
+        raise MixFailed(reason="the worker left no report")
+    return report
+
+
+def _environment() -> dict[str, str]:
+    """The worker finds this very package, and its libraries start no threads of their own."""
+    home = str(Path(unisono.__file__).parents[1])
+    found = [home, *(path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != home)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(found), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+async def _follow(process: Process, on_progress: Callable[[float, str], None]) -> str | None:
+    """Pass the worker's progress on until it closes its output; why it failed, if it said so."""
+    error = None
+    while line := await _out(process).readline():
+        try:
+            told = msgspec.json.decode(line, type=_Line)
+        except msgspec.DecodeError:
+            continue
+        if told.error is not None:
+            error = told.error.get("text", "")
+        elif told.step:
+            on_progress(told.share, told.step)
+    return error
+
+
+def _out(process: Process) -> asyncio.StreamReader:
+    assert process.stdout is not None
+    return process.stdout
+
+
+async def _last_words(process: Process) -> str:
+    """The end of what the worker wrote to its standard error; read on, so that it never blocks on it."""
+    assert process.stderr is not None
+    kept = b""
+    while block := await process.stderr.read(4096):
+        kept = (kept + block)[-_STDERR_BYTES_KEPT:]
+    return kept.decode(errors="replace").strip()
+
+
+async def _stop(process: Process) -> None:
+    """End a worker that still runs: kindly, then surely."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

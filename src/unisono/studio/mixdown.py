@@ -1,0 +1,201 @@
+"""Mixdown: voices in, one stereo recording out. A pure function of what was sung and of `MixSettings`.
+
+Each voice is brought to one loudness (measured while it sings), the leader a little above, placed left to right as the
+balconies are, and given the same small room. The backing lies under the voices. The whole is brought to the target
+loudness under the ceiling. Voices may come one at a time from an iterator: only their sum is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.studio.courtyard import reverberation
+from unisono.studio.limiter import Limited, block_peaks, limit
+from unisono.studio.loudness import integrated_lufs, ratio_of
+from unisono.units import SAMPLE_RATE, Audio
+
+FADE_OUT_SAMPLES = SAMPLE_RATE // 20
+_LOUDEST_HONEST_SAMPLE = 8.0
+_TRIES = 5
+_NEAR_ENOUGH_LU = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixSettings:
+    """How a mix is made.
+
+    width: how much of the way to the sides the outermost balconies stand, 0..1. courtyard_db: the room against the dry
+    voices, None for none. backing_below_voices_db: how far under the sum of the voices. quiet_lufs: a seat whose
+    stem is below it did not sing and is not raised.
+    """
+
+    voice_lufs: float = -23.0
+    leader_lift_db: float = 2.0
+    boost_db_max: float = 24.0
+    cut_db_max: float = 30.0
+    quiet_lufs: float = -55.0
+    width: float = 0.85
+    courtyard_db: float | None = -15.0
+    backing_below_voices_db: float = 7.0
+    count_in_db: float = -10.0
+    target_lufs: float = -16.0
+    master_boost_db_max: float = 40.0
+    ceiling_dbtp: float = -1.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """One seat's stem: sound float32, shape (samples, channels), sample 0 at the performance's start; pan -1..1."""
+
+    seat: int
+    sound: Audio
+    pan: float = 0.0
+    leader: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A voice with what was found out about it. `lufs` is None when it is silent; a `quiet` voice stays as it is.
+
+    `damaged`: there were numbers in it that are none, or far beyond full scale; `voice` has them cleaned.
+    """
+
+    voice: Voice
+    lufs: float | None
+    gain_db: float
+    quiet: bool
+    damaged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """The mix: float32, shape (samples, 2). `lufs` is None for silence; `reduction_db` is the most the limiter took."""
+
+    sound: Audio
+    lufs: float | None
+    reduction_db: float
+    backing_gain_db: float | None
+
+
+def mix(
+    voices: Iterable[Measured],
+    samples: int,
+    *,
+    backing: Audio | None = None,
+    count_in_samples: int = 0,
+    settings: MixSettings | None = None,
+) -> Mixed:
+    """Mix everything onto `samples` samples. `backing` is float32, shape (samples,), from the performance's start.
+
+    Shorter sounds end early, longer ones are cut. Nothing is moved in time.
+    """
+    chosen = settings or MixSettings()
+    bus = np.zeros((samples, 2), dtype=np.float32)
+    for measured in voices:
+        place(bus, measured, chosen)
+    backing_gain_db = None
+    if backing is not None:
+        backing_gain_db = _backing_gain_db(bus, backing[:samples], count_in_samples, chosen)
+    if chosen.courtyard_db is not None:
+        bus += np.float32(ratio_of(chosen.courtyard_db)) * reverberation(bus)
+    if backing is not None and backing_gain_db is not None:
+        _add_backing(bus, backing[:samples], backing_gain_db, count_in_samples, chosen)
+    fade_end(bus)
+    mastered, lufs = master(bus, chosen)
+    return Mixed(
+        sound=mastered.sound,
+        lufs=lufs if math.isfinite(lufs) else None,
+        reduction_db=mastered.reduction_db,
+        backing_gain_db=backing_gain_db,
+    )
+
+
+def measure(voice: Voice, settings: MixSettings | None = None) -> Measured:
+    """How loud a voice is while it sings, and the gain that brings it to its place."""
+    chosen = settings or MixSettings()
+    sound, damaged = honest(voice.sound)
+    lufs = integrated_lufs(sound)
+    quiet = lufs < chosen.quiet_lufs
+    gain_db = 0.0
+    if not quiet:
+        wanted = chosen.voice_lufs + (chosen.leader_lift_db if voice.leader else 0.0)
+        gain_db = min(max(wanted - lufs, -chosen.cut_db_max), chosen.boost_db_max)
+    clean = replace(voice, sound=sound)
+    heard = lufs if math.isfinite(lufs) else None
+    return Measured(voice=clean, lufs=heard, gain_db=gain_db, quiet=quiet, damaged=damaged)
+
+
+def place(bus: Audio, measured: Measured, settings: MixSettings) -> None:
+    """Add one voice into `bus`, float32 (samples, 2), in place."""
+    sound = measured.voice.sound[: len(bus)]
+    gain = np.float32(ratio_of(measured.gain_db))
+    bus[: len(sound)] += panned(sound, measured.voice.pan * settings.width) * gain
+
+
+def honest(sound: Audio) -> tuple[Audio, bool]:
+    """The sound without numbers that are none, and whether there were any."""
+    good = np.isfinite(sound)
+    if good.all() and np.max(np.abs(sound), initial=0.0) <= _LOUDEST_HONEST_SAMPLE:
+        return sound, False
+    clean = np.where(good, sound, np.float32(0)).clip(-_LOUDEST_HONEST_SAMPLE, _LOUDEST_HONEST_SAMPLE)
+    return clean.astype(np.float32), True
+
+
+def panned(sound: Audio, pan: float) -> Audio:
+    """Float32, shape (samples, 2), of equal power wherever it stands; pan -1 is left, 1 is right.
+
+    A stereo voice keeps its own sides and is balanced: at pan 0 it is unchanged.
+    """
+    angle = (min(max(pan, -1.0), 1.0) + 1) * math.pi / 4
+    sides = np.array([math.cos(angle), math.sin(angle)], dtype=np.float32)
+    if sound.shape[1] == 1:
+        return sound * sides
+    return sound * sides * np.float32(math.sqrt(2))
+
+
+def _backing_gain_db(bus: Audio, backing: Audio, count_in_samples: int, settings: MixSettings) -> float:
+    """The gain that lays the backing, measured after its count-in, under the voices; 0 dB if one of them is silent."""
+    voices_lufs = integrated_lufs(bus)
+    backing_lufs = integrated_lufs(backing[count_in_samples:])
+    if not (math.isfinite(voices_lufs) and math.isfinite(backing_lufs)):
+        return 0.0
+    return voices_lufs - settings.backing_below_voices_db - backing_lufs
+
+
+def _add_backing(bus: Audio, backing: Audio, gain_db: float, count_in_samples: int, settings: MixSettings) -> None:
+    """The backing in the middle; the count-in softer, since it was for the singers."""
+    sound = panned(backing[:, np.newaxis], 0.0) * np.float32(ratio_of(gain_db))
+    sound[:count_in_samples] *= np.float32(ratio_of(settings.count_in_db))
+    bus[: len(sound)] += sound
+
+
+def fade_end(sound: Audio) -> None:
+    """Fade the last 50 ms in place: a song that was stopped in the middle ends without a click."""
+    tail = min(FADE_OUT_SAMPLES, len(sound))
+    sound[len(sound) - tail :] *= np.linspace(1.0, 0.0, tail, dtype=np.float32)[:, np.newaxis]
+
+
+def master(sound: Audio, settings: MixSettings) -> tuple[Limited, float]:
+    """Bring the whole to the target loudness under the ceiling: (limited, its loudness in LUFS, -inf for silence).
+
+    The limiter takes loudness away, so the gain is tried again with what was missing, a few times at most: sound that
+    is all peaks stays softer than the target rather than being crushed.
+    """
+    lufs = integrated_lufs(sound)
+    if not math.isfinite(lufs):
+        return Limited(sound=sound.copy(), reduction_db=0.0), lufs
+    known: NDArray[np.float64] = block_peaks(sound)
+    gain_db = settings.target_lufs - lufs
+    for _ in range(_TRIES):
+        gain_db = min(gain_db, settings.master_boost_db_max)
+        limited = limit(sound, gain_db=gain_db, ceiling_dbtp=settings.ceiling_dbtp, known_peaks=known)
+        lufs = integrated_lufs(limited.sound)
+        if not math.isfinite(lufs) or abs(lufs - settings.target_lufs) < _NEAR_ENOUGH_LU:
+            break
+        gain_db += settings.target_lufs - lufs
+    return limited, lufs

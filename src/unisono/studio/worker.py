@@ -1,0 +1,83 @@
+"""The worker: `python -m unisono.studio.worker FOLDER`, a process of its own that makes one performance's files.
+
+It runs at low priority, so that whoever is singing meanwhile is served first, within limits of memory and processor
+time, so that a strange performance cannot take the machine down. It tells its progress as lines of JSON on
+standard output: {"share", "step"}, at last {"done": true} or {"error": {"code", "text"}}. Started by `jobs.py`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from unisono.errors import UnisonoError
+from unisono.studio.performance import read_performance, singers
+from unisono.studio.produce import produce
+from unisono.units import SAMPLE_RATE
+
+NICENESS = 10
+_LOCK_FILE = ".mix.lock"
+_BASE_BYTES = 3 * 2**30
+_BYTES_PER_SAMPLE = 256
+_BASE_SECONDS = 120
+_SECONDS_PER_VOICE_SECOND = 0.5
+
+
+def main(arguments: list[str]) -> int:
+    """The process's exit code: 0 done, 1 told why not, 2 not called rightly."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m unisono.studio.worker FOLDER\n")
+        return 2
+    folder = Path(arguments[0])
+    try:
+        os.nice(NICENESS)
+        limit_resources(folder)
+        with alone(folder):
+            produce(folder, lambda share, step: _tell({"share": round(share, 4), "step": step}))
+    except UnisonoError as error:
+        _tell({"error": {"code": error.code, "text": str(error)}})
+        return 1
+    except (OSError, MemoryError) as error:
+        _tell({"error": {"code": "mix_failed", "text": str(error) or type(error).__name__}})
+        return 1
+    _tell({"done": True})
+    return 0
+
+
+def limit_resources(folder: Path) -> None:
+    """Memory and processor time by the performance's length and voices. Raises MixFailed if it cannot be read."""
+    performance = read_performance(folder)
+    voices = len(singers(folder, performance)) + 4
+    seconds = performance.span.samples / SAMPLE_RATE
+    _limit(resource.RLIMIT_AS, _BASE_BYTES + _BYTES_PER_SAMPLE * performance.span.samples)
+    _limit(resource.RLIMIT_CPU, _BASE_SECONDS + int(_SECONDS_PER_VOICE_SECOND * voices * seconds))
+
+
+def _limit(what: int, most: int) -> None:
+    """Set a limit, never above one that is set already."""
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other worker is in `folder`; the system lets go of the lock even if this process is killed."""
+    with (folder / _LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _tell(line: dict[str, object]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
