@@ -11,6 +11,10 @@ import { addMoved, bandPowers, powerAt, powerOf, responseOf, spread, weigh } fro
 const STRONGEST_AFTER_SECONDS = 0.045;
 const LOCAL_SECONDS = 0.012;
 const CAP = 400;
+/** An arrival at least this strong (14 dB below the strongest) is taken for the direct sound, ... */
+const DIRECT_SHARE = 0.04;
+/** ... and one down to this (21 dB) could be it. */
+const FAINT_SHARE = 0.008;
 
 /** @param {Float64Array} values @param {number} share 0..1 */
 export function quantile(values, share) {
@@ -61,7 +65,8 @@ export function findLag(powers, plan) {
  * Weights that flatten the loop's colour and leave out what noise covers, with a smooth (Hann) edge at both ends of what is left.
  * @param {Float64Array} signal power per band while the sweeps sound @param {Float64Array} noise power per band while they do not
  * @param {Float64Array} played power per band of the probe's sweeps @param {Plan} plan
- * @returns {{weights: Float64Array, low_hz: number, high_hz: number, snr_db: number}} weights (count,), to be multiplied with `correlate`'s answer
+ * @returns {{weights: Float64Array, shape: Complex, low_hz: number, high_hz: number, snr_db: number}} weights (count,), to be multiplied with
+ *   `correlate`'s answer; shape: the spectrum a single arrival at index 0 then has
  */
 export function weighting(signal, noise, played, plan) {
   const clean = signal.map((power, band) => Math.max(0, power - noise[band]));
@@ -70,14 +75,19 @@ export function weighting(signal, noise, played, plan) {
   const floor = 3e-3 * Math.max(...colour);
   const useful = ratio.map((value, band) => (value > 0.25 && colour[band] > floor ? 1 : 0));
   const [first, last] = longestRun(useful);
-  const low_hz = plan.edges[first], high_hz = plan.edges[last];
+  // The outermost bands may be half empty, and an edge steeper than the bands would ring.
+  const trim = last - first > 8 ? 1 : 0;
+  const low_hz = plan.edges[first + trim], high_hz = plan.edges[last - trim];
   const gains = ratio.map((value, band) => value / (1 + value) / (Math.sqrt(Math.max(colour[band], floor)) * played[band]));
   const weights = spread(gains, plan);
+  const shape = spread(gains.map((gain, band) => gain * played[band] * Math.sqrt(colour[band])), plan);
   for (let i = 0; i < weights.length; i++) {
-    weights[i] *= hann(((plan.low + i) * plan.sampleRate) / plan.size, low_hz, high_hz);
+    const edge = hann(((plan.low + i) * plan.sampleRate) / plan.size, low_hz, high_hz);
+    weights[i] *= edge;
+    shape[i] *= edge;
   }
   const total = (/** @type {Float64Array} */ powers) => powers.reduce((sum, power) => sum + power, 1e-18);
-  return { weights, low_hz, high_hz, snr_db: 10 * Math.log10(total(clean) / total(noise)) };
+  return { weights, shape: { re: shape, im: new Float64Array(plan.count) }, low_hz, high_hz, snr_db: 10 * Math.log10(total(clean) / total(noise)) };
 }
 
 /** @param {number} hz @param {number} low @param {number} high */
@@ -141,30 +151,43 @@ export function meanOf(spectra, frames, plan) {
 
 /**
  * The first arrival that matters: not the largest echo. `faint` looks deeper, down to what could still be a direct path.
- * @param {Complex} spectrum weighted @param {number} lag near the strongest @param {Plan} plan
+ * @param {Complex} spectrum weighted @param {Complex} shape of a single arrival @param {number} lag near the strongest @param {Plan} plan
  * @returns {{first: number, faint: number, strongest: number, contrast_db: number}} grid points; strongest power over the noise's mean
  */
-export function firstArrival(spectrum, lag, plan) {
+export function firstArrival(spectrum, shape, lag, plan) {
   const power = powerOf(responseOf(spectrum, plan));
   const before = Math.round(STRONGEST_AFTER_SECONDS * plan.gridRate);
   const strongest = largest(power, lag - before, lag + before);
   const quiet = power.subarray(Math.max(0, strongest - before - Math.round(0.1 * plan.gridRate)), strongest - before);
   const noise = quiet.reduce((sum, value) => sum + value, 0) / Math.max(1, quiet.length);
   const peak = power[strongest];
+  const skirt = skirtOf(shape, before, plan);
+  const least = (/** @type {number} */ share) => skirt.map((side) => Math.max(16 * noise, peak * share, 4 * peak * side));
   return {
-    first: firstAbove(power, strongest - before, strongest, Math.max(16 * noise, peak * 0.04)),
-    faint: firstAbove(power, strongest - before, strongest, Math.max(16 * noise, peak * 0.008)),
+    first: firstAbove(power, strongest, least(DIRECT_SHARE)),
+    faint: firstAbove(power, strongest, least(FAINT_SHARE)),
     strongest,
     contrast_db: 10 * Math.log10(peak / (noise + Number.MIN_VALUE)),
   };
 }
 
-/** The first local peak of at least `least` in [from, to]. @param {Float64Array} power @param {number} from @param {number} to @param {number} least */
-function firstAbove(power, from, to, least) {
-  for (let i = Math.max(1, from); i < to; i++) {
-    if (power[i] >= least && power[i] >= power[i - 1] && power[i] > power[i + 1]) return i;
+/**
+ * How high the sides of a single arrival reach this far from its peak or farther, as a share of its power: what is below is no arrival of its own.
+ * @param {Complex} shape @param {number} points @param {Plan} plan @returns {Float64Array} (points + 1,), by distance
+ */
+function skirtOf(shape, points, plan) {
+  const power = powerOf(responseOf(shape, plan));
+  const skirt = power.slice(0, points + 1);
+  for (let i = points - 1; i >= 0; i--) skirt[i] = Math.max(skirt[i], skirt[i + 1]);
+  return skirt.map((value) => value / power[0]);
+}
+
+/** The first local peak up to `strongest` that reaches its `least` (by distance from `strongest`). @param {Float64Array} power @param {number} strongest @param {Float64Array} least */
+function firstAbove(power, strongest, least) {
+  for (let i = Math.max(1, strongest - least.length + 1); i < strongest; i++) {
+    if (power[i] >= least[strongest - i] && power[i] >= power[i - 1] && power[i] > power[i + 1]) return i;
   }
-  return to;
+  return strongest;
 }
 
 /** A peak of a spectrum's envelope to a fraction of a frame. @param {Complex} spectrum @param {number} point on the grid @param {Plan} plan @returns {number} frames */

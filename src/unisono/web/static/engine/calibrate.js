@@ -33,7 +33,7 @@ export { makeProbe } from "./probe.js";
 
 const SPREAD_SECONDS_MAX = 0.0008;
 const BEND_SECONDS_MAX = 0.0002;
-const LEVEL_RANGE_DB_MAX = 7;
+const LEVEL_RANGE_DB_MAX = 6;
 const LIKENESS_MIN = 0.6;
 const CONTRAST_DB_MIN = 21;
 const BAND_HZ_MIN = 1_200;
@@ -58,12 +58,13 @@ export function measureRoundTrip(recorded, probe, sampleRate) {
   if (heard) return refusal(recorded, heard, NaN);
 
   const roundTrip = Math.round((found.lag / plan.gridRate - PRE_SECONDS) * sampleRate);
-  const { weights, low_hz, high_hz, snr_db } = weighting(soundPowers(recorded, roundTrip, plan), noisePowers(recorded, roundTrip, plan), playedPowers(plan), plan);
+  const weighed = weighting(soundPowers(recorded, roundTrip, plan), noisePowers(recorded, roundTrip, plan), playedPowers(plan), plan);
+  const { weights, low_hz, high_hz, snr_db } = weighed;
   if (high_hz - low_hz < BAND_HZ_MIN) return refusal(recorded, "noisy", snr_db);
 
   const spectra = loops.map((loop) => weigh(loop, weights));
-  const agreed = agreement(spectra, found.lag, plan);
-  const doubt = doubtOf(agreed, low_hz, high_hz, plan);
+  const agreed = agreement(spectra, weighed.shape, found.lag, plan);
+  const doubt = doubtOf(agreed, weighed, plan);
   if (doubt) return refusal(recorded, doubt, snr_db);
   const frames = refine(agreed.mean, agreed.arrival.first, plan) - PRE_SECONDS * sampleRate;
   return {
@@ -119,8 +120,8 @@ function playedPowers(plan) {
  * @property {ReturnType<typeof firstArrival>} arrival in the mean
  */
 
-/** @param {Complex[]} spectra weighted @param {number} lag grid points @param {Plan} plan @returns {Agreement} */
-function agreement(spectra, lag, plan) {
+/** @param {Complex[]} spectra weighted @param {Complex} shape @param {number} lag grid points @param {Plan} plan @returns {Agreement} */
+function agreement(spectra, shape, lag, plan) {
   const perPoint = plan.sampleRate / plan.gridRate;
   const responses = spectra.map((spectrum) => responseOf(spectrum, plan));
   const still = spectra.map(() => 0);
@@ -131,12 +132,12 @@ function agreement(spectra, lag, plan) {
   const times = matches.map((match) => match.later * perPoint);
   const centre = times.reduce((sum, time) => sum + time, 0) / times.length;
   const mean = meanOf(spectra, times.map((time) => time - centre), plan);
-  const arrival = firstArrival(mean, lag, plan);
+  const arrival = firstArrival(mean, shape, lag, plan);
   return {
     mean,
     later: times.map((time) => time - centre),
     likeness: matches.map((match) => match.likeness),
-    levels_db: responses.map((response) => levelNear(powerOf(response), arrival.first, plan)),
+    levels_db: responses.map((response, k) => levelNear(powerOf(response), arrival.first, plan) - energyOf(plan.sweeps[k])),
     arrival,
   };
 }
@@ -147,8 +148,13 @@ function levelNear(power, point, plan) {
   return 10 * Math.log10(Math.max(...power.subarray(point - reach, point + reach + 1)) + Number.MIN_VALUE);
 }
 
-/** @param {Agreement} agreed @param {number} low_hz @param {number} high_hz @param {Plan} plan @returns {Refusal | null} */
-function doubtOf(agreed, low_hz, high_hz, plan) {
+/** @param {Complex} spectrum @returns {number} dB, squared: a sweep's share in what `correlate` makes of it */
+function energyOf(spectrum) {
+  return 20 * Math.log10(powerOf(spectrum).reduce((sum, power) => sum + power, 0));
+}
+
+/** @param {Agreement} agreed @param {ReturnType<typeof weighting>} weighed @param {Plan} plan @returns {Refusal | null} */
+function doubtOf(agreed, { shape, low_hz, high_hz }, plan) {
   const same = SAME_SECONDS * plan.gridRate;
   if (range(agreed.later) > SPREAD_SECONDS_MAX * plan.sampleRate) return "unsteady";
   if (bend(agreed.later) > BEND_SECONDS_MAX * plan.sampleRate) return "unsteady";
@@ -158,7 +164,8 @@ function doubtOf(agreed, low_hz, high_hz, plan) {
   if (agreed.arrival.first - agreed.arrival.faint > same) return "ambiguous";
   const middle = (low_hz + high_hz) / 2;
   for (const [low, high] of [[low_hz, middle + 0.2 * (high_hz - low_hz)], [middle - 0.2 * (high_hz - low_hz), high_hz]]) {
-    const half = firstArrival(weigh(agreed.mean, narrowing(low, high, low_hz, high_hz, plan)), agreed.arrival.first, plan);
+    const narrower = narrowing(low, high, low_hz, high_hz, plan);
+    const half = firstArrival(weigh(agreed.mean, narrower), weigh(shape, narrower), agreed.arrival.first, plan);
     if (Math.abs(half.first - agreed.arrival.first) > 2 * same) return "ambiguous";
   }
   return null;
