@@ -1,4 +1,7 @@
-"""Where known sounds lie in a recording: the bench's ruler. Pure; sounds are float32 (samples,) at 48 kHz.
+"""Where known sounds lie in a recording: the bench's ruler. Pure.
+
+`in_band` makes of a sound at 48 kHz what the ruler works on: its band below 3 kHz, float64 (samples,) at RULER_HZ. Lags
+come out as fractions of a sample, good to a few microseconds: the rate costs time, not exactness.
 
 A recording made by the rig is a sum of sounds we know sample by sample (the backing, the leader's voice), each with a
 gain and a lag of its own, and of little else: codec noise. `coarse_lag_samples` looks everywhere (GCC-PHAT, Knapp &
@@ -17,7 +20,8 @@ from scipy import fft
 
 from unisono import units
 
-RATE_HZ = units.SAMPLE_RATE
+RULER_HZ = 8_000
+STEP = units.SAMPLE_RATE // RULER_HZ
 # Below 3 kHz two copies of a sound a tenth of a millisecond apart are one sound in the middle, not a comb.
 BAND_HZ = (150.0, 3_000.0)
 CLEAR = 1.4
@@ -42,14 +46,19 @@ class Fit:
     spread_samples: tuple[float, ...]
 
 
-def in_band(sound: Reals | Audio, band_hz: tuple[float, float] = BAND_HZ) -> Reals:
-    """`sound` without what lies outside `band_hz`; zero phase, edges of a tenth of the corner."""
-    n = len(sound)
-    size = fft.next_fast_len(n + RATE_HZ // 10, real=True)
-    hertz = fft.rfftfreq(size, 1 / RATE_HZ)
-    low, high = band_hz
+def ms(samples: float) -> float:
+    """Milliseconds of so many of the ruler's samples."""
+    return samples * 1000 / RULER_HZ
+
+
+def in_band(sound: Reals | Audio) -> Reals:
+    """`sound`, (samples,) at 48 kHz, without what lies outside BAND_HZ, at RULER_HZ; zero phase."""
+    size = STEP * fft.next_fast_len(len(sound) // STEP + RULER_HZ // 10, real=True)
+    hertz = fft.rfftfreq(size, 1 / units.SAMPLE_RATE)
+    low, high = BAND_HZ
     gain = np.clip((hertz - 0.8 * low) / (0.2 * low), 0, 1) * np.clip((1.1 * high - hertz) / (0.1 * high), 0, 1)
-    return np.asarray(fft.irfft(fft.rfft(sound, size) * gain, size)[:n], np.float64)
+    kept = (fft.rfft(np.asarray(sound, np.float64), size) * gain)[:size // STEP // 2 + 1]
+    return np.asarray(fft.irfft(kept, size // STEP)[:-(-len(sound) // STEP)] / STEP, np.float64)
 
 
 def level_dbfs(sound: Reals | Audio) -> float:
@@ -68,7 +77,7 @@ def correlation(reference: Reals | Audio, recording: Reals | Audio, *, whitened:
     cross = np.conj(fft.rfft(reference, size)) * fft.rfft(recording, size)
     if whitened:
         strength = np.abs(cross)
-        hertz = fft.rfftfreq(size, 1 / RATE_HZ)
+        hertz = fft.rfftfreq(size, 1 / RULER_HZ)
         inside = (hertz > BAND_HZ[0]) & (hertz < BAND_HZ[1])
         cross = cross * inside / (strength + 0.05 * strength[inside].mean() + 1e-30)
     return np.asarray(fft.irfft(cross, size), np.float64)
@@ -83,14 +92,15 @@ def coarse_lag_samples(reference: Reals | Audio, recording: Reals | Audio, first
         return 0, 1.0
     peaks = np.abs(correlation(reference, recording)[np.arange(first, last + 1)])
     best = int(np.argmax(peaks))
-    away = np.concatenate([peaks[:max(0, best - 96)], peaks[best + 97:]])
+    apart = RULER_HZ // 500
+    away = np.concatenate([peaks[:max(0, best - apart)], peaks[best + apart + 1:]])
     return first + best, float(peaks[best] / max(away.max(initial=0.0), 1e-30))
 
 
 def shifted(source: Reals | Audio, start: float, samples: int) -> Reals:
     """`source[start : start + samples]` at a fractional `start`, zeros where the source has nothing; band-limited."""
     whole = int(np.floor(start))
-    margin = 256
+    margin = 128
     piece = _slice(source, whole - margin, samples + 2 * margin)
     size = fft.next_fast_len(len(piece), real=True)
     turn = np.exp(2j * np.pi * fft.rfftfreq(size) * (start - whole))
@@ -108,8 +118,8 @@ def _slice(source: Reals | Audio, start: int, samples: int) -> Reals:
 def refine(sources: Sequence[Reals], recording: Reals, start: int, samples: int, lags: Sequence[float]) -> Fit:
     """Fit `recording[start : start + samples]` as the sum of `sources`, each scaled and delayed, from `lags` on.
 
-    All on one axis and already `in_band`. `lags` must be right within about 2 ms (a quarter period of what dominates);
-    the fit starts low-passed for that reason and then uses the whole band.
+    All on one axis and already `in_band`. `lags` must be right within a quarter period of what dominates, as
+    `coarse_lag_samples` has them.
     """
     target = _slice(recording, start, samples)
     at = np.array(lags, np.float64)
@@ -120,8 +130,8 @@ def refine(sources: Sequence[Reals], recording: Reals, start: int, samples: int,
         answer, _, _, _ = np.linalg.lstsq(design.T @ design, design.T @ target, rcond=None)
         gains = answer[:len(at)]
         moves = -answer[len(at):] / np.where(np.abs(gains) > 1e-6, gains, 1e-6)
-        at = at + np.clip(moves, -4, 4)
-        if np.all(np.abs(moves) < 1e-2):
+        at = at + np.clip(moves, -0.7, 0.7)
+        if np.all(np.abs(moves) < 1e-3):
             break
     return _fit(sources, target, start, samples, at)
 
@@ -133,7 +143,7 @@ def _fit(sources: Sequence[Reals], target: Reals, start: int, samples: int, at: 
     noise = float(rest @ rest) / max(len(target), 1)
     slope_energy = np.array([np.sum(np.square(np.gradient(delayed[:, i]))) for i in range(len(at))])
     # Codec noise is not white: samples in the band are worth about 2 * bandwidth / rate independent ones.
-    independent = 2 * (BAND_HZ[1] - BAND_HZ[0]) / RATE_HZ
+    independent = 2 * (BAND_HZ[1] - BAND_HZ[0]) / RULER_HZ
     spread = np.sqrt(noise / independent / np.maximum(np.square(gains) * slope_energy, 1e-30))
     explained = 1 - float(rest @ rest) / max(float(target @ target), 1e-30)
     return Fit(lags_samples=tuple(map(float, at)), gains=tuple(map(float, gains)), explained=max(explained, 0.0),

@@ -1,9 +1,9 @@
 """What one opening of the sync bench tells: placement errors, hops, lost sound, dropouts. Pure: sounds in, figures out.
 
-All sounds are float32 (samples,) at 48 kHz on the room's axis: sample 0 of a stem and of the backing is the
-performance's start, and the tapes of the rows' ears, put on the machine's clock, run at the same rate because the room's clock is
-that machine's. The voice is the recording fed to the leader's microphone, already stretched to the leader's card's
-measured rate. Nothing here corrects anything: a lag is what the fit says.
+All sounds are float32 (samples,) at 48 kHz on the room's axis. Sample 0 of a stem and of the backing is the start of
+the performance. The tapes of the rows' ears, put on the machine's clock, run at the same rate because the room's
+clock is that machine's. The voice is the recording fed to the leader's microphone, already stretched to the rate
+measured of the leader's card. Nothing here corrects anything: a lag is what the fit says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from itertools import pairwise
 import numpy as np
 
 from bench import lags
-from bench.lags import Audio, Reals
-from unisono.units import SAMPLE_RATE, ms_of_samples
+from bench.lags import RULER_HZ, Audio, Reals
 
-WINDOW_SAMPLES = 5 * SAMPLE_RATE
-SEARCH_SAMPLES = SAMPLE_RATE * 6 // 10
+WINDOW_SAMPLES = 5 * RULER_HZ
+SEARCH_SAMPLES = RULER_HZ * 6 // 10
 AUDIBLE_DBFS = -45.0
 TRUSTED_SHARE = 0.5
 TRUSTED_SPREAD_MS = 0.2
-FRAME_SAMPLES = SAMPLE_RATE // 100
+LOST_FRAME_MS = 10
+FRAME_SAMPLES = RULER_HZ * LOST_FRAME_MS // 1000
 ALIKE = 0.5
-TRACK_SAMPLES = SAMPLE_RATE // 2
+TRACK_SAMPLES = RULER_HZ // 2
 JUMP_MS = 1.0
 
 
@@ -36,6 +36,11 @@ class Opening:
     stems: Mapping[int, Audio]
     tapes: Mapping[int, Audio]
     tape_starts_s: Mapping[int, float]
+
+    @property
+    def samples(self) -> int:
+        """Length of the song, in the ruler's samples."""
+        return len(self.backing) // lags.STEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +71,8 @@ class Hop:
 
 
 def windows_of(opening: Opening, samples: int = WINDOW_SAMPLES) -> list[tuple[int, int]]:
-    """Starts and lengths of the windows: the backing cut into pieces of `samples`, a short rest left out."""
-    return [(start, samples) for start in range(0, len(opening.backing) - samples // 2, samples)]
+    """Starts and lengths of the windows: the song cut into pieces of `samples`, a short rest left out."""
+    return [(start, samples) for start in range(0, opening.samples - samples // 2, samples)]
 
 
 def stem_windows(opening: Opening) -> list[Window]:
@@ -97,7 +102,7 @@ def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int
 
 
 def _everywhere(source: Reals, heard: Reals) -> tuple[int, int]:
-    return -len(source) + SAMPLE_RATE, len(heard) - SAMPLE_RATE
+    return -len(source) + RULER_HZ, len(heard) - RULER_HZ
 
 
 def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> int:
@@ -110,21 +115,21 @@ def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> 
 
 
 def _trusted(fit: lags.Fit, source: int) -> bool:
-    return fit.explained >= TRUSTED_SHARE and ms_of_samples(fit.spread_samples[source]) <= TRUSTED_SPREAD_MS
+    return fit.explained >= TRUSTED_SHARE and lags.ms(fit.spread_samples[source]) <= TRUSTED_SPREAD_MS
 
 
 def _window(row: int, against: str, start: int, fit: lags.Fit, source: int, true_lag: float, heard: bool) -> Window:
     return Window(
-        row=row, against=against, start_s=start / SAMPLE_RATE, explained=round(fit.explained, 4),
-        error_ms=round(ms_of_samples(fit.lags_samples[source] - true_lag), 4),
-        spread_ms=round(ms_of_samples(fit.spread_samples[source]), 4), sure=heard and _trusted(fit, source))
+        row=row, against=against, start_s=start / RULER_HZ, explained=round(fit.explained, 4),
+        error_ms=round(lags.ms(fit.lags_samples[source] - true_lag), 4),
+        spread_ms=round(lags.ms(fit.spread_samples[source]), 4), sure=heard and _trusted(fit, source))
 
 
 def hops(opening: Opening) -> list[Hop]:
     """Sink to sink, on the tapes alone: how long after row k - 1 each row k hears the same stretch of the voice."""
     sources = (lags.in_band(opening.voice), lags.in_band(opening.backing))
     found = {row: _heard_at(sources, opening, row) for row in sorted(opening.tapes)}
-    return [Hop(row=row, start_s=start / SAMPLE_RATE, hop_ms=round((later[0] - before[0]) * 1e3, 2),
+    return [Hop(row=row, start_s=start / RULER_HZ, hop_ms=round((later[0] - before[0]) * 1e3, 2),
                 sure=later[1] and before[1])
             for row in sorted(found) if row - 1 in found
             for (start, _), later, before in zip(windows_of(opening), found[row], found[row - 1], strict=True)]
@@ -140,13 +145,13 @@ def _heard_at(sources: Sequence[Reals], opening: Opening, row: int) -> list[tupl
         near = [_near(source, tape, at, samples, first) for source, first in zip(sources, whole, strict=True)]
         fit = lags.refine(sources, tape, at, samples, near)
         # The stretch is named by its place in the voice, so the same one is compared in every row.
-        second = opening.tape_starts_s[row] + (start + fit.lags_samples[0]) / SAMPLE_RATE
+        second = opening.tape_starts_s[row] + (start + fit.lags_samples[0]) / RULER_HZ
         answers.append((second, _trusted(fit, 0)))
     return answers
 
 
-def lost_frames(source: Audio, stem: Audio) -> list[int]:
-    """Starts (samples in `stem`) of the 10 ms frames whose sound is in `source` but not in `stem`.
+def lost_frames_s(source: Audio, stem: Audio) -> list[float]:
+    """Starts (seconds in `stem`) of the frames of LOST_FRAME_MS whose sound is in `source` but not in `stem`.
 
     source: the outside recording of what went into the microphone; where it lies against the stem is found here, anew
     every second. A frame is lost when its source is audible and the stem holds less than a tenth of its
@@ -154,18 +159,18 @@ def lost_frames(source: Audio, stem: Audio) -> list[int]:
     """
     heard, kept = lags.in_band(source), lags.in_band(stem)
     first = lags.coarse_lag_samples(heard, kept, *_everywhere(heard, kept))[0]
-    spans = [(start, SAMPLE_RATE) for start in range(0, len(kept) - SAMPLE_RATE // 2, SAMPLE_RATE)]
+    spans = [(start, RULER_HZ) for start in range(0, len(kept) - RULER_HZ // 2, RULER_HZ)]
     fits = [lags.refine([heard], kept, start, samples, [_near(heard, kept, start, samples, first)])
             for start, samples in spans]
     lost: set[int] = set()
     for index, (start, _) in enumerate(spans):
         near = fits[max(0, index - 1):index + 2]
         lost |= set.intersection(*(_missing(heard, kept, start, fit) for fit in near))
-    return sorted(lost)
+    return [start / RULER_HZ for start in sorted(lost)]
 
 
 def _missing(heard: Reals, kept: Reals, start: int, fit: lags.Fit) -> set[int]:
-    frames = min(SAMPLE_RATE, len(kept) - start) // FRAME_SAMPLES
+    frames = min(RULER_HZ, len(kept) - start) // FRAME_SAMPLES
     size = frames * FRAME_SAMPLES
     was = lags.shifted(heard, start - fit.lags_samples[0], size).reshape(frames, FRAME_SAMPLES)
     is_there = kept[start:start + size].reshape(frames, FRAME_SAMPLES)
@@ -190,14 +195,14 @@ def dropouts(opening: Opening, row: int) -> list[Dropout]:
     sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
     tape = lags.in_band(opening.tapes[row])
     whole = [lags.coarse_lag_samples(source, tape, *_everywhere(source, tape))[0] for source in sources]
-    steps = range(0, len(opening.backing) - TRACK_SAMPLES, TRACK_SAMPLES)
+    steps = range(0, opening.samples - TRACK_SAMPLES, TRACK_SAMPLES)
     track: list[tuple[float, float]] = []
     for start in steps:
         at = start + whole[0]
         near = [_near(source, tape, at, TRACK_SAMPLES, first) for source, first in zip(sources, whole, strict=True)]
         fit = lags.refine(sources, tape, at, TRACK_SAMPLES, near)
-        if fit.explained > 0.8 and ms_of_samples(fit.spread_samples[0]) < TRUSTED_SPREAD_MS:
-            track.append((start / SAMPLE_RATE, fit.lags_samples[0]))
-    return [Dropout(row=row, at_s=at_s, moved_ms=round(ms_of_samples(lag - before), 2))
+        if fit.explained > 0.8 and lags.ms(fit.spread_samples[0]) < TRUSTED_SPREAD_MS:
+            track.append((start / RULER_HZ, fit.lags_samples[0]))
+    return [Dropout(row=row, at_s=at_s, moved_ms=round(lags.ms(lag - before), 2))
             for (_, before), (at_s, lag) in pairwise(track)
-            if abs(ms_of_samples(lag - before)) > JUMP_MS]
+            if abs(lags.ms(lag - before)) > JUMP_MS]
