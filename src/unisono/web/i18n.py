@@ -96,7 +96,10 @@ def page_words(language: str) -> bytes:
         "one": table.one,
         "many": table.many,
         "plural": [table.form(n) for n in range(_PLURAL_TABLE_LENGTH)],
-        "countries": {code: territories[code.upper()] for code in sorted(countries_with_flags())},
+        "countries": {
+            code: territories.get(code.upper()) or babel.Locale(SOURCE_LANGUAGE).territories[code.upper()]
+            for code in sorted(countries_with_flags())
+        },
     }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

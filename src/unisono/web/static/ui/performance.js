@@ -1,0 +1,169 @@
+/** A performance's page: the mix and each voice alone, in step with each other, to hear and to take home. */
+
+import "./facade.js";
+import { button, byId, h, input, post, Problem, say, show, tokenInAddress } from "./dom.js";
+import { UnFacade } from "./facade.js";
+import { flagElement } from "./flags.js";
+import { day, megabytes, minutes, t, wireLanguagePicker } from "./i18n.js";
+import { problemInWords } from "./problems.js";
+import { UnWave } from "./wave.js";
+
+/** @typedef {import("./types.js").Sung} Sung */
+/** @typedef {import("./types.js").SungStem} SungStem */
+/** @typedef {import("./types.js").SungFile} SungFile */
+
+const AGAIN_MS = 2000;
+/** Best first: small enough to begin at once, and played everywhere. */
+const PLAYED = ["m4a", "opus", "flac", "wav"];
+
+const house = byId("facade", UnFacade);
+const audio = byId("audio", HTMLAudioElement);
+/** @type {Map<number, HTMLButtonElement>} */
+const picks = new Map();
+/** Seat heard alone; 0 while everybody is heard. */
+let alone = 0;
+
+wireLanguagePicker();
+wirePlayer();
+load();
+
+async function load() {
+  try {
+    draw(await post("/api/performance", { token: tokenInAddress() }));
+  } catch (error) {
+    say(byId("trouble"), problemInWords(error instanceof Problem ? error.code : ""));
+  }
+}
+
+/** @param {Sung} sung */
+function draw(sung) {
+  document.title = `${sung.title} – Unisono`;
+  say(byId("title"), sung.title || t("Free singing"));
+  say(byId("when"), [sung.place, day(sung.sung_at), minutes(sung.seconds)].filter(Boolean).join(" · "));
+  const ready = sung.files.length > 0;
+  say(byId("trouble"), ready ? "" : t("This song is still being mixed. It appears here by itself."));
+  if (!ready) setTimeout(load, AGAIN_MS);
+  drawHouse(sung);
+  if (!ready) return;
+  hear(sung.files, 0, t("Everybody together"));
+  button("all-together").onclick = () => hear(sung.files, 0, t("Everybody together"));
+  byId("files").replaceChildren(...sung.files.map((file) => download(file, sung.title)));
+  byId("stems").replaceChildren(...sung.stems.map(stemRow));
+  for (const id of ["player", "downloads"]) show(byId(id), true);
+  show(byId("voices"), sung.stems.length > 0);
+}
+
+/** @param {Sung} sung */
+function drawHouse(sung) {
+  const stems = [...sung.stems].sort((a, b) => a.seat - b.seat);
+  house.show(stems.map((stem) => ({ ...stem, leads: stem.row === 0 })), 0);
+  for (const stem of stems) {
+    if (picks.has(stem.seat) || !stem.files.length) continue;
+    const name = t("Hear {name} alone", { name: stem.name });
+    picks.set(stem.seat, house.balcony(stem.seat).pickable(name, () => hearOne(stem, sung)));
+  }
+}
+
+/** @param {SungStem} stem @param {Sung} sung */
+function hearOne(stem, sung) {
+  if (alone === stem.seat) hear(sung.files, 0, t("Everybody together"));
+  else hear(stem.files, stem.seat, t("{name} alone", { name: stem.name }));
+}
+
+/** Changes what is heard without losing the place: every file begins at the song's start. @param {SungFile[]} files @param {number} seat @param {string} words */
+function hear(files, seat, words) {
+  const file = best(files);
+  if (!file) return;
+  const at = audio.currentTime;
+  const playing = !audio.paused;
+  alone = seat;
+  audio.src = file.url;
+  audio.currentTime = at;
+  if (playing) audio.play().catch(() => {});
+  say(byId("now-playing"), words);
+  show(byId("all-together"), seat !== 0);
+  for (const [one, pick] of picks) pick.setAttribute("aria-pressed", String(one === seat));
+  byId("wave-form", UnWave).load(file.url);
+}
+
+/** @param {SungFile[]} files */
+function best(files) {
+  const rank = (/** @type {SungFile} */ file) => PLAYED.findIndex((kind) => kindOf(file) === kind);
+  return files.filter((file) => rank(file) >= 0 && audio.canPlayType(mime(kindOf(file)))).sort((a, b) => rank(a) - rank(b))[0];
+}
+
+/** @param {SungFile} file */
+function kindOf(file) {
+  return (file.kind || file.name.split(".").pop() || "").toLowerCase();
+}
+
+/** @param {string} kind */
+function mime(kind) {
+  return { m4a: "audio/mp4", opus: "audio/ogg; codecs=opus", flac: "audio/flac", wav: "audio/wav" }[kind] ?? "";
+}
+
+/** @param {string} kind */
+function saysWhat(kind) {
+  return { m4a: t("for phones"), opus: t("small"), flac: t("lossless"), wav: t("for editing") }[kind] ?? "";
+}
+
+/** @param {SungFile} file @param {string} whose */
+function download(file, whose) {
+  const kind = kindOf(file);
+  const label = kind.toUpperCase();
+  const link = h("a", { class: "button", href: file.url, download: file.name, "aria-label": t("Download {what} as {kind}", { what: whose, kind: label }) },
+    h("strong", {}, label), h("small", {}, [saysWhat(kind), megabytes(file.bytes)].filter(Boolean).join(" · ")));
+  return h("li", {}, link);
+}
+
+/** @param {SungStem} stem */
+function stemRow(stem) {
+  const marks = stem.marks.map((mark) => markInWords(typeof mark === "string" ? mark : mark.code));
+  return h("li", {},
+    flagElement(stem.flag),
+    h("span", { class: "who" }, h("strong", {}, stem.name), h("small", {}, stem.place)),
+    h("ul", { class: "files" }, ...stem.files.map((file) => download(file, stem.name))),
+    marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null);
+}
+
+/** @param {string} mark */
+function markInWords(mark) {
+  /** @type {Record<string, string>} */
+  const said = {
+    gaps: t("There are gaps in this voice."),
+    unsure: t("The place of this voice is not quite certain."),
+    tapped: t("This voice was placed by tapping: about 30 milliseconds exact."),
+    not_measured: t("Nobody measured this voice's place."),
+    loudspeakers: t("Sung with loudspeakers: the others can be heard in it."),
+    silent: t("Nothing was sung here."),
+    broken: t("Parts of this voice could not be read."),
+    jumps: t("The sound stumbled here; it goes on in the right place."),
+    clipped: t("This voice was too loud for its microphone."),
+  };
+  return said[mark] ?? t("Something about this voice is not as it should be.");
+}
+
+function wirePlayer() {
+  const play = button("play");
+  play.addEventListener("click", () => (audio.paused ? audio.play() : audio.pause()));
+  const drawState = () => {
+    say(play, audio.paused ? t("Play") : t("Pause"));
+    play.setAttribute("aria-pressed", String(!audio.paused));
+  };
+  for (const what of ["play", "pause", "ended"]) audio.addEventListener(what, drawState);
+  audio.addEventListener("timeupdate", drawClock);
+  audio.addEventListener("loadedmetadata", drawClock);
+  audio.addEventListener("error", () => say(byId("trouble"), t("This file cannot be played here. You can still download it.")));
+  input("seek").addEventListener("input", () => (audio.currentTime = Number(input("seek").value)));
+}
+
+function drawClock() {
+  const length = Number.isFinite(audio.duration) ? audio.duration : 0;
+  const seek = input("seek");
+  seek.max = String(length || 1);
+  seek.value = String(audio.currentTime);
+  const text = `${minutes(audio.currentTime)} / ${minutes(length)}`;
+  seek.setAttribute("aria-valuetext", text);
+  say(byId("clock"), text);
+  byId("wave-form", UnWave).progress = length ? audio.currentTime / length : 0;
+}

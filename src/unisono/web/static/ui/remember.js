@@ -1,0 +1,66 @@
+/**
+ * What this browser remembers: how one's balcony looks, and the secret of one's seat per courtyard.
+ *
+ * The seat's secret lives in the tab (`sessionStorage`: a reload comes back as oneself) and in the browser
+ * (`localStorage`: so does a tab that was closed). A second tab of the same link is a second person: a lock, held as
+ * long as a tab lives, says whether the browser's copy is taken.
+ */
+
+/** @typedef {import("./types.js").Flag} Flag */
+/** @typedef {{name: string, place: string, flag: Flag}} Look */
+
+const LOOK = "unisono.look";
+
+/** @returns {Look | null} */
+export function rememberedLook() {
+  return read(() => JSON.parse(localStorage.getItem(LOOK) ?? "null"));
+}
+
+/** @param {Look} look */
+export function rememberLook(look) {
+  read(() => localStorage.setItem(LOOK, JSON.stringify(look)));
+}
+
+/** @param {string} token */
+export async function seatKey(token) {
+  const name = seatName(token);
+  const alone = await holdLock(name);
+  return read(() => sessionStorage.getItem(name)) ?? (alone ? read(() => localStorage.getItem(name)) : null);
+}
+
+/** @param {string} token @param {string} key */
+export function rememberSeat(token, key) {
+  read(() => sessionStorage.setItem(seatName(token), key));
+  read(() => localStorage.setItem(seatName(token), key));
+}
+
+/** @param {string} token */
+export function forgetSeat(token) {
+  read(() => sessionStorage.removeItem(seatName(token)));
+  read(() => localStorage.removeItem(seatName(token)));
+}
+
+/** @param {string} token */
+function seatName(token) {
+  return `unisono.seat.${token.slice(0, 12)}`;
+}
+
+/** Takes the lock for this tab's life; false when another tab has it. @param {string} name @returns {Promise<boolean>} */
+function holdLock(name) {
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((answer) => {
+    navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+      answer(lock !== null);
+      return lock === null ? undefined : new Promise(() => {});
+    });
+  });
+}
+
+/** Storage may be forbidden; then nothing is remembered. @template T @param {() => T} what @returns {T | null} */
+function read(what) {
+  try {
+    return what();
+  } catch {
+    return null;
+  }
+}

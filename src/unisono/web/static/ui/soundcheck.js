@@ -1,0 +1,280 @@
+/**
+ * The sound check: how one hears, the microphone, "we hear you", then the round trip of the open stream, measured, or
+ * tapped, or left alone. Every way on says what it means; every refusal has a way on.
+ */
+
+import { button, byId, dialog, h, say, show } from "./dom.js";
+import { t } from "./i18n.js";
+import { toast } from "./toasts.js";
+import { warningInWords } from "./problems.js";
+
+/** @typedef {import("./types.js").Output} Output */
+/** @typedef {{accepted: boolean, round_trip_samples: number, spread_samples: number, reason: string | null}} Result */
+/** @typedef {{id: string, label: string, bluetooth: boolean}} Device */
+
+/**
+ * @typedef {EventTarget & {
+ *   microphoneOpen: boolean,
+ *   openEar(): Promise<void>,
+ *   openMicrophone(choice: {device_id?: string}): Promise<{warnings: string[]}>,
+ *   devices(): Promise<{inputs: Device[], outputs: Device[]}>,
+ *   measureRoundTrip(onProgress: (share: number) => void): Promise<Result>,
+ *   startTapping(choice: {bpm?: number}): unknown, tap(timeStamp?: number): void, stopTapping(): Result,
+ *   applyCheck(check: object): void,
+ * }} Engine
+ */
+
+/** @typedef {"output" | "level" | "measure" | "tap" | "refused"} Part */
+
+/** @type {Part[]} */
+const PARTS = ["output", "level", "measure", "tap", "refused"];
+const TAPS_NEEDED = 16;
+const TAP_BPM = 96;
+const SAMPLES_PER_MS = 48;
+const QUIET_DBFS = -45;
+const LOUD_DBFS = -3;
+
+/** @type {Record<string, () => string>} */
+const REASONS = {
+  too_quiet: () => t("We could not hear the sound. Turn it up, and hold the earpiece right against the microphone."),
+  noisy: () => t("It was too noisy. Please try once more where it is quieter."),
+  unsteady: () => t("The sound did not stay steady. Please close other programs and try again."),
+  processed: () => t("Something changes the sound of your microphone. Switch off noise cancelling and try again."),
+  clipped: () => t("It was too loud. Turn the volume down a little and try again."),
+  ambiguous: () => t("We were not sure enough. Hold the earpiece closer and try again."),
+  too_few: () => t("That were too few taps. Please try again."),
+};
+
+/** @type {Record<string, () => string>} */
+const REFUSED = {
+  denied: () => t("Your browser does not let us use the microphone. Press the small lock or camera sign beside the address, allow the microphone, then try again."),
+  missing: () => t("No microphone was found. Plug one in, then try again."),
+  busy: () => t("Another program is using the microphone. Close it, then try again."),
+  insecure: () => t("This page came over plain http: browsers give no microphone here. Ask for a link that begins with https."),
+};
+
+export class SoundCheck {
+  #engine;
+  #taps = 0;
+  /** @type {((done: boolean) => void) | null} */
+  #finish = null;
+  /** @type {Result | null} */
+  #result = null;
+  #heard = false;
+
+  /** @param {Engine} engine */
+  constructor(engine) {
+    this.#engine = engine;
+    engine.addEventListener("level", (event) => this.#level(/** @type {CustomEvent} */ (event).detail));
+    byId("open-microphone").addEventListener("click", () => this.#openMicrophone());
+    byId("refused-again").addEventListener("click", () => this.#openMicrophone());
+    byId("level-done").addEventListener("click", () => this.#part("measure"));
+    byId("measure").addEventListener("click", () => this.#measure());
+    byId("measure-done").addEventListener("click", () => this.#apply("acoustic"));
+    byId("tap-instead").addEventListener("click", () => this.#startTapping());
+    byId("tap-done").addEventListener("click", () => this.#apply("tapped"));
+    byId("microphone-choice").addEventListener("change", () => this.#openMicrophone());
+    this.#wireTap();
+    for (const one of dialog("check").querySelectorAll("[data-just-listen]")) one.addEventListener("click", () => this.#justListen());
+    dialog("check").addEventListener("cancel", (event) => {
+      event.preventDefault();
+      this.#justListen();
+    });
+  }
+
+  /** Runs the check; true when there is a round trip to stamp by. @returns {Promise<boolean>} */
+  async run() {
+    this.#heard = false;
+    this.#result = null;
+    await this.#recognise();
+    this.#part("output");
+    if (!dialog("check").open) dialog("check").showModal();
+    return new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** @returns {Output} */
+  get #output() {
+    const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector("input[name=output]:checked"));
+    return /** @type {Output} */ (chosen?.value ?? "headphones");
+  }
+
+  /** Devices tell by their names what they are, once the microphone has been allowed before. */
+  async #recognise() {
+    const { inputs, outputs } = await this.#engine.devices().catch(() => ({ inputs: [], outputs: [] }));
+    const speaking = outputs.find((one) => one.id === "default") ?? outputs[0];
+    if (speaking?.bluetooth) choose("bluetooth");
+    else if (/speaker|lautsprecher|altoparlant/i.test(speaking?.label ?? "")) choose("loudspeakers");
+    this.#drawMicrophones(inputs);
+  }
+
+  /** @param {Device[]} inputs */
+  #drawMicrophones(inputs) {
+    const named = inputs.filter((one) => one.label);
+    const select = byId("microphone-choice", HTMLSelectElement);
+    const before = select.value;
+    select.replaceChildren(...named.map((one) => h("option", { value: one.id }, one.label)));
+    const builtIn = named.find((one) => !one.bluetooth);
+    select.value = named.some((one) => one.id === before) ? before : (builtIn ?? named[0])?.id ?? "";
+    show(byId("microphone-part"), named.length > 1);
+  }
+
+  async #openMicrophone() {
+    const device_id = byId("microphone-choice", HTMLSelectElement).value || undefined;
+    button("open-microphone").disabled = true;
+    try {
+      await this.#engine.openEar();
+      const { warnings } = await this.#engine.openMicrophone({ device_id });
+      await this.#preferBuiltIn();
+      this.#heard = false;
+      button("level-done").disabled = true;
+      say(byId("level-hint"), warnings.map(warningInWords).join(" "));
+      this.#part("level");
+    } catch (error) {
+      this.#refused(/** @type {{code?: string}} */ (error).code ?? "busy");
+    } finally {
+      button("open-microphone").disabled = false;
+    }
+  }
+
+  /** Labels are known only now; a Bluetooth microphone would ruin Bluetooth headphones. */
+  async #preferBuiltIn() {
+    const { inputs, outputs } = await this.#engine.devices();
+    const select = byId("microphone-choice", HTMLSelectElement);
+    const knewNames = select.options.length > 0;
+    this.#drawMicrophones(inputs);
+    if (outputs.find((one) => one.id === "default")?.bluetooth) choose("bluetooth");
+    const chosen = inputs.find((one) => one.id === select.value);
+    if (!knewNames && this.#output === "bluetooth" && chosen && !chosen.bluetooth) {
+      await this.#engine.openMicrophone({ device_id: chosen.id });
+    }
+  }
+
+  /** @param {string} code */
+  #refused(code) {
+    say(byId("refused-text"), (REFUSED[code] ?? REFUSED.busy)());
+    this.#part("refused");
+  }
+
+  /** @param {{dbfs: number, peak_dbfs: number, clipped: boolean, heard: boolean}} level */
+  #level({ dbfs, peak_dbfs, clipped, heard }) {
+    if (!dialog("check").open || byId("check-level").hidden) return;
+    byId("level", HTMLMeterElement).value = Math.max(-60, dbfs);
+    byId("hear-light").style.setProperty("--light", Math.max(0, Math.min(1, (dbfs + 55) / 40)).toFixed(2));
+    if (heard && !this.#heard) {
+      this.#heard = true;
+      button("level-done").disabled = false;
+    }
+    byId("hear-light").classList.toggle("on", this.#heard);
+    say(byId("hear-text"), this.#heard ? t("We hear you") : t("We are listening …"));
+    if (clipped || peak_dbfs > LOUD_DBFS) say(byId("level-hint"), t("Very loud: move back a little, or turn the microphone down."));
+    else if (!this.#heard && dbfs > QUIET_DBFS - 15) say(byId("level-hint"), t("A little louder, please."));
+  }
+
+  async #measure() {
+    button("measure").disabled = true;
+    show(byId("measure-progress"), true);
+    say(byId("measure-result"), t("Listening …"));
+    const progress = byId("measure-progress", HTMLProgressElement);
+    const result = await this.#engine.measureRoundTrip((share) => (progress.value = share)).catch(() => null);
+    show(progress, false);
+    button("measure").disabled = false;
+    this.#measured(result);
+  }
+
+  /** @param {Result | null} result */
+  #measured(result) {
+    this.#result = result?.accepted ? result : null;
+    const good = this.#result !== null;
+    const ms = Math.round((result?.round_trip_samples ?? 0) / SAMPLES_PER_MS);
+    say(byId("measure-result"), good
+      ? t("That worked: {ms} milliseconds there and back. Whatever you sing now lands in its place.", { ms })
+      : (REASONS[result?.reason ?? ""] ?? REASONS.ambiguous)());
+    byId("measure-result").classList.toggle("good", good);
+    show(byId("measure-done"), good);
+    button("measure").classList.toggle("gold", !good);
+    say(button("measure"), t("Measure again"));
+    if (good) button("measure-done").focus();
+  }
+
+  async #startTapping() {
+    this.#taps = 0;
+    this.#result = null;
+    say(byId("tap-result"), "");
+    show(byId("tap-done"), false);
+    this.#part("tap");
+    await this.#engine.startTapping({ bpm: TAP_BPM });
+    byId("tap").focus();
+  }
+
+  #wireTap() {
+    byId("tap").addEventListener("pointerdown", (event) => this.#tap(event.timeStamp));
+    byId("tap").addEventListener("keydown", (event) => {
+      if (event.key !== " " && event.key !== "Enter") return;
+      event.preventDefault();
+      if (!event.repeat) this.#tap(event.timeStamp);
+    });
+  }
+
+  /** @param {number} timeStamp */
+  #tap(timeStamp) {
+    if (this.#taps >= TAPS_NEEDED) return void this.#startTapping();
+    this.#engine.tap(timeStamp);
+    this.#taps += 1;
+    say(byId("tap"), this.#taps < TAPS_NEEDED ? String(TAPS_NEEDED - this.#taps) : t("Tap again from the start"));
+    if (this.#taps < TAPS_NEEDED) return;
+    const result = this.#engine.stopTapping();
+    this.#result = result.accepted ? result : null;
+    say(byId("tap-result"), result.accepted ? t("That worked.") : (REASONS[result.reason ?? ""] ?? REASONS.too_few)());
+    show(byId("tap-done"), result.accepted);
+    if (result.accepted) byId("tap-done").focus();
+  }
+
+  /** @param {"acoustic" | "tapped"} method */
+  #apply(method) {
+    if (!this.#result) return;
+    const { round_trip_samples, spread_samples } = this.#result;
+    this.#engine.applyCheck({ method, output: this.#output, round_trip_samples, spread_samples });
+    toast(t("You are ready to sing."));
+    this.#end(true);
+  }
+
+  #justListen() {
+    if (!byId("check-tap").hidden) this.#engine.stopTapping();
+    this.#engine.applyCheck({ method: "none", output: this.#output, round_trip_samples: 0, spread_samples: 0 });
+    toast(t("You hear everything. Press Sound check when you want to sing along."));
+    this.#end(false);
+  }
+
+  /** @param {boolean} done */
+  #end(done) {
+    dialog("check").close();
+    this.#finish?.(done);
+    this.#finish = null;
+  }
+
+  /** @param {Part} wanted */
+  #part(wanted) {
+    for (const part of PARTS) show(byId(`check-${part}`), part === wanted);
+    if (wanted === "measure") this.#drawMeasure();
+    const first = byId(`check-${wanted}`).querySelector(wanted === "output" ? "input:checked" : "button:not([disabled])");
+    if (first instanceof HTMLElement) first.focus();
+  }
+
+  #drawMeasure() {
+    const loud = this.#output === "loudspeakers";
+    say(byId("measure-heading"), loud ? t("Now be quiet for a moment") : t("Now hold one earpiece to the microphone"));
+    say(byId("measure-result"), "");
+    say(button("measure"), t("Measure"));
+    button("measure").classList.add("gold");
+    show(byId("measure-done"), false);
+    show(byId("tap-means"), true);
+  }
+}
+
+/** @param {Output} output */
+function choose(output) {
+  const radio = document.querySelector(`input[name=output][value=${output}]`);
+  if (radio instanceof HTMLInputElement) radio.checked = true;
+}

@@ -1,0 +1,153 @@
+/** Being together: talk, wave, raise a hand, write, and see who is here. */
+
+import { button, byId, h, input, say, show } from "./dom.js";
+import { flagElement, flagInWords } from "./flags.js";
+import { t, tn } from "./i18n.js";
+import { tell, toast } from "./toasts.js";
+
+/** @typedef {import("./room.js").RoomView} RoomView */
+/** @typedef {import("./types.js").Seat} Seat */
+/** @typedef {EventTarget & {microphoneOpen: boolean, send(message: object): void, setTalking(on: boolean): void}} Engine */
+
+const WRITTEN_MAX = 200;
+/** A press shorter than this on headphones leaves talk open until the next press. */
+const TAP_MS = 300;
+
+/**
+ * Push to talk: hold the button or the space bar. With headphones a short press keeps the microphone open until the next.
+ * @param {RoomView} room
+ * @param {Engine} engine
+ */
+export function wireTalk(room, engine) {
+  const talk = button("talk");
+  let on = false;
+  let kept = false;
+  let pressed_ms = 0;
+  const set = (/** @type {boolean} */ wanted) => {
+    if (wanted === on || (wanted && (room.running || !engine.microphoneOpen))) return;
+    on = wanted;
+    engine.setTalking(on);
+    talk.setAttribute("aria-pressed", String(on));
+    talk.classList.toggle("on", on);
+    say(talk, on ? t("You are talking") : t("Hold to talk"));
+  };
+  const press = () => {
+    pressed_ms = performance.now();
+    if (kept) kept = false;
+    else set(true);
+  };
+  const release = () => {
+    const short = performance.now() - pressed_ms < TAP_MS;
+    if (on && short && !kept && pressed_ms && room.mySeat?.output === "headphones" && talk.dataset.kept !== "yes") {
+      kept = true;
+      talk.dataset.kept = "yes";
+      return;
+    }
+    talk.dataset.kept = "";
+    set(false);
+  };
+  talk.addEventListener("pointerdown", (event) => {
+    talk.setPointerCapture(event.pointerId);
+    press();
+  });
+  for (const end of ["pointerup", "pointercancel"]) talk.addEventListener(end, release);
+  document.addEventListener("keydown", (event) => {
+    if (!isTalkKey(event, talk) || talk.hidden) return;
+    event.preventDefault();
+    if (!event.repeat) press();
+  });
+  document.addEventListener("keyup", (event) => isTalkKey(event, talk) && !talk.hidden && (event.preventDefault(), release()));
+  window.addEventListener("blur", () => !kept && set(false));
+  const draw = () => {
+    show(talk, room.role !== "listener" && room.me !== 0);
+    talk.disabled = room.running || !engine.microphoneOpen;
+    if (room.running) {
+      kept = false;
+      set(false);
+    }
+  };
+  for (const what of ["room", "song", "seats"]) room.addEventListener(what, draw);
+  return draw;
+}
+
+/** The space bar talks wherever it has no other meaning. @param {KeyboardEvent} event @param {HTMLElement} talk */
+function isTalkKey(event, talk) {
+  if (event.key !== " " && !(event.key === "Enter" && event.target === talk)) return false;
+  if (event.target === talk) return true;
+  const on = /** @type {HTMLElement} */ (event.target);
+  return !document.querySelector("dialog[open]") && !on.closest("input, select, textarea, button, summary, a, [tabindex]");
+}
+
+/** @param {RoomView} room @param {Engine} engine */
+export function wireGestures(room, engine) {
+  button("wave").addEventListener("click", () => engine.send({ type: "wave" }));
+  button("hand").addEventListener("click", () => engine.send({ type: "hand", up: !room.mySeat?.hand }));
+  room.addEventListener("seats", () => {
+    const up = Boolean(room.mySeat?.hand);
+    button("hand").setAttribute("aria-pressed", String(up));
+  });
+}
+
+/** @param {RoomView} room @param {Engine} engine @param {() => boolean} isOpen whether the panel is in view */
+export function wireWriting(room, engine, isOpen) {
+  byId("write-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = input("write-text").value.trim();
+    if (text) engine.send({ type: "write", text });
+    input("write-text").value = "";
+  });
+  room.addEventListener("room", (event) => {
+    byId("written").replaceChildren();
+    for (const one of /** @type {CustomEvent} */ (event).detail.written) addLine(room, one);
+  });
+  room.addEventListener("write", (event) => {
+    const line = /** @type {CustomEvent} */ (event).detail;
+    addLine(room, line);
+    if (line.seat === room.me) return;
+    const text = t("{name}: {text}", { name: room.name(line.seat) || t("Somebody"), text: line.text });
+    if (isOpen()) tell(text);
+    else toast(text);
+  });
+}
+
+/** @param {RoomView} room @param {{seat: number, text: string}} line */
+function addLine(room, line) {
+  const list = byId("written");
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  list.append(h("li", { class: line.seat === room.me ? "mine" : "" }, h("strong", {}, room.name(line.seat) || t("Somebody")), " ", line.text));
+  while (list.children.length > WRITTEN_MAX) list.firstChild?.remove();
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+
+/** @param {RoomView} room */
+export function wirePeople(room) {
+  const draw = () => {
+    byId("people").replaceChildren(...room.performers.map((seat) => personRow(room, seat)));
+    say(byId("listening"), tn("{n} person is listening", "{n} people are listening", room.listeners));
+  };
+  for (const what of ["seats", "leader", "song", "rows"]) room.addEventListener(what, draw);
+  room.addEventListener("seats", (event) => announce(room, /** @type {CustomEvent} */ (event).detail));
+}
+
+/** @param {RoomView} room @param {Seat} seat */
+function personRow(room, seat) {
+  const facts = [
+    seat.seat === room.me ? t("you") : "",
+    seat.seat === room.leader ? t("leads") : "",
+    seat.hand ? t("hand up") : "",
+    seat.talking ? t("talking") : "",
+    seat.present ? "" : t("coming back"),
+    seat.output === "loudspeakers" ? t("heard afterwards") : "",
+  ].filter(Boolean);
+  const words = h("span", {}, h("strong", {}, seat.name), h("small", {}, [seat.place, flagInWords(seat.flag), ...facts].filter(Boolean).join(" · ")));
+  return h("li", {}, flagElement(seat.flag), words);
+}
+
+/** Who came, left or asks for a word is said, but never about oneself. @param {RoomView} room @param {any} what */
+function announce(room, what) {
+  const seat = room.seats.get(what.seat);
+  if (!seat || what.seat === room.me || seat.role === "listener") return;
+  if (what.came) tell(t("{name} is here.", { name: seat.name }));
+  else if (what.left) tell(t("{name} has gone.", { name: seat.name }));
+  else if (what.hand) toast(t("{name} raises a hand.", { name: seat.name }));
+}

