@@ -98,6 +98,10 @@ export class RoomClock {
     if (this._trips.length > 64) this._trips.shift();
   }
 
+  get perMs() {
+    return this._line.slope;
+  }
+
   /** Room position, fractional, at a local time. @param {number} ms */
   at(ms) {
     return this._line.at(ms);

@@ -8,6 +8,8 @@ import { TapSession } from "./tapping.js";
 
 const HEARD_DBFS = -45;
 const HEARD_FOR = 3;
+/** Output buffer asked for: the shortest that does not run dry on a busy machine (an underrun moves the round trip). */
+const OUTPUT_SECONDS = 0.02;
 
 /** @typedef {{type: string, [field: string]: any}} Message */
 /** @typedef {{granted: MediaTrackSettings & {label: string}, warnings: string[]}} OpenedMicrophone */
@@ -233,7 +235,7 @@ export class Engine extends EventTarget {
   }
 
   async _buildEar() {
-    const context = new AudioContext({ latencyHint: "interactive" });
+    const context = new AudioContext({ latencyHint: OUTPUT_SECONDS });
     this._context = context;
     context.onstatechange = () => context.state !== "running" && context.state !== "closed" && this._emit("trouble", { code: "interrupted", text: context.state });
     const modules = ["./ear.worklet.js", "./mic.worklet.js"].map((name) => context.audioWorklet.addModule(new URL(name, import.meta.url)));
