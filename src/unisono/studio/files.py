@@ -22,6 +22,7 @@ from unisono.units import SAMPLE_RATE, Audio
 _BLOCK_SAMPLES = 2**16
 _PART_SUFFIX = ".part"
 _DITHER_SEED = 16
+_FRAME_SAMPLES_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ class Form:
     def lossless(self) -> bool:
         """Whether what is read back is what was written, but for rounding."""
         return self.bit_rate is None
+
+    @property
+    def samples_min(self) -> int:
+        """The shortest sound that all decoders give back: lossy codecs want a whole frame."""
+        return 1 if self.lossless else _FRAME_SAMPLES_MAX
 
 
 WAV = Form(kind="wav", container="wav", codec="pcm_s16le", frame_format="s16", bits=16)
@@ -63,13 +69,14 @@ STEM_FORMS = (WAV_24, FLAC)
 def write(path: Path, sound: Audio, form: Form, tags: Mapping[str, str] | None = None) -> None:
     """Write float32, shape (samples, 1 or 2), range +-1 (what is above is clipped), to `path`.
 
-    tags: FFmpeg's names (title, artist, date, comment...). Sound without a single sample becomes one of silence,
-    since not every container can be empty. Raises OSError.
+    tags: FFmpeg's names (title, artist, date, comment...). Sound shorter than the format can hold is followed by
+    silence, since not every container can be empty. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + _PART_SUFFIX)
     try:
-        _encode(part, sound if len(sound) else np.zeros((1, sound.shape[1]), dtype=np.float32), form, tags or {})
+        missing = max(0, form.samples_min - len(sound))
+        _encode(part, np.pad(sound, [(0, missing), (0, 0)]), form, tags or {})
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
