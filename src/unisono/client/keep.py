@@ -1,0 +1,47 @@
+"""Everything a performer sent and the server has not written yet: what makes a stem whole in any weather. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from unisono.core.wire import Packet, bundled
+from unisono.units import Position
+
+
+class Keep:
+    """Packets of one frame each by (epoch, stamped position), from when they are made until they are on disk."""
+
+    def __init__(self) -> None:
+        self._packets: dict[tuple[int, Position], Packet] = {}
+
+    def __len__(self) -> int:
+        return len(self._packets)
+
+    def add(self, packet: Packet) -> None:
+        """Keep a packet of one frame."""
+        assert len(packet.frames) == 1
+        self._packets[packet.epoch, packet.position] = packet
+
+    def written(self, epoch: int, spans: Iterable[tuple[int, int]]) -> None:
+        """Forget what the server has on disk."""
+        spans = tuple(spans)
+        self._packets = {
+            key: packet
+            for key, packet in self._packets.items()
+            if key[0] != epoch or not any(start <= key[1] and packet.span.stop <= stop for start, stop in spans)
+        }
+
+    def repairs(self, spans: Iterable[tuple[int, int]] | None = None) -> list[Packet]:
+        """What is still kept, of `spans` or of all, bundled and flagged as repair, oldest first."""
+        wanted = None if spans is None else tuple(spans)
+        due = [packet for key, packet in sorted(self._packets.items()) if wanted is None or _touches(packet, wanted)]
+        return bundled(replace(packet, repair=True) for packet in due)
+
+    def clear(self) -> None:
+        """Forget everything: the performance was discarded."""
+        self._packets.clear()
+
+
+def _touches(packet: Packet, spans: tuple[tuple[int, int], ...]) -> bool:
+    return any(packet.position < stop and start < packet.span.stop for start, stop in spans)
