@@ -10,7 +10,7 @@ import { records } from "../../src/unisono/web/static/engine/keep.js";
 import { Outbox, REPAIRS_AT_ONCE } from "../../src/unisono/web/static/engine/outbox.js";
 import { parseWav } from "../../src/unisono/web/static/engine/player.js";
 import { PortWriter, Ring } from "../../src/unisono/web/static/engine/ring.js";
-import { asRepair, pack, packProbe, unpack, unpackEcho } from "../../src/unisono/web/static/engine/wire.js";
+import { Kind, asRepair, pack, packProbe, unpack, unpackEcho } from "../../src/unisono/web/static/engine/wire.js";
 
 /** Repeatable noise in [0, 1). @param {number} seed */
 function noise(seed) {
@@ -35,19 +35,19 @@ test("bytes that are no packet are refused", () => {
 test("the vectors that Python reads too", () => {
   const file = new URL("../../spec/wire.json", import.meta.url);
   assert.ok(existsSync(file));
-  const { packets } = JSON.parse(readFileSync(file, "utf8"));
-  assert.ok(packets.length > 3);
-  for (const { hex, fields } of packets) {
-    const bytes = Uint8Array.from(Buffer.from(hex, "hex"));
-    const read = unpack(bytes.buffer);
-    assert.equal(read.kind, fields.kind);
-    assert.equal(read.seat, fields.seat);
-    assert.equal(read.epoch, fields.epoch);
-    assert.equal(read.level, fields.level);
-    assert.equal(read.position, fields.position);
-    assert.deepEqual(read.frames.map((frame) => Buffer.from(frame).toString("hex")), fields.frames);
-    assert.equal(Buffer.from(pack(read)).toString("hex"), hex);
+  const { packets, malformed } = JSON.parse(readFileSync(file, "utf8"));
+  const framed = packets.filter((/** @type {any} */ vector) => vector.frames);
+  assert.ok(framed.length > 3);
+  for (const { name, hex, kind, frames, ...fields } of framed) {
+    const read = unpack(Uint8Array.from(Buffer.from(hex, "hex")).buffer);
+    assert.equal(read.kind, Kind[/** @type {keyof typeof Kind} */ (kind)], name);
+    for (const [field, value] of Object.entries(fields)) assert.equal(read[/** @type {keyof typeof read} */ (field)], value, `${name}: ${field}`);
+    assert.deepEqual(read.frames.map((frame) => Buffer.from(frame).toString("hex")), frames, name);
+    assert.equal(Buffer.from(pack(read)).toString("hex"), hex, name);
   }
+  const framing = malformed.filter((/** @type {any} */ vector) => vector.framing);
+  assert.ok(framing.length > 2);
+  for (const { name, hex } of framing) assert.throws(() => unpack(Uint8Array.from(Buffer.from(hex, "hex")).buffer), RangeError, name);
 });
 
 test("a probe carries the page's own time, an echo the room's", () => {
