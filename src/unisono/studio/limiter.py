@@ -12,30 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.studio.loudness import peaks, ratio_of
+from unisono.studio.loudness import PEAK_BLOCK_SAMPLES, block_peaks, ratio_of
 from unisono.units import SAMPLE_RATE, Audio
 
-BLOCK_SAMPLES = 16
 ATTACK_DB_PER_MS = 1.2
 RELEASE_DB_PER_MS = 0.05
 
-_BLOCKS_PER_MS = SAMPLE_RATE / BLOCK_SAMPLES / 1000
+_BLOCKS_PER_MS = SAMPLE_RATE / PEAK_BLOCK_SAMPLES / 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """Sound under its ceiling, and the most that it was turned down."""
+    """Sound under its ceiling but for what moves between samples (see `settled`), and the most it was turned down."""
 
     sound: Audio
     reduction_db: float
-
-
-def block_peaks(sound: Audio) -> NDArray[np.float64]:
-    """True peak of each block of 16 samples, linear, shape (ceil(samples / 16),). Scales with the sound."""
-    by_sample = peaks(sound)
-    by_sample = np.pad(by_sample, (0, -len(by_sample) % BLOCK_SAMPLES))
-    blocks: NDArray[np.float64] = by_sample.reshape(-1, BLOCK_SAMPLES).max(axis=1).astype(np.float64)
-    return blocks
 
 
 def limit(
@@ -52,7 +43,7 @@ def limit(
     reduction = _smoothed(np.minimum(0.0, 20 * np.log10(allowed)))
     gain = _by_sample(10 ** ((reduction + gain_db) / 20))[: len(sound)]
     limited = (sound * gain[:, np.newaxis]).astype(np.float32)
-    return Limited(sound=_settled(limited, ceiling_dbtp), reduction_db=abs(float(np.min(reduction))))
+    return Limited(sound=limited, reduction_db=abs(float(np.min(reduction))))
 
 
 def _smoothed(allowed_db: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -69,12 +60,12 @@ def _by_sample(block_gain: NDArray[np.float64]) -> NDArray[np.float32]:
     """Straight lines between the blocks' edges, each edge the smaller of its two neighbours; shape (blocks * 16,)."""
     padded = np.concatenate([block_gain[:1], block_gain, block_gain[-1:]])
     edges = np.minimum(padded[:-1], padded[1:])
-    ramp = np.arange(BLOCK_SAMPLES) / BLOCK_SAMPLES
+    ramp = np.arange(PEAK_BLOCK_SAMPLES) / PEAK_BLOCK_SAMPLES
     lines: NDArray[np.float64] = edges[:-1, np.newaxis] + np.diff(edges)[:, np.newaxis] * ramp
     return lines.ravel().astype(np.float32)
 
 
-def _settled(sound: Audio, ceiling_dbtp: float) -> Audio:
-    """What little a moving gain adds between samples is taken off everywhere."""
-    over = float(np.max(peaks(sound), initial=0.0)) / ratio_of(ceiling_dbtp)
+def settled(sound: Audio, ceiling_dbtp: float) -> Audio:
+    """What little a moving gain adds between samples is taken off everywhere; float32, shape (samples, channels)."""
+    over = float(np.max(block_peaks(sound), initial=0.0)) / ratio_of(ceiling_dbtp)
     return sound if over <= 1 else (sound / np.float32(over * (1 + 1e-6))).astype(np.float32)

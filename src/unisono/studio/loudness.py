@@ -18,6 +18,8 @@ from unisono.units import SAMPLE_RATE, Audio
 SILENT_LUFS = -70.0
 """What lies below the standard's absolute gate is not measured: it is silence."""
 
+PEAK_BLOCK_SAMPLES = 16
+
 _BLOCK_SAMPLES = SAMPLE_RATE * 4 // 10
 _OVERSAMPLING = 4
 _CHUNK_SAMPLES = 2**18
@@ -43,24 +45,27 @@ def integrated_lufs(sound: Audio) -> float:
     return lufs if lufs > SILENT_LUFS else -math.inf
 
 
-def peaks(sound: Audio) -> NDArray[np.float32]:
-    """True peak around each sample, linear, float32, shape (samples,): the largest of all channels and four phases.
+def block_peaks(sound: Audio) -> NDArray[np.float64]:
+    """True peak of each `PEAK_BLOCK_SAMPLES`, linear, shape (ceil(samples / 16),), the largest of all channels.
 
-    float32, shape (samples, channels). Long sound is done in chunks, so that memory stays small.
+    float32, shape (samples, channels). Scales with the sound. Long sound is done in chunks, so that memory stays small.
     """
-    found = np.empty(len(sound), dtype=np.float32)
+    found = np.zeros(-(-len(sound) // PEAK_BLOCK_SAMPLES))
     for start in range(0, len(sound), _CHUNK_SAMPLES):
-        stop = min(start + _CHUNK_SAMPLES, len(sound))
-        low, high = max(0, start - _EDGE_SAMPLES), min(len(sound), stop + _EDGE_SAMPLES)
-        fine = np.abs(resample_poly(sound[low:high], _OVERSAMPLING, 1, axis=0)).max(axis=1)
-        per_sample = fine.reshape(-1, _OVERSAMPLING).max(axis=1)
-        found[start:stop] = per_sample[start - low : stop - low]
+        low, high = max(0, start - _EDGE_SAMPLES), min(len(sound), start + _CHUNK_SAMPLES + _EDGE_SAMPLES)
+        for channel in sound[low:high].T:
+            fine = np.abs(resample_poly(channel, _OVERSAMPLING, 1))[_OVERSAMPLING * (start - low) :]
+            fine = fine[: _OVERSAMPLING * _CHUNK_SAMPLES]
+            fine = np.pad(fine, (0, -len(fine) % (_OVERSAMPLING * PEAK_BLOCK_SAMPLES)))
+            blocks = fine.reshape(-1, _OVERSAMPLING * PEAK_BLOCK_SAMPLES).max(axis=1)
+            here = found[start // PEAK_BLOCK_SAMPLES :][: len(blocks)]
+            np.maximum(here, blocks, out=here)
     return found
 
 
 def true_peak_dbtp(sound: Audio) -> float:
     """The largest true peak in dBTP, or -inf for silence; float32, shape (samples, channels)."""
-    return decibels(float(np.max(peaks(sound), initial=0.0)))
+    return decibels(float(np.max(block_peaks(sound), initial=0.0)))
 
 
 def decibels(ratio: float) -> float:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.studio.courtyard import reverberation
-from unisono.studio.limiter import Limited, block_peaks, limit
-from unisono.studio.loudness import integrated_lufs, ratio_of
+from unisono.studio.limiter import Limited, limit, settled
+from unisono.studio.loudness import block_peaks, integrated_lufs, ratio_of
 from unisono.units import SAMPLE_RATE, Audio
 
 FADE_OUT_SAMPLES = SAMPLE_RATE // 20
@@ -198,4 +198,4 @@ def master(sound: Audio, settings: MixSettings) -> tuple[Limited, float]:
         if not math.isfinite(lufs) or abs(lufs - settings.target_lufs) < _NEAR_ENOUGH_LU:
             break
         gain_db += settings.target_lufs - lufs
-    return limited, lufs
+    return replace(limited, sound=settled(limited.sound, settings.ceiling_dbtp)), lufs
