@@ -6,7 +6,7 @@ in `core/gathering.py`, which waits for them once the song has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from unisono.core.events import (
     Delete,
@@ -208,7 +208,7 @@ class Singing:
         self._premiere_until = None
         self._leaderless_since = None
 
-    def restore(self, song: SongRun, written: Mapping[int, Mapping[int, list[Span]]]) -> None:
+    def restore(self, song: SongRun, written: Mapping[int, Mapping[int, Iterable[Span]]]) -> None:
         """Go on with a song after a restart; `written` is what the stems hold, by seat and epoch."""
         self.song = song
         self.leader = song.leader

@@ -1,0 +1,49 @@
+"""App: everything a server serves on its one port, put together. The stages are in api.py, pages.py, media.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from unisono.config import Settings
+from unisono.live import pages
+from unisono.live.api import Api
+from unisono.live.http import ROOMS, SETTINGS, PerAddress, add_headers, kindly
+from unisono.live.media import media
+from unisono.live.rooms import Rooms
+from unisono.live.session import serve_socket
+
+_SOCKETS: web.AppKey[PerAddress] = web.AppKey("sockets", PerAddress)
+
+
+async def make_app(settings: Settings) -> web.Application:
+    """The application, its ledger open. Raises OperatorError. Call it inside the event loop it will run in."""
+    app = web.Application(middlewares=[kindly])
+    app[SETTINGS] = settings
+    app[ROOMS] = Rooms(settings)
+    app[_SOCKETS] = PerAddress(per_hour=36_000, burst=1500)
+    app.add_routes(Api(app).routes())
+    app.add_routes(pages.routes())
+    app.router.add_get("/media/{key}/{path:.+}", media)
+    app.router.add_get("/live", live)
+    app.cleanup_ctx.append(_run_rooms)
+    app.on_response_prepare.append(_headers)
+    return app
+
+
+async def _run_rooms(app: web.Application) -> AsyncIterator[None]:
+    await app[ROOMS].start()
+    yield
+    await app[ROOMS].stop()
+
+
+async def _headers(_request: web.Request, response: web.StreamResponse) -> None:
+    add_headers(response)
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """The room's socket."""
+    request.app[_SOCKETS].spend(request, "sockets")
+    rooms = request.app[ROOMS]
+    return await serve_socket(request, number=rooms.next_number(), attend=rooms.attend)

@@ -1,0 +1,81 @@
+"""Audience: which sockets a sound goes to. Worked out when somebody comes, goes or moves, not per packet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from unisono.core.room import Room
+from unisono.live.desk import LISTENERS
+from unisono.live.session import Session
+
+
+class Audience:
+    """The sockets of a room by row, and by seat for talk. Those who only watch hear nothing."""
+
+    def __init__(self, room: Room, sessions: Mapping[int, Session]) -> None:
+        self._room = room
+        self._sessions = sessions
+        self._stale = True
+        self._rows: dict[int, list[Session]] = {}
+        self._seats: dict[int, Session] = {}
+
+    def changed(self) -> None:
+        """Somebody came, went, or sits elsewhere."""
+        self._stale = True
+
+    def _now(self) -> dict[int, list[Session]]:
+        if self._stale:
+            self._stale = False
+            rows: dict[int, list[Session]] = defaultdict(list)
+            self._seats = {}
+            for seat in self._room.seats.present():
+                session = self._sessions.get(seat.connection) if seat.connection is not None else None
+                if session is None:
+                    continue
+                row = self._room.singing.row_of(seat.number)
+                rows[LISTENERS if row is None else row].append(session)
+                self._seats[seat.number] = session
+            self._rows = dict(rows)
+        return self._rows
+
+    @property
+    def pcm_wanted(self) -> bool:
+        """Whether anybody can only take PCM."""
+        return bool(self.pcm_rows())
+
+    def pcm_rows(self) -> frozenset[int]:
+        """Rows (or LISTENERS) in which somebody can only take PCM."""
+        return frozenset(row for row, sessions in self._now().items() if any(s.decodes == "pcm" for s in sessions))
+
+    def send(self, row: int, opus: bytes, pcm: bytes | None) -> None:
+        """To everybody in a row, or to LISTENERS."""
+        for session in self._now().get(row, ()):
+            _send(session, opus, pcm)
+
+    def send_rows(self, opus: bytes, pcm: bytes | None) -> None:
+        """To every row behind the leader's; listeners get theirs in bundles."""
+        for row, sessions in self._now().items():
+            if row > 0:
+                for session in sessions:
+                    _send(session, opus, pcm)
+
+    def send_talk(self, seat: int | None, apart_from: frozenset[int], opus: bytes, pcm: bytes | None) -> None:
+        """To one seat, or to every seat `apart_from` some."""
+        self._now()
+        if seat is not None:
+            session = self._seats.get(seat)
+            if session is not None:
+                _send(session, opus, pcm)
+            return
+        for number, other in self._seats.items():
+            if number not in apart_from:
+                _send(other, opus, pcm)
+
+
+def _send(session: Session, opus: bytes, pcm: bytes | None) -> None:
+    if session.decodes == "pcm":
+        if pcm is not None:
+            session.send_sound(pcm)
+    else:
+        session.send_sound(opus)

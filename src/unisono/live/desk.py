@@ -1,0 +1,265 @@
+"""Desk: the live mix of one song. Voices in by position; for each row and for listeners, the rows before them summed.
+
+A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that every voice that can be in it is in it;
+it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices of the song are
+decoded, the silent too: a decoder that skips frames stumbles on the next, and 100 of them take a quarter of a core.
+
+`feed` is called by the event loop, `tick` on a worker thread, one tick at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unisono.core.inlet import Conceal, Decode, Inlet, Late, Reset
+from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_levels
+from unisono.core.rows import MIX_SAMPLES
+from unisono.core.song import SongRun
+from unisono.core.timeline import FrameKey, Timeline
+from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
+from unisono.errors import PeerError
+from unisono.live.pcm import frame_of, sound_of
+from unisono.opus import Decoder, Encoder, decode_many, encode_many
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span
+
+MIX_BITRATE = 128_000
+LISTENERS = -1
+"""Stands for the listeners, and those beside the rows, where a row's number would."""
+_READY_SAMPLES = 240
+"""A block is read this much, and one tick, before its frame must leave."""
+_BEHIND_SAMPLES_MAX = SAMPLE_RATE
+_START_MARGIN_SAMPLES = SAMPLE_RATE // 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """The same bytes for everybody in `row` (or LISTENERS): Opus, and PCM for those who ask for it, if any do."""
+
+    row: int
+    opus: bytes
+    pcm: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameLate:
+    """Somebody had heard past this voice when it came."""
+
+    seat: int
+    late_samples: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Voice:
+    """One singer's way in: what to decode, and the decoder."""
+
+    inlet: Inlet
+    row: int
+    gains: tuple[float, float]
+    decoder: Decoder = field(default_factory=lambda: Decoder(1))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    """One row's way out. `at` is where its next block begins."""
+
+    row: int
+    timeline_row: int
+    cut_samples: int
+    at: Position
+    encoder: Encoder = field(default_factory=lambda: Encoder(2, MIX_BITRATE))
+    limiter: Limiter = field(default_factory=Limiter)
+    epoch: int = 0
+    bundle: list[Packet] = field(default_factory=list)
+    bundle_pcm: list[Packet] = field(default_factory=list)
+
+    @property
+    def due(self) -> int:
+        """When the next block must be read."""
+        return self.at - self.encoder.lookahead_samples + self.cut_samples - FRAME_SAMPLES - _READY_SAMPLES
+
+
+class Desk:
+    """One song's live mix."""
+
+    def __init__(self, song: SongRun, *, pool: Executor | None = None, threads: int = 1) -> None:
+        seating = song.seating
+        self._pool, self._threads = pool, threads
+        self._gain = crowd_gain(sum(len(row) for row in seating.rows[1:]))
+        self._start = Position(max(0, song.start - _START_MARGIN_SAMPLES))
+        self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
+        self._voices: dict[int, _Voice] = {}
+        self._fed: deque[tuple[int, Packet]] = deque()
+        self._shape = self._shape_of(song)
+        self.pcm_rows: frozenset[int] = frozenset()
+        """Rows in which somebody can only take PCM; set by whoever owns the sockets."""
+        self._readers = [
+            _Reader(row=row, timeline_row=row, cut_samples=seating.cuts_samples[row], at=self._start)
+            for row in range(2, seating.last_row + 1)
+        ]
+        if seating.last_row > 0:
+            self._readers.append(
+                _Reader(
+                    row=LISTENERS,
+                    timeline_row=self._timeline.listeners,
+                    cut_samples=seating.listener_cut_samples,
+                    at=self._start,
+                )
+            )
+
+    def reshape(self, song: SongRun) -> None:
+        """Somebody joined the song, or its stop is known."""
+        self._shape = self._shape_of(song)
+
+    @staticmethod
+    def _shape_of(song: SongRun) -> tuple[dict[int, tuple[int, int, float]], Position | None]:
+        """({seat: (row, hold, pan)} of all who are heard live, stop): a value of its own, for the other thread."""
+        seating = song.seating
+        cuts = [*seating.cuts_samples[1:], seating.listener_cut_samples]
+        heard = {
+            seat: (number, max(FRAME_SAMPLES, cuts[number] - MIX_SAMPLES), song.pans.get(seat, 0.0))
+            for number, row in enumerate(seating.rows)
+            for seat in row
+            if number > 0 and seat not in seating.unheard
+        }
+        return heard, song.stop
+
+    def feed(self, seat: int, packet: Packet) -> None:
+        """A singer's packet; decoded at the next tick."""
+        self._fed.append((seat, packet))
+
+    # ------------------------------------------------------------------------------------ on the worker's thread
+
+    def tick(self, now: Position) -> tuple[list[Outgoing], list[CameLate]]:
+        """All that is due by `now`, in the order in which to send it."""
+        seats, stop = self._shape
+        self._take_in(seats, stop, now)
+        late = self._decode()
+        return self._mix(stop, now), late
+
+    def _take_in(self, seats: dict[int, tuple[int, int, float]], stop: Position | None, now: Position) -> None:
+        while self._fed:
+            seat, packet = self._fed.popleft()
+            if seat not in seats:
+                continue
+            voice = self._voices.get(seat) or self._open(seat, *seats[seat])
+            try:
+                voice.inlet.feed(packet, now=now)
+            except PeerError:
+                continue  # the room has refused what is hostile; this is a clock that wandered
+        for voice in self._voices.values():
+            if stop is not None:
+                voice.inlet.end_at(stop)
+            voice.inlet.tick(now=now)
+
+    def _open(self, seat: int, row: int, hold_samples: int, pan: float) -> _Voice:
+        left, right = pan_gains(pan)
+        gains = (left * self._gain, right * self._gain)
+        voice = self._voices[seat] = _Voice(inlet=Inlet(hold_samples=hold_samples), row=row, gains=gains)
+        return voice
+
+    def _decode(self) -> list[CameLate]:
+        jobs: list[tuple[Decoder, bytes | None]] = []
+        places: list[tuple[int, FrameKey]] = []
+        late: list[CameLate] = []
+        for seat, voice in self._voices.items():
+            for order in voice.inlet.drain():
+                match order:
+                    case Decode(codec=Codec.PCM):
+                        key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
+                        late += self._add(seat, key, sound_of(order.frame, stereo=order.stereo))
+                    case Decode() | Conceal():
+                        key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
+                        places.append((seat, key))
+                        jobs.append((voice.decoder, order.frame if isinstance(order, Decode) else None))
+                    case Reset():
+                        late += self._run(jobs, places)
+                        voice.decoder.reset()
+                    case Late():
+                        late.append(CameLate(seat=seat, late_samples=order.late_samples))
+                    case _:
+                        pass  # Ask: the recording is repaired after the song (core/gathering.py)
+        return late + self._run(jobs, places)
+
+    def _run(self, jobs: list[tuple[Decoder, bytes | None]], places: list[tuple[int, FrameKey]]) -> list[CameLate]:
+        """Decode what was gathered and put it on the timeline; both lists are empty then."""
+        sounds = decode_many(jobs, self._pool, threads=self._threads if len(jobs) >= 8 else 1)
+        late: list[CameLate] = []
+        for (seat, key), sound in zip(places, sounds, strict=True):
+            if sound is not None:
+                late += self._add(seat, key, sound[:, 0])
+        jobs.clear()
+        places.clear()
+        return late
+
+    def _add(self, seat: int, key: FrameKey, sound: Audio) -> list[CameLate]:
+        voice = self._voices[seat]
+        left, right = voice.gains
+        missed = self._timeline.add(key, sound, row=voice.row, left_gain=left, right_gain=right)
+        worst = missed.worst_samples
+        return [CameLate(seat=seat, late_samples=worst)] if worst >= FRAME_SAMPLES // 2 else []
+
+    def _mix(self, stop: Position | None, now: Position) -> list[Outgoing]:
+        outgoing: list[Outgoing] = []
+        while due := [reader for reader in self._readers if reader.due <= now and not _past(reader, stop)]:
+            blocks = [self._read(reader, now) for reader in due]
+            jobs = [(reader.encoder, block) for reader, block in zip(due, blocks, strict=True)]
+            frames = encode_many(jobs, self._pool, threads=self._threads if len(jobs) >= 3 else 1)
+            for reader, block, frame in zip(due, blocks, frames, strict=True):
+                outgoing += self._frame(reader, block, frame, stop)
+                reader.at = Position(reader.at + FRAME_SAMPLES)
+        return outgoing
+
+    def _read(self, reader: _Reader, now: Position) -> Audio:
+        """The reader's next block, float32 (960, 2); after a long stall it goes on from now, in a new epoch."""
+        behind = now - reader.due
+        if behind > _BEHIND_SAMPLES_MAX:
+            reader.at = Position(reader.at + behind // FRAME_SAMPLES * FRAME_SAMPLES)
+            reader.epoch += 1
+            reader.encoder.reset()
+        span = Span(start=reader.at, stop=Position(reader.at + FRAME_SAMPLES))
+        return reader.limiter.process(self._timeline.read(reader.timeline_row, span))
+
+    def _frame(self, reader: _Reader, block: Audio, frame: bytes, stop: Position | None) -> list[Outgoing]:
+        level = int(wire_levels(np.mean(block, axis=1)[np.newaxis, :])[0])
+        opus = _packet(reader, frame, level, Codec.OPUS, reader.at - reader.encoder.lookahead_samples)
+        wants_pcm = reader.row in self.pcm_rows
+        pcm = _packet(reader, frame_of(block), level, Codec.PCM, reader.at) if wants_pcm else None
+        if reader.row != LISTENERS:
+            return [Outgoing(row=reader.row, opus=pack(opus), pcm=pack(pcm) if pcm else None)]
+        reader.bundle.append(opus)
+        if pcm:
+            reader.bundle_pcm.append(pcm)
+        last = stop is not None and reader.at + FRAME_SAMPLES >= stop + FRAME_SAMPLES
+        return _bundle(reader) if len(reader.bundle) >= FRAMES_MAX or last else []
+
+
+def _past(reader: _Reader, stop: Position | None) -> bool:
+    """Whether the row has been sent all up to the stop, and the frame more that the encoder still holds."""
+    return stop is not None and reader.at >= stop + FRAME_SAMPLES
+
+
+def _packet(reader: _Reader, frame: bytes, level: int, codec: Codec, position: int) -> Packet:
+    return Packet(
+        kind=Kind.MIX,
+        seat=0,
+        epoch=reader.epoch,
+        position=Position(max(0, position)),
+        frames=(frame,),
+        level=level,
+        codec=codec,
+        stereo=True,
+    )
+
+
+def _bundle(reader: _Reader) -> list[Outgoing]:
+    """What was gathered for listeners, ten frames to a packet."""
+    opus = [pack(packet) for packet in bundled(reader.bundle)]
+    pcm = [pack(packet) for packet in bundled(reader.bundle_pcm)]
+    reader.bundle.clear()
+    reader.bundle_pcm.clear()
+    rest: list[bytes | None] = [*pcm, *[None] * len(opus)]
+    return [Outgoing(row=LISTENERS, opus=wire, pcm=other) for wire, other in zip(opus, rest, strict=False)]

@@ -1,0 +1,51 @@
+"""Performances as their page sees them: what the studio made, from its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from unisono.core.song import SongRun
+from unisono.store.records import StemRecord
+from unisono.studio.performance import FileReport, read_report
+from unisono.units import SAMPLE_RATE
+
+
+def seconds_of(song: SongRun) -> float:
+    """How long a song is; 0 while its end is not known."""
+    return round((song.stop - song.start) / SAMPLE_RATE, 3) if song.stop is not None else 0.0
+
+
+def files_of(folder: Path, media_key: str) -> list[dict[str, object]]:
+    """The mix's files."""
+    report = read_report(folder)
+    return [_file(file, media_key) for file in report.files] if report else []
+
+
+def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict[str, object]]:
+    """Every voice with its files; `marks` say what is the matter with it, if anything is."""
+    report = read_report(folder)
+    made = {stem.seat: stem for stem in report.stems} if report else {}
+    return [
+        {
+            "seat": stem.seat,
+            "name": stem.name,
+            "flag": msgspec.to_builtins(stem.flag),
+            "place": stem.place,
+            "row": stem.row,
+            "marks": made[stem.seat].marks,
+            "files": [_file(file, media_key) for file in made[stem.seat].files],
+        }
+        for stem in stems
+        if stem.seat in made
+    ]
+
+
+def _file(file: FileReport, media_key: str) -> dict[str, object]:
+    return {
+        "name": file.name,
+        "url": f"/media/{media_key}/{file.name}",
+        "bytes": file.size_bytes,
+        "kind": file.kind,
+    }

@@ -1,0 +1,195 @@
+"""Recorder: stems to disk as they arrive, on one thread of its own, acknowledged only once the system has them.
+
+Packets are gathered for `BATCH_SECONDS`, appended to their stem files with one write each, and then told back as
+written. What cannot be written is not acknowledged: it stays in the page that sang it, which is asked for it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from unisono.core.repair import SpanSet
+from unisono.store import stems
+from unisono.units import Span
+
+BATCH_SECONDS = 0.2
+QUEUED_BYTES_MAX = 64 * 1024 * 1024
+"""More than this waits only when the disk has stopped; what comes then is left to the pages."""
+_OPEN_FILES_MAX = 256
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One packet on its way to the disk."""
+
+    performance: str
+    seat: int
+    epoch: int
+    span: Span
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrote:
+    """These spans of a seat's epoch are in the stem file."""
+
+    performance: str
+    seat: int
+    epoch: int
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Do:
+    """Something between packets: `what` is done once all before it is written."""
+
+    what: Callable[[], None]
+
+
+class Recorder:
+    """The stem files of all performances. Methods may be called from any thread; callbacks come from the writer's."""
+
+    def __init__(
+        self,
+        performances: Path,
+        *,
+        on_wrote: Callable[[Wrote], None],
+        on_trouble: Callable[[str, str], None],
+    ) -> None:
+        """`on_trouble` is told (performance, what the system said)."""
+        self._folder = performances
+        self._on_wrote = on_wrote
+        self._on_trouble = on_trouble
+        self._queue: queue.SimpleQueue[Taken | _Do | None] = queue.SimpleQueue()
+        self._queued_bytes = 0
+        self._lock = threading.Lock()
+        self._files: OrderedDict[tuple[str, int], BinaryIO] = OrderedDict()
+        self._deleted: OrderedDict[str, None] = OrderedDict()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def take(self, packet: Taken) -> bool:
+        """Write this soon; False if too much is waiting already, and it will not be."""
+        with self._lock:
+            if self._queued_bytes + len(packet.wire) > QUEUED_BYTES_MAX:
+                return False
+            self._queued_bytes += len(packet.wire)
+        self._queue.put(packet)
+        return True
+
+    def finish(self, performance: str, then: Callable[[], None]) -> None:
+        """Close the performance's files once all that was taken is written; then call `then` on the writer's thread."""
+
+        def close() -> None:
+            self._close_files(performance)
+            then()
+
+        self._queue.put(_Do(what=close))
+
+    def delete(self, performance: str) -> None:
+        """Delete the performance's folder; what still comes for it is dropped."""
+
+        def remove() -> None:
+            self._deleted[performance] = None
+            while len(self._deleted) > 1000:
+                self._deleted.popitem(last=False)
+            self._close_files(performance)
+            shutil.rmtree(self._folder / performance, ignore_errors=True)
+
+        self._queue.put(_Do(what=remove))
+
+    def stop(self) -> None:
+        """Write all that was taken, close every file, end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # ------------------------------------------------------------------------------------ the writer's thread
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, action = self._gather()
+            self._write(batch)
+            match action:
+                case None:
+                    going = False
+                case _Do():
+                    self._guarded(action.what)
+                case _:
+                    pass
+        for file in self._files.values():
+            file.close()
+
+    def _gather(self) -> tuple[list[Taken], _Do | str | None]:
+        """What came within a batch's time, and what ended it: something to do, the stop (None), or "time"."""
+        batch: list[Taken] = []
+        item = self._queue.get()
+        until = time.monotonic() + BATCH_SECONDS
+        while isinstance(item, Taken):
+            batch.append(item)
+            try:
+                item = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                return batch, "time"
+        return batch, item
+
+    @staticmethod
+    def _guarded(what: Callable[[], None]) -> None:
+        try:
+            what()
+        except Exception:
+            _log.exception("the recorder goes on")
+
+    def _write(self, batch: list[Taken]) -> None:
+        by_stem: dict[tuple[str, int], list[Taken]] = defaultdict(list)
+        for packet in batch:
+            by_stem[packet.performance, packet.seat].append(packet)
+        for (performance, seat), packets in by_stem.items():
+            if performance not in self._deleted:
+                self._write_stem(performance, seat, packets)
+        with self._lock:
+            self._queued_bytes -= sum(len(packet.wire) for packet in batch)
+
+    def _write_stem(self, performance: str, seat: int, packets: list[Taken]) -> None:
+        try:
+            stems.append_packets(self._file(performance, seat), [packet.wire for packet in packets])
+        except OSError as error:
+            _log.error("stem %s/%d: %s", performance, seat, error)
+            self._forget_file(performance, seat)
+            reason = str(error.strerror or error)
+            self._guarded(lambda: self._on_trouble(performance, reason))
+            return
+        spans: dict[int, SpanSet] = defaultdict(SpanSet)
+        for packet in packets:
+            spans[packet.epoch].add(packet.span)
+        for epoch, written in spans.items():
+            told = Wrote(performance=performance, seat=seat, epoch=epoch, spans=tuple(written))
+            self._guarded(lambda told=told: self._on_wrote(told))  # type: ignore[misc]
+
+    def _file(self, performance: str, seat: int) -> BinaryIO:
+        key = (performance, seat)
+        if key not in self._files:
+            self._files[key] = stems.open_to_append(stems.stem_path(self._folder / performance, seat))
+            while len(self._files) > _OPEN_FILES_MAX:
+                self._files.popitem(last=False)[1].close()
+        self._files.move_to_end(key)
+        return self._files[key]
+
+    def _forget_file(self, performance: str, seat: int) -> None:
+        file = self._files.pop((performance, seat), None)
+        if file is not None:
+            file.close()
+
+    def _close_files(self, performance: str) -> None:
+        for key in [key for key in self._files if key[0] == performance]:
+            self._files.pop(key).close()

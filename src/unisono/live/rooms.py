@@ -1,0 +1,98 @@
+"""Rooms: which are loaded. A room is loaded when somebody comes, and put away when nobody has been there for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterable
+
+from unisono.config import Settings
+from unisono.live.recorder import Wrote
+from unisono.live.runner import Runner
+from unisono.live.services import Services
+from unisono.live.session import Session
+
+_EMPTY_SECONDS_MAX = 300.0
+_SWEEP_SECONDS = 30.0
+_log = logging.getLogger(__name__)
+
+
+class Rooms:
+    """All rooms of this server, and what they share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.services = Services(settings, on_wrote=self._wrote, on_trouble=self._trouble)
+        self._runners: dict[int, Runner] = {}
+        self._loading: dict[int, asyncio.Lock] = {}
+        self._numbers = itertools.count(1)
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load the rooms in which something was under way when the server stopped."""
+        for record in await self.services.ask(self.services.ledger.unfinished):
+            try:
+                await self.runner(record.room)
+            except Exception:
+                _log.exception("performance %s is left as it is", record.performance)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Close every socket, write everything down."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await asyncio.gather(*(runner.stop() for runner in self._runners.values()))
+        self._runners.clear()
+        await asyncio.to_thread(self.services.stop)
+
+    def next_number(self) -> int:
+        """A number for a socket that nobody had before."""
+        return next(self._numbers)
+
+    async def runner(self, room: int) -> Runner:
+        """The room, loaded."""
+        async with self._loading.setdefault(room, asyncio.Lock()):
+            runner = self._runners.get(room)
+            if runner is None:
+                record = await self.services.ask(self.services.ledger.room, room)
+                runner = Runner(record, self.services)
+                await runner.start()
+                self._runners[room] = runner
+            return runner
+
+    async def attend(self, session: Session) -> None:
+        """Let a socket say hello, and be where its link leads. Raises UnisonoError."""
+        hello = await session.hello()
+        admission = await self.services.ask(self.services.ledger.admit, hello.token)
+        runner = await self.runner(admission.room)
+        await runner.attend(session, hello, admission)
+
+    def revoke(self, room: int, links: Iterable[int], *, apart_from_key: str | None = None) -> None:
+        """Close what came by these links, if the room is loaded."""
+        runner = self._runners.get(room)
+        if runner is not None:
+            runner.revoke(links, apart_from_key=apart_from_key)
+
+    def _wrote(self, wrote: Wrote) -> None:
+        for runner in self._of(wrote.performance):
+            runner.wrote(wrote)
+
+    def _trouble(self, performance: str, text: str) -> None:
+        for runner in self._of(performance):
+            runner.disk_trouble(text)
+
+    def _of(self, performance: str) -> list[Runner]:
+        return [
+            runner
+            for runner in self._runners.values()
+            if runner.room.singing.song is not None and runner.room.singing.song.performance == performance
+        ]
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            for room, runner in list(self._runners.items()):
+                if runner.idle and loop.time() - runner.left_at > _EMPTY_SECONDS_MAX:
+                    del self._runners[room]
+                    await runner.stop()

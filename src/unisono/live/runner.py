@@ -1,0 +1,361 @@
+"""Runner: one room in the world. It feeds the pure room (core/room.py) with sockets and time, and does what it says.
+
+Everything here happens on the event loop except the desks' arithmetic, which runs on a thread, one tick at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import assert_never
+
+from unisono.core import events as ev
+from unisono.core.messages import Backing, FromPage, FromRoom, Hello, encode
+from unisono.core.repair import SpanSet
+from unisono.core.room import Joining, Room, RoomLimits
+from unisono.core.song import SongRun
+from unisono.core.wire import Packet, restamped
+from unisono.live.audience import Audience
+from unisono.live.desk import LISTENERS, Desk
+from unisono.live.leading import Leading
+from unisono.live.publishing import Publishing
+from unisono.live.pulse import Pulse, again_from
+from unisono.live.recorder import Taken, Wrote
+from unisono.live.services import Services
+from unisono.live.session import Session
+from unisono.live.songs import backing_url
+from unisono.live.talk import TalkDesk
+from unisono.store import tokens
+from unisono.store.records import Admission, PerformanceRecord, RoomRecord
+from unisono.store.stems import read_packets, stem_path, stem_seats
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
+
+_IDLE_SECONDS_MAX = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """One room, loaded. Made by `Rooms`, which also puts it away when nobody is left."""
+
+    def __init__(self, record: RoomRecord, services: Services) -> None:
+        settings = services.settings
+        self._record = record
+        self._services = services
+        self._anchor = again_from(record.anchor, reached=record.reached)
+        self.pulse = Pulse(self._anchor)
+        self.room = Room(
+            title=record.title,
+            place=record.place,
+            pieces=services.songs.facts,
+            fresh_id=tokens.fresh_id,
+            limits=RoomLimits(
+                performers_max=settings.performers_max,
+                listeners_max=settings.listeners_max,
+                song_samples_max=settings.song_minutes_max * 60 * SAMPLE_RATE,
+            ),
+        )
+        self._sessions: dict[int, Session] = {}
+        self._audience = Audience(self.room, self._sessions)
+        self._publishing = Publishing(record, services, self.room, self.pulse.now)
+        self._desk: Desk | None = None
+        self._leading: Leading | None = None
+        self._song_of_desk = ""
+        self._talk = TalkDesk()
+        self._wire: bytes = b""
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.left_at = asyncio.get_running_loop().time()
+
+    # ------------------------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Load what the ledger remembers, go on with a song that was being sung, and begin to tick."""
+        ask = self._services.ask
+        for seat in await ask(self._services.ledger.seats, self._record.room):
+            self.room.seats.put_back(seat)
+        records = await ask(self._services.ledger.performances, self._record.room)
+        for record in records:
+            if record.song.running:
+                await self._go_on_with(record)
+                break
+        self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
+        self._task = asyncio.create_task(self._run())
+
+    async def _go_on_with(self, record: PerformanceRecord) -> None:
+        """A song that a stopped server left: its pages still sing it, or keep what they sang."""
+        folder = self._services.settings.performances / record.performance
+        written = await self._services.on_files(_written, folder)
+        self.room.singing.restore(record.song, written)
+        self._open_desk(record.song)
+        self._do(self.room.events())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is here and nothing is under way."""
+        return not self._sessions and not self.room.singing.running and not self._publishing.busy
+
+    async def stop(self) -> None:
+        """Stop ticking and close every socket; the song, if any, is gone on with after the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._publishing.stop()
+        for session in list(self._sessions.values()):
+            session.close(1001, "server_stops")
+        self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
+
+    # ------------------------------------------------------------------------------------ sockets
+
+    async def attend(self, session: Session, hello: Hello, admission: Admission) -> None:
+        """Be this socket's room until it goes. Raises UnisonoError for what ends it."""
+        fresh = tokens.fresh_token()
+        joining = Joining(
+            hello=hello,
+            role=admission.role,
+            link=admission.link,
+            key_hash=tokens.hashed(hello.key) if hello.key else None,
+            fresh_key=fresh,
+            fresh_key_hash=tokens.hashed(fresh),
+        )
+        self._sessions[session.number] = session
+        try:
+            self.room.join(session.number, joining, self.pulse.now())
+            self._settle()
+            await session.read(
+                self.pulse,
+                lambda message: self._message(session, message),
+                lambda packet, wire: self._packet(session, packet, wire),
+            )
+        finally:
+            self._sessions.pop(session.number, None)
+            self.room.leave(session.number, self.pulse.now())
+            self.left_at = asyncio.get_running_loop().time()
+            self._settle()
+
+    def _message(self, session: Session, message: FromPage) -> None:
+        self.room.message(session.number, message, self.pulse.now())
+        self._settle()
+
+    def _packet(self, session: Session, packet: Packet, wire: bytes) -> None:
+        self._wire = wire
+        self.room.packet(session.number, packet, self.pulse.now())
+        self._do(self.room.events())
+
+    def revoke(self, links: Iterable[int], *, apart_from_key: str | None = None) -> None:
+        """These links are closed now."""
+        self.room.revoke(links, self.pulse.now(), apart_from_key=apart_from_key)
+        self._settle()
+
+    def wrote(self, wrote: Wrote) -> None:
+        """The recorder has these on disk."""
+        self.room.wrote(wrote.seat, wrote.performance, wrote.epoch, wrote.spans)
+        self._do(self.room.events())
+
+    def disk_trouble(self, text: str) -> None:
+        """The recorder cannot write."""
+        self.room.disk_trouble(text)
+        self._settle()
+
+    async def discard(self, performance: str) -> None:
+        """Forget a performance of this room."""
+        await self._publishing.delete(performance)
+
+    # ------------------------------------------------------------------------------------ time
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._tick()
+                await self._sleep()
+            except Exception:
+                _log.exception("room %d goes on after a mistake of ours", self._record.room)
+                await asyncio.sleep(0.1)
+
+    async def _tick(self) -> None:
+        now = self.pulse.now()
+        self.room.tick(now)
+        self._do(self.room.events())
+        if self._desk is not None:
+            await self._mix(self._desk, now)
+        if self._talk.sounding:
+            await self._chatter(now)
+
+    async def _mix(self, desk: Desk, now: Position) -> None:
+        desk.pcm_rows = self._audience.pcm_rows()
+        outgoing, late = await asyncio.get_running_loop().run_in_executor(self._services.rooms, desk.tick, now)
+        for sound in outgoing:
+            self._audience.send(sound.row, sound.opus, sound.pcm)
+        for voice in late:
+            self.room.came_late(voice.seat, voice.late_samples, now)
+        self._do(self.room.events())
+
+    async def _chatter(self, now: Position) -> None:
+        self._talk.pcm_wanted = self._audience.pcm_wanted
+        sounds = await asyncio.get_running_loop().run_in_executor(self._services.rooms, self._talk.tick, now)
+        for sound in sounds:
+            self._audience.send_talk(sound.seat, sound.apart_from, sound.opus, sound.pcm)
+
+    async def _sleep(self) -> None:
+        """Until the next tick is due, or something happens."""
+        now = self.pulse.now()
+        if self._desk is not None or self._talk.sounding:
+            grid = Position((now // FRAME_SAMPLES + 1) * FRAME_SAMPLES)
+            await asyncio.sleep(self.pulse.seconds_until(grid))
+            return
+        due = self.room.next_due(now)
+        seconds = _IDLE_SECONDS_MAX if due is None else min(_IDLE_SECONDS_MAX, self.pulse.seconds_until(due))
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(max(0.005, seconds)):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    # ------------------------------------------------------------------------------------ events
+
+    def _settle(self) -> None:
+        """Do what the room wants after something happened, and let it look at the clock again."""
+        self._audience.changed()
+        self._do(self.room.events())
+        self._wake.set()
+
+    def _do(self, events: Iterable[ev.Event]) -> None:
+        for event in events:
+            self._do_one(event)
+
+    def _do_one(self, event: ev.Event) -> None:
+        match event:
+            case ev.Send():
+                session = self._sessions.get(event.connection)
+                if session is not None:
+                    session.send_text(encode(event.message))
+            case ev.SendAll():
+                self._send_all(event.message, event.apart_from)
+            case ev.Close():
+                session = self._sessions.get(event.connection)
+                if session is not None:
+                    session.close(event.close_code, event.code)
+            case ev.Sang():
+                self._sang(event)
+            case ev.Talked():
+                self._talk.feed(event.seat, event.packet)
+                self._wake.set()
+            case ev.TalkOpened():
+                self._talk.opened(event.seat, event.on)
+            case ev.Remember() | ev.Forget():
+                self._remember(event)
+            case ev.PrepareBacking():
+                self._publishing.spawn(self._prepare(event))
+            case _:
+                self._do_song(event)
+
+    def _send_all(self, message: FromRoom, apart_from: int | None) -> None:
+        text = encode(message)
+        for number, session in self._sessions.items():
+            if number != apart_from:
+                session.send_text(text)
+
+    def _remember(self, event: ev.Remember | ev.Forget) -> None:
+        ledger, room = self._services.ledger, self._record.room
+        if isinstance(event, ev.Forget):
+            self._services.keep(ledger.forget_seat, room, event.seat)
+            return
+        seat = self.room.seats.find(event.seat)
+        if seat is not None:
+            self._services.keep(ledger.keep_seat, room, seat)
+
+    def _do_song(
+        self,
+        event: ev.SongChangedShape | ev.SongStateChanged | ev.SongHeard | ev.SongComplete | ev.Delete,
+    ) -> None:
+        self._audience.changed()
+        song = self.room.singing.song
+        match event:
+            case ev.SongChangedShape():
+                assert song is not None
+                self._open_desk(song)
+                self._publishing.keep(song)
+            case ev.SongStateChanged():
+                assert song is not None
+                if self._desk is not None:
+                    self._desk.reshape(song)
+                self._publishing.keep(song)
+            case ev.SongHeard():
+                self._close_desk()
+            case ev.SongComplete():
+                assert song is not None
+                self._publishing.publish(song, self._settled)
+            case ev.Delete():
+                if song is not None and song.performance == event.performance:
+                    self._close_desk()
+                self._publishing.spawn(self._publishing.delete(event.performance))
+            case _:
+                assert_never(event)
+
+    def _settled(self) -> None:
+        """Something that was under way has told the room how far it is."""
+        self._settle()
+
+    # ------------------------------------------------------------------------------------ sound
+
+    def _open_desk(self, song: SongRun) -> None:
+        if self._desk is not None and self._leading is not None and self._song_of_desk == song.performance:
+            self._desk.reshape(song)
+            return
+        self._talk.close()
+        self._song_of_desk = song.performance
+        self._desk = Desk(song, pool=self._services.codecs, threads=self._services.codec_threads)
+        self._leading = Leading(song.leader)
+        self._wake.set()
+
+    def _close_desk(self) -> None:
+        if self._leading is not None:
+            for led in self._leading.flush():
+                self._audience.send(LISTENERS, led.opus, led.pcm)
+        self._desk, self._leading = None, None
+
+    def _sang(self, event: ev.Sang) -> None:
+        packet = event.packet
+        wire = restamped(self._wire, kind=packet.kind, seat=event.seat)
+        self._services.recorder.take(
+            Taken(performance=event.performance, seat=event.seat, epoch=packet.epoch, span=packet.span, wire=wire)
+        )
+        song = self.room.singing.song
+        if not event.audible or song is None:
+            return
+        if event.seat == song.leader and self._leading is not None:
+            now, listeners = self._leading.forward(packet, wire, pcm_wanted=self._audience.pcm_wanted)
+            self._audience.send_rows(now.opus, now.pcm)
+            for led in listeners:
+                self._audience.send(LISTENERS, led.opus, led.pcm)
+        elif self._desk is not None:
+            self._desk.feed(event.seat, packet)
+
+    async def _prepare(self, event: ev.PrepareBacking) -> None:
+        """Render a backing on a thread, then tell the room how long it is."""
+        songs = self._services.songs
+        backing: Backing | None = None
+        try:
+            samples = await self._services.on_files(songs.backing_samples, event.piece, event.key, event.tempo_bpm)
+            backing = Backing(url=backing_url(event.piece, event.key, event.tempo_bpm), samples=samples)
+        finally:
+            self.room.singing.backing_ready(
+                piece=event.piece,
+                key=event.key,
+                tempo_bpm=event.tempo_bpm,
+                backing=backing,
+                now=self.pulse.now(),
+            )
+            self._settle()
+
+
+def _written(folder: Path) -> dict[int, dict[int, SpanSet]]:
+    """What the stems in a performance's folder hold, by seat and epoch."""
+    written: dict[int, dict[int, SpanSet]] = {}
+    for seat in stem_seats(folder):
+        epochs = written.setdefault(seat, {})
+        for packet in read_packets(stem_path(folder, seat)):
+            epochs.setdefault(packet.epoch, SpanSet()).add(packet.span)
+    return written

@@ -1,0 +1,81 @@
+"""Services: what all rooms of a server share: ledger, recorder, songs, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from unisono.config import Settings
+from unisono.live.recorder import Recorder, Wrote
+from unisono.live.songs import Songs
+from unisono.store.blobs import Blobs
+from unisono.store.ledger import Ledger
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+
+class Services:
+    """Made once per server, inside its event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_wrote: Callable[[Wrote], None],
+        on_trouble: Callable[[str, str], None],
+    ) -> None:
+        """`on_wrote` and `on_trouble` are called on the event loop."""
+        loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.codec_threads = settings.codec_threads or os.cpu_count() or 1
+        self.ledger = Ledger(settings.database_url)
+        settings.performances.mkdir(parents=True, exist_ok=True)
+        self.songs = Songs(settings.songbook)
+        self.blobs = Blobs(settings.blobs, settings.performances)
+        self.recorder = Recorder(
+            settings.performances,
+            on_wrote=lambda wrote: _call(loop, on_wrote, wrote),
+            on_trouble=lambda performance, text: _call(loop, on_trouble, performance, text),
+        )
+        self.codecs = ThreadPoolExecutor(self.codec_threads, thread_name_prefix="codec")
+        self.rooms = ThreadPoolExecutor(max(2, self.codec_threads), thread_name_prefix="room")
+        self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._files_thread = ThreadPoolExecutor(2, thread_name_prefix="files")
+
+    async def ask(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """A call to the ledger, on its thread, after all that were made before it."""
+        return await asyncio.wrap_future(self._ledger_thread.submit(what, *args, **kwargs))
+
+    def keep(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        """Like `ask`, but nobody waits for it; trouble is logged."""
+        self._ledger_thread.submit(what, *args, **kwargs).add_done_callback(_complain)
+
+    async def on_files(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Something slow with files or arithmetic, on a thread."""
+        return await asyncio.wrap_future(self._files_thread.submit(what, *args, **kwargs))
+
+    def stop(self) -> None:
+        """Finish what is under way; everything taken is on disk afterwards."""
+        self.recorder.stop()
+        for pool in (self.rooms, self.codecs, self._files_thread, self._ledger_thread):
+            pool.shutdown(wait=True)
+        self.ledger.close()
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *args: object) -> None:
+    try:
+        loop.call_soon_threadsafe(what, *args)
+    except RuntimeError:
+        pass  # the loop has ended: nobody is left to be told
+
+
+def _complain(future: Future[_T]) -> None:
+    error = future.exception()
+    if error is not None:
+        _log.error("the ledger: %s", error)

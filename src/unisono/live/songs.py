@@ -1,0 +1,87 @@
+"""Songs: the songbook as the live room needs it: facts of pieces, backings as WAV files."""
+
+from __future__ import annotations
+
+import io
+import threading
+import wave
+from collections import OrderedDict
+from pathlib import Path
+
+from unisono.core.song import PieceFacts
+from unisono.live.pcm import frame_of
+from unisono.songbook import Piece, read_shelf, render_backing, tempo_of
+from unisono.units import SAMPLE_RATE
+
+_KEPT = 8
+
+
+class Songs:
+    """All pieces, and the last few backings that somebody asked for. `backing_wav` may be called from any thread."""
+
+    def __init__(self, extra: Path | None = None) -> None:
+        self._pieces = read_shelf(extra).pieces
+        self._wavs: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def facts(self) -> dict[str, PieceFacts]:
+        """What rooms must know of each piece."""
+        return {
+            piece.id: PieceFacts(
+                id=piece.id,
+                beats=piece.beats,
+                tempo_bpm=piece.tempo_bpm,
+                count_in_beats=piece.count_in_beats,
+                first_midi=piece.first_midi,
+            )
+            for piece in self._pieces.values()
+        }
+
+    def pieces(self) -> list[Piece]:
+        """All of them, by title."""
+        return list(self._pieces.values())
+
+    def piece(self, piece: str) -> Piece | None:
+        """One of them."""
+        return self._pieces.get(piece)
+
+    def title(self, piece: str | None) -> str:
+        """What a performance of it is called; free singing has no name."""
+        found = self._pieces.get(piece) if piece else None
+        return found.title if found else ""
+
+    def backing_wav(self, piece: str, key: int, tempo_bpm: int) -> bytes:
+        """16-bit mono WAV at 48 kHz. Raises KeyError, OutOfRange. Renders at most one at a time."""
+        found = self._pieces[piece]
+        wanted = (piece, key, tempo_of(found, tempo_bpm))
+        with self._lock:
+            if wanted not in self._wavs:
+                self._wavs[wanted] = _wav(frame_of(render_backing(found, key, wanted[2])))
+                while len(self._wavs) > _KEPT:
+                    self._wavs.popitem(last=False)
+            self._wavs.move_to_end(wanted)
+            return self._wavs[wanted]
+
+    def backing_samples(self, piece: str, key: int, tempo_bpm: int) -> int:
+        """How long that backing is."""
+        return (len(self.backing_wav(piece, key, tempo_bpm)) - _WAV_HEAD_BYTES) // 2
+
+
+_WAV_HEAD_BYTES = 44
+
+
+def backing_url(piece: str, key: int, tempo_bpm: int) -> str:
+    """Where pages fetch it (docs/wire.md)."""
+    return f"/api/pieces/{piece}/backing.wav?key={key}&tempo_bpm={tempo_bpm}"
+
+
+def _wav(samples: bytes) -> bytes:
+    """A WAV file of 16-bit mono samples."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE)
+        out.writeframes(samples)
+    return file.getvalue()
