@@ -92,6 +92,28 @@ def stem_windows(opening: Opening) -> list[Window]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where backing and voice lie in one stretch of a recording, and whether the voice was loud enough to say."""
+
+    start_s: float
+    backing_ms: float
+    voice_ms: float
+    voice_sure: bool
+
+
+def placed(opening: Opening, recording: Audio, samples: int) -> list[Place]:
+    """Both known sounds in `recording`, in whole stretches of `samples` of the song; zero: on the room's axis."""
+    sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
+    spans = [(start, samples) for start in range(0, opening.samples - samples + 1, samples)]
+    heard = lags.in_band(recording)
+    first = lags.coarse_lag_samples(sources[0], heard, *_everywhere(sources[0], heard))[0]
+    fits = _fits(sources, recording, [(start + first, size) for start, size in spans])
+    return [Place(start_s=start / RULER_HZ, backing_ms=lags.ms(fit.lags_samples[0]),
+                  voice_ms=lags.ms(fit.lags_samples[1]), voice_sure=_trusted(fit, 1))
+            for (start, _), fit in zip(spans, fits, strict=True)]
+
+
 def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int]]) -> list[lags.Fit]:
     """One joint fit of all `sources` per span; the search starts anew in every one, so that a jump is seen."""
     heard = lags.in_band(sound)

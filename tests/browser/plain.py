@@ -108,6 +108,11 @@ class PlainChromium:
         port, path = told.read_text().split()
         return f"ws://127.0.0.1:{port}{path}"
 
+    @property
+    def gestures_unmarked(self) -> int:
+        """How many of Playwright's own steps would have passed for a person's gesture."""
+        return self._relay.marks_removed
+
     def close(self) -> None:
         """End the browser and forget its profile."""
         with suppress(Exception):

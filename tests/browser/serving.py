@@ -60,6 +60,11 @@ class Server:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
+    def get(self, path: str) -> bytes:
+        """What a GET of `path` answers."""
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+            return bytes(answer.read())
+
     def log(self) -> str:
         """What the server said so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""

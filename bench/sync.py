@@ -1,0 +1,86 @@
+"""`python -m bench sync`: how exactly in place real pages are, over streams reopened every time and cards that drift.
+
+Three neighbours in three rows, each a real Chromium on a sound card of its own. The leader's microphone hears the
+backing from the leader's ears and a real recording on top; the others sing back exactly what they hear. All ears are
+recorded from outside on one clock. Figures are taken from the downloaded stems as they are: nothing is corrected.
+
+error_ms      a stem against the backing (absolute: the backing's position is arithmetic) and, behind the leader,
+              against the leader's stem; absolute values in the percentiles, signed ones per window in `windows`.
+hop_ms        the leader's voice from the ears of one row to the ears of the next.
+lost_ms       sound that went into a card's microphone and is absent from the stem.
+takes         stems judged. `windows_unsure` windows had too little of a source to measure and are in no percentile.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import sync_measure
+from bench.sync_stage import PLANS, Stage, Sung, say
+
+OPENINGS, SONG_S = 2, 18.0
+LONG_OPENINGS, LONG_SONG_S = 20, 23.0
+RECORDING = Path(__file__).parents[2] / "shared/data/vocadito/vocadito_1.flac"
+
+
+def run(long: bool) -> dict[str, Any]:
+    """The bench: `--long` opens all streams at least 20 times."""
+    openings, song_s = (LONG_OPENINGS, LONG_SONG_S) if long else (OPENINGS, SONG_S)
+    measured = []
+    with tempfile.TemporaryDirectory(prefix="sync-") as folder, Stage(Path(folder), RECORDING) as stage:
+        for number in range(1, openings + 1):
+            sung = stage.sing(song_s)
+            measured.append(_measure(number, sung))
+            say(_line(number, openings, measured[-1]))
+    return _figures(measured)
+
+
+def _measure(number: int, sung: Sung) -> dict[str, Any]:
+    opening = sung.opening
+    rows = sorted(opening.stems)
+    lost = {row: sync_measure.lost_frames_s(opening.tapes[row], opening.stems[row]) for row in rows}
+    return {
+        "opening": number, "rows": len(rows), "drifts_ppm": dict(sung.drifts_ppm), "pages": dict(sung.pages),
+        "windows": [{"opening": number, **asdict(window)} for window in sync_measure.stem_windows(opening)],
+        "hops": [{"opening": number, **asdict(hop)} for hop in sync_measure.hops(opening)],
+        "lost": [{"opening": number, "row": row, "at_s": at_s} for row in rows for at_s in lost[row]],
+        "dropouts": [
+            {"opening": number, **asdict(drop)} for row in rows for drop in sync_measure.dropouts(opening, row)],
+    }
+
+
+def _line(number: int, openings: int, measured: dict[str, Any]) -> str:
+    errors = [abs(window["error_ms"]) for window in measured["windows"] if window["sure"]]
+    return (f"opening {number}/{openings}: {measured['rows']} rows, drifts {measured['drifts_ppm']} ppm, "
+            f"worst error {max(errors, default=float('nan')):.3f} ms, {len(measured['lost'])} frames lost, "
+            f"{len(measured['dropouts'])} dropouts")
+
+
+def percentiles(name: str, values: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and max of absolute values, NaN when there are none."""
+    size = np.abs(values) if len(values) else np.array([np.nan])
+    shares = {"p50": 50, "p95": 95, "max": 100}
+    return {f"{name}_{share}": round(float(np.percentile(size, percent)), 4) for share, percent in shares.items()}
+
+
+def _figures(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    gather = {key: [item for each in measured for item in each[key]] for key in ("windows", "hops", "lost", "dropouts")}
+    sure = [window for window in gather["windows"] if window["sure"]]
+    return {
+        **percentiles("error_ms", [window["error_ms"] for window in sure]),
+        **percentiles("hop_ms", [hop["hop_ms"] for hop in gather["hops"] if hop["sure"]]),
+        "lost_ms": len(gather["lost"]) * sync_measure.LOST_FRAME_MS,
+        "sound_system_dropouts": len(gather["dropouts"]),
+        "takes": sum(each["rows"] for each in measured), "rows": min(each["rows"] for each in measured),
+        "openings": len(measured), "windows_unsure": len(gather["windows"]) - len(sure),
+        "error_ms_by_row": {f"row {row} against {against}": percentiles("error_ms", [
+            window["error_ms"] for window in sure if (window["row"], window["against"]) == (row, against)])
+            for row, against in sorted({(window["row"], window["against"]) for window in sure})},
+        "cards": [asdict(plan) for plan in PLANS],
+        "drifts_ppm": [each["drifts_ppm"] for each in measured],
+        "pages": [each["pages"] for each in measured], **gather,
+    }

@@ -1,0 +1,183 @@
+"""The sync bench's stage: neighbours in real Chromium pages, each on a drifting card of their own, singing together.
+
+Every neighbour is a thread with its own Playwright, so that three people do their sound checks at once, as people do.
+"""
+
+import json
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from bench.lags import Audio
+from bench.sync_measure import Opening
+from tests.browser import courtyard
+from tests.browser.cards import CardPlan, SoundCard
+from tests.browser.outside import Tape, Tapes
+from tests.browser.rig import launch_chromium
+from tests.browser.serving import Server
+from tests.browser.sounding import check_with_voice, read_sound, resampled, step_back_out
+from unisono.units import SAMPLE_RATE
+
+Answer = TypeVar("Answer")
+PIECE, PIECE_TITLE = "ode-to-joy", "Ode an die Freude"
+PHRASE_S = 5
+PATIENCE_S = 90.0
+PLANS = (
+    CardPlan(rate_hz=48_000, drift_ppm=100), CardPlan(rate_hz=44_100, drift_ppm=-100),
+    CardPlan(rate_hz=48_000, drift_ppm=-100),
+)
+NAMES = ("Anna", "Bruno", "Carla")
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal; stdout is for figures."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Neighbour:
+    """One person: a card, a browser on it, a page; everything Playwright does for them happens in their own thread."""
+
+    def __init__(self, name: str, plan: CardPlan) -> None:
+        self.name = name
+        self.card = SoundCard(plan)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._stack = ExitStack()
+        self.mouth = self.card.open_mouth()
+        self.page: Page = self.do(self._open).result()
+
+    def _open(self) -> Page:
+        playwright = self._stack.enter_context(sync_playwright())
+        browser = launch_chromium(playwright, self.card)
+        self._stack.callback(browser.close)
+        return browser.new_page(locale="en")
+
+    def do(self, act: Callable[..., Answer], *arguments: Any) -> "Future[Answer]":
+        """Have `act(*arguments)` done in this person's thread."""
+        return self._thread.submit(act, *arguments)
+
+    def sing(self, voice: Audio, rate_hz: int) -> None:
+        """Sing `voice`, recorded at `rate_hz`, into the microphone."""
+        self.mouth.sing(resampled(voice, rate_hz, self.card.plan.rate_hz))
+
+    def reopen(self, voice: Audio, rate_hz: int) -> str:
+        """Close every stream and open it anew: load the page again, come back as oneself, do the sound check."""
+        self.page.reload()
+        step_back_out(self.page)
+        phrase = resampled(voice[:PHRASE_S * rate_hz], rate_hz, self.card.plan.rate_hz)
+        return check_with_voice(self.page, self.mouth, phrase)
+
+    def close(self) -> None:
+        """Leave."""
+        self.do(self._stack.close).result()
+        self._thread.shutdown()
+        self.card.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sung:
+    """One song as the rig saw it: the opening to measure, the cards' drifts, what each row's page said of itself."""
+
+    opening: Opening
+    drifts_ppm: Mapping[str, float]
+    pages: Mapping[int, dict[str, Any]]
+
+
+class Stage:
+    """A server, a courtyard and the neighbours in it."""
+
+    def __init__(self, folder: Path, recording: Path) -> None:
+        self._stack = ExitStack()
+        sound, rate_hz = read_sound(recording)
+        self._voice = sound / max(1.0, float(np.abs(sound).max()) / 0.5)
+        self._voice_rate_hz = rate_hz
+        self.server = self._stack.enter_context(Server(folder))
+        with ThreadPoolExecutor() as together:
+            self.neighbours = list(together.map(Neighbour, NAMES, PLANS))
+        for neighbour in self.neighbours:
+            self._stack.callback(neighbour.close)
+        self.leader = self.neighbours[0]
+        self._step_out()
+
+    def _step_out(self) -> None:
+        links = self.leader.do(courtyard.open_courtyard, self.leader.page, self.server.url, "Sync bench").result()
+        doors = [links.host, links.singers, links.singers]
+        for neighbour, link in zip(self.neighbours, doors, strict=True):
+            neighbour.do(courtyard.step_out, neighbour.page, link, neighbour.name, "Italy").result()
+
+    def reopen(self) -> None:
+        """Everybody closes their streams and opens them again, all at the same time."""
+        acts = [each.do(each.reopen, self._voice, self._voice_rate_hz) for each in self.neighbours]
+        for each, act in zip(self.neighbours, acts, strict=True):
+            say(f"  {each.name}: {act.result()}")
+
+    def sing(self, song_s: float) -> Sung:
+        """Sing for about `song_s` seconds and wait for the stems."""
+        page = self.leader.page
+        with Tapes() as tapes:
+            for neighbour in self.neighbours:
+                tapes.add(neighbour.name, neighbour.card)
+            tapes.start()
+            self.reopen()
+            self.leader.do(courtyard.pick_piece, page, PIECE_TITLE).result()
+            self.leader.do(courtyard.start_song, page).result()
+            self.leader.sing(self._voice, self._voice_rate_hz)
+            time.sleep(song_s)
+            self.leader.do(courtyard.stop_song, page).result()
+            link = self.leader.do(courtyard.wait_done, page).result()
+            taped = tapes.stop()
+        self.leader.mouth.hush()
+        return self._gather(link, taped)
+
+    def _on_axis(self, leader: Tape) -> Audio:
+        """The recording as it lies on the room's axis when played by the leader's card at the rate it really had."""
+        stretch = leader.clock.rate_hz / leader.clock.nominal_hz
+        return resampled(self._voice, self._voice_rate_hz * stretch, SAMPLE_RATE)
+
+    def _gather(self, link: str, taped: Mapping[str, Tape]) -> Sung:
+        told = self.ask("/api/performance", {"token": link.rsplit("#", 1)[1]})
+        by_name = {neighbour.name: neighbour for neighbour in self.neighbours}
+        stems, tapes, starts_s, pages = {}, {}, {}, {}
+        for stem in told["stems"]:
+            row, name = int(stem["row"]), str(stem["name"])
+            stems[row] = self._download(stem["files"])
+            tapes[row], starts_s[row] = taped[name].on_clock(), taped[name].clock.start_s
+            pages[row] = by_name[name].do(courtyard.diagnostics, by_name[name].page).result()
+        backing, _ = read_sound(self._get(f"/api/pieces/{PIECE}/backing.wav?key=0&tempo_bpm=0"))
+        sung = min(len(stem) for stem in stems.values())
+        return Sung(
+            opening=Opening(backing=backing[:sung], voice=self._on_axis(taped[self.leader.name]), stems=stems,
+                            tapes=tapes, tape_starts_s=starts_s),
+            drifts_ppm={name: round(tape.clock.drift_ppm, 1) for name, tape in taped.items()}, pages=pages)
+
+    def _download(self, files: list[dict[str, Any]]) -> Audio:
+        wav = next(file for file in files if file["url"].endswith((".wav", ".flac")))
+        return read_sound(self._get(wav["url"]))[0]
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.server.url + path, timeout=PATIENCE_S) as answer:
+            return bytes(answer.read())
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        """What the server's API answers to a POST."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.server.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            return json.load(answer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()

@@ -1,0 +1,60 @@
+"""People with a voice: the page's flows that need somebody to sing into a card while somebody clicks."""
+
+import io
+from pathlib import Path
+
+import av
+import numpy as np
+import soxr
+from playwright.sync_api import Page, expect
+
+from tests.browser import courtyard
+from tests.browser.cards import Audio, Mouth
+
+HEARD_MS = 20_000
+MEASURED_MS = 30_000
+SILENCE_MS = 600
+
+
+def read_sound(file: bytes | Path) -> tuple[Audio, int]:
+    """First channel of a sound file, float32 (samples,) with full scale 1, and its rate in Hz."""
+    with av.open(io.BytesIO(file) if isinstance(file, bytes) else str(file), "r") as opened:
+        stream = opened.streams.audio[0]
+        to_floats = av.AudioResampler(format="fltp")
+        blocks = [block.to_ndarray()[0] for frame in opened.decode(stream) for block in to_floats.resample(frame)]
+        return np.concatenate(blocks).astype(np.float32), int(stream.rate)
+
+
+def resampled(sound: Audio, from_hz: float, to_hz: float) -> Audio:
+    """`sound` at another rate; its first sample stays where it is."""
+    return np.asarray(soxr.resample(sound, from_hz, to_hz, quality="VHQ"), np.float32)
+
+
+def step_back_out(page: Page) -> None:
+    """After a reload: one's name and flag are remembered, the sound check opens by itself."""
+    page.get_by_role("button", name="Step onto the balcony").click()
+    expect(page.get_by_role("dialog", name="Sound check")).to_be_visible()
+
+
+def check_with_voice(page: Page, mouth: Mouth, phrase: Audio, *, attempts: int = 4) -> str:
+    """The whole open sound check: the page hears `phrase` (at the mouth's rate) sung, then measures in silence.
+
+    Returns the page's words. A refusal is tried again, as a person would, `attempts` times in all.
+    """
+    dialog = page.get_by_role("dialog", name="Sound check")
+    courtyard.open_microphone(page)
+    mouth.sing(phrase)
+    expect(dialog.get_by_role("button", name="Continue")).to_be_enabled(timeout=HEARD_MS)
+    mouth.hush()
+    page.wait_for_timeout(SILENCE_MS)
+    dialog.get_by_role("button", name="Continue").click()
+    for _ in range(attempts):
+        dialog.locator("#measure").click()
+        expect(dialog.get_by_role("progressbar", name="Measuring")).to_be_hidden(timeout=MEASURED_MS)
+        if dialog.get_by_text("That worked").is_visible():
+            words = dialog.get_by_text("That worked").inner_text()
+            dialog.get_by_role("button", name="Done").locator("visible=true").click()
+            expect(dialog).to_be_hidden()
+            return words
+    refusal = page.locator("#measure-result").inner_text()
+    raise AssertionError(f"the sound check was refused {attempts} times: {refusal}")
