@@ -5,6 +5,7 @@
 
 import { SAMPLE_RATE } from "./units.js";
 import { TapSession } from "./tapping.js";
+import { OutputWatch } from "./watch.js";
 
 const HEARD_DBFS = -45;
 const HEARD_FOR = 3;
@@ -52,7 +53,9 @@ export class Engine extends EventTarget {
     /** @type {Record<string, number>} */
     this.faders = { backing: 1, leader: 1, before: 1, talk: 1, premiere: 1 };
     this.diagnostics = /** @type {Record<string, any>} */ ({});
+    this._watch = new OutputWatch();
     setInterval(() => this._followSong(), 50);
+    setInterval(() => this._watchOutput(), 100);
   }
 
   /** What this browser can do here. */
@@ -317,6 +320,16 @@ export class Engine extends EventTarget {
   _level({ dbfs, peak_dbfs, clipped }) {
     this._loudFor = dbfs > HEARD_DBFS ? this._loudFor + 1 : 0;
     this._emit("level", { dbfs, peak_dbfs, clipped, heard: this._loudFor >= HEARD_FOR });
+  }
+
+  /** A glitch or a step of the output moves the round trip: say so, once, and mark what is sung. */
+  _watchOutput() {
+    const context = this._context;
+    if (!context || context.state !== "running" || !this._stream) return this._watch.clear();
+    const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp();
+    const underruns = /** @type {any} */ (context).playbackStats?.underrunEvents ?? 0;
+    const doubt = this._watch.look(1000 * contextTime - performanceTime, underruns);
+    if (doubt) this._worker.postMessage({ type: "doubt", code: "jump", text: doubt });
   }
 
   /** Where the song is for this page's ears. */

@@ -11,7 +11,7 @@ import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
 import { Singer } from "./singer.js";
 import { RoomSocket, nowMs } from "./socket.js";
-import { FRAME_SAMPLES, SAMPLE_RATE } from "./units.js";
+import { SAMPLE_RATE } from "./units.js";
 import { unpack } from "./wire.js";
 
 const POLL_MS = 5;
@@ -358,6 +358,13 @@ class Link {
     if (check) this.singer?.stamper.setRoundTrip((check.round_trip_samples * this.contextRate) / SAMPLE_RATE, check.unsure);
   }
 
+  /** The round trip may no longer be what was measured: what is sung from now on is marked. @param {string} code @param {string} text */
+  doubt(code, text) {
+    if (!this.singer || this.singer.stamper.unsure || !this.check) return;
+    this.singer.stamper.unsure = true;
+    tell({ type: "trouble", code, text });
+  }
+
   /** @param {boolean} on */
   setTalking(on) {
     this.talking = on;
@@ -407,6 +414,7 @@ self.onmessage = async ({ data }) => {
     case "open_microphone": return link.openMicrophone(data.port);
     case "close_microphone": return link.closeMicrophone();
     case "check": return link.setCheck(data.check);
+    case "doubt": return link.doubt(data.code, data.text);
     case "talk": return link.setTalking(data.on);
     case "gain":
       link.gains[data.name] = data.gain;

@@ -32,11 +32,13 @@ export class RoomSocket {
     this._closed = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._timer = undefined;
-    this._open();
+    this._welcomed = false;
+    this._probes = 0;
+    this._socket = this._open();
   }
 
   get welcomed() {
-    return this._welcomed === true && this._socket.readyState === WebSocket.OPEN;
+    return this._welcomed && this._socket.readyState === WebSocket.OPEN;
   }
 
   /** Room for live sound. */
@@ -68,11 +70,12 @@ export class RoomSocket {
   _open() {
     this._welcomed = false;
     this._probes = 0;
-    this._socket = new WebSocket(this._url);
-    this._socket.binaryType = "arraybuffer";
-    this._socket.onopen = () => this._socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello }));
-    this._socket.onmessage = ({ data }) => this._receive(data);
-    this._socket.onclose = ({ code, reason }) => this._lost(code, reason);
+    const socket = new WebSocket(this._url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello }));
+    socket.onmessage = ({ data }) => this._receive(data);
+    socket.onclose = ({ code, reason }) => this._lost(code, reason);
+    return socket;
   }
 
   /** @param {string | ArrayBuffer} data */
@@ -114,6 +117,6 @@ export class RoomSocket {
     }
     this._events.onState("lost", code, reason);
     const wait = RETRY_MS[Math.min(this._tries++, RETRY_MS.length - 1)];
-    this._timer = setTimeout(() => this._open(), wait * (0.7 + 0.6 * Math.random()));
+    this._timer = setTimeout(() => (this._socket = this._open()), wait * (0.7 + 0.6 * Math.random()));
   }
 }

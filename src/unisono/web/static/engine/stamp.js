@@ -45,6 +45,7 @@ export class Stamper {
     this._roundTrip = frames;
     this.unsure = unsure;
     this._lateFrames = 0;
+    if (!Number.isNaN(this._soundEnd)) this._soundStart = Math.max(this._soundStart, this._soundEnd);
     this._breakEpoch();
   }
 
@@ -90,7 +91,7 @@ export class Stamper {
 
   /** First position for which ear and microphone are both known. */
   _begin() {
-    const earliest = Math.max(this._segments[0].frame, this._soundStart + HALF + 2 - this._delay());
+    const earliest = Math.max(this._segments[0].frame, this._soundStart + HALF + 2 - this._roundTrip);
     const index = this._segments.findIndex((segment, i) => i + 1 < this._segments.length && this._segments[i + 1].frame > earliest);
     if (index < 0) return false;
     const segment = this._segments[index];
@@ -98,11 +99,6 @@ export class Stamper {
     this._next = Math.ceil(segment.position + segment.rate * Math.max(0, earliest - segment.frame));
     this._fadeIn = true;
     return true;
-  }
-
-  /** Frames from the ear to the same sound in `_sound`. */
-  _delay() {
-    return this._roundTrip;
   }
 
   /** Index of the segment of this epoch that holds `position`, -1 if it is gone, the last one if it is still to come. @param {number} position */
@@ -128,7 +124,7 @@ export class Stamper {
       const x = segment.frame + (position - segment.position) / segment.rate;
       const ends = this._segments[index + 1].epoch !== this._earEpoch && x >= this._segments[index + 1].frame;
       if (ends) break;
-      const heard = x + this._delay();
+      const heard = x + this._roundTrip;
       if (heard + HALF + 1 >= this._soundEnd) return null;
       if (heard - HALF - 1 >= Math.max(this._soundStart, this._soundEnd - SOUND_FRAMES)) samples[filled] = valueAt(this._kernel, this._sound, heard, SOUND_FRAMES - 1);
     }
