@@ -163,8 +163,8 @@ class Room:
         if who.name or not seat.name:
             self._dress(seat, who)
         self._outbox.put(Remember(seat=seat.number))
-        self.singing.offer_lead(seat)
         self._welcome(connection, seat, key, now)
+        self.singing.offer_lead(seat)
         self._show(seat, apart_from=connection)
         self.singing.seat_late_comer(seat)
         self._rows_changed(now)

@@ -1,4 +1,4 @@
-"""Rooms: which are loaded. A room is loaded when somebody comes, and put away when nobody has been there for a while."""
+"""Rooms: which are loaded. One is loaded when somebody comes, and put away when nobody has been there for a while."""
 
 from __future__ import annotations
 
