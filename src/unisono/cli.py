@@ -23,7 +23,7 @@ class _Lazy(click.Group):
     """Commands that live elsewhere are imported only when they are called: a server needs none of what robots need."""
 
     elsewhere: ClassVar[dict[str, str]] = {
-        "robots": "unisono.robots.cli:robots_command",
+        "robots": "unisono.robots.cli:robots",
         "check": "unisono.check:check_command",
     }
 
