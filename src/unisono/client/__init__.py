@@ -5,7 +5,7 @@
 
     async def main() -> None:
         async with Courtyard.join("http://localhost:8000/courtyard#token", name="Ada", flag="it") as courtyard:
-            courtyard.check(CardSpec(latency_ms=60.0))
+            await courtyard.check(CardSpec(latency_ms=60.0))
             async for event in courtyard:
                 if isinstance(event, messages.SongChanged) and event.state == "count_in":
                     await courtyard.sing(voice)          # float32 at 48 kHz; sample 0 belongs at the song's start

@@ -21,6 +21,8 @@ class Guest:
     """Do not take a balcony yet."""
     key: str | None = None
     """The seat's secret of an earlier visit, to come back as oneself."""
+    first_epoch: int = 0
+    """Where the seat's epochs go on; whoever comes back with a `key` in a song starts above those used before."""
     decodes: Literal["opus", "pcm"] = "opus"
     sings: Literal["opus", "pcm"] = "opus"
     hears: bool = True

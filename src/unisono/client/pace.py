@@ -7,6 +7,7 @@ it round: what the microphone gave one round trip after position p was played be
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -20,8 +21,11 @@ STEER_PPM_MAX = 300.0
 JUMP_SAMPLES = 960
 """Errors below 20 ms are steered out; a larger one is a jump."""
 
+_REST_SAMPLES = 24.0
+"""Half a millisecond is not worth steering for; at rest, sound passes through untouched."""
+
 _FULL_STEER_SAMPLES = 96.0
-"""The error, 2 ms, from which on steering is as strong as it may be."""
+"""So far beyond that, 2 ms, steering is as strong as it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +64,13 @@ class Pace:
     def play(self, frames: int, target: float) -> Segment:
         """The next block of `frames` frames; `target` is the position that should be heard at its first frame."""
         if self._position is None:
-            self._position = target
+            self._position = float(round(target))
         error = target - self._position
         if abs(error) > JUMP_SAMPLES:
-            self._position, error = target, 0.0
+            self._position, error = float(round(target)), 0.0
             self._epoch += 1
-        steer = STEER_PPM_MAX * float(np.clip(error / _FULL_STEER_SAMPLES, -1.0, 1.0))
+        beyond = max(0.0, abs(error) - _REST_SAMPLES)
+        steer = math.copysign(STEER_PPM_MAX * min(1.0, beyond / _FULL_STEER_SAMPLES), error)
         segment = Segment(
             frame=self._frame, frames=frames, position=self._position, speed=1.0 + steer * 1e-6, epoch=self._epoch
         )

@@ -42,6 +42,7 @@ PROBES_AT_FIRST = 12
 PROBE_PAUSE_S = 0.03
 PROBE_EVERY_S = 2.0
 _WELCOME_S = 15.0
+_ANSWER_S = 5.0
 _FLUSH_S = 2.0
 _EVENTS_MAX = 10_000
 
@@ -62,7 +63,7 @@ class Courtyard(Commands):
         self.keep = Keep()
         self.card = CardSpec()
         self.late = 0
-        self._epoch = 0
+        self._epoch = guest.first_epoch
         self._sent: list[messages.Sent] = []
         callbacks = Callbacks(opened=self._opened, came=self._came, lost=self._lost)
         self._line = Lifeline(link.socket_url, weather=guest.weather, seed=guest.seed, callbacks=callbacks)
@@ -94,7 +95,7 @@ class Courtyard(Commands):
         self._http = aiohttp.ClientSession()
         self._tasks = [asyncio.create_task(self._live()), asyncio.create_task(self._probe())]
         try:
-            await asyncio.wait_for(self._until(lambda: self.view.room is not None and self.ways.is_ready), _WELCOME_S)
+            await asyncio.wait_for(self.until(lambda: self.view.room is not None and self.ways.is_ready), _WELCOME_S)
         except BaseException:
             await self.leave()
             raise
@@ -118,6 +119,14 @@ class Courtyard(Commands):
         """Break the connection as a pulled cable does and come back after `away_ms`. Singing goes on meanwhile."""
         await self._line.drop(away_ms=away_ms)
 
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until `true()`, asked after every message; raises what ended the seat, if that comes first."""
+        while not true():
+            if self._ended is not None:
+                raise self._ended
+            self._changed.clear()
+            await self._changed.wait()
+
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Events until the seat is left. Raises LinkNotValid, SeatTakenOver, SeatLost ... when the server ends it."""
         while (event := await self._events.get()) is not None:
@@ -129,7 +138,7 @@ class Courtyard(Commands):
         """Send any message of docs/wire.md; whether there was a connection."""
         return self._line.send(messages.encode(message))
 
-    def check(
+    async def check(
         self,
         card: CardSpec,
         *,
@@ -137,8 +146,12 @@ class Courtyard(Commands):
         output: messages.Output = "headphones",
         spread_samples: float = 0.0,
     ) -> None:
-        """Say what the sound check found of this seat's card, and how long its ways are; sing through it from now."""
+        """Say what the sound check found of this seat's card, and how long its ways are; sing through it from now.
+
+        Returns when the room shows it, so that in the middle of a song one's row is known.
+        """
         self.card = card
+        self._send_link()
         self.send(
             messages.Check(
                 method=method,
@@ -147,7 +160,11 @@ class Courtyard(Commands):
                 spread_samples=spread_samples if method != "none" else None,
             )
         )
-        self._send_link()
+        await asyncio.wait_for(self.until(lambda: self._shown_method() == method), _ANSWER_S)
+
+    def _shown_method(self) -> messages.Method | None:
+        own = self.view.seats.get(self.view.seat)
+        return own.method if own else None
 
     def stop(self) -> None:
         """End the song where this seat hears it now. For the leader and the host."""
@@ -194,9 +211,10 @@ class Courtyard(Commands):
         finally:
             self._epoch = voice.next_epoch
 
-    async def until_written(self) -> None:
-        """Wait until the server has everything on disk that this seat sang."""
-        await self._until(lambda: len(self.keep) == 0)
+    async def until_written(self) -> bool:
+        """Wait until the server has everything on disk that this seat sang; False if it stopped waiting for us."""
+        await self.until(lambda: len(self.keep) == 0 or not self.view.is_live)
+        return len(self.keep) == 0
 
     async def talk(self, sound: Audio) -> None:
         """Talk to everyone, in real time, with float32 (samples,); never recorded."""
@@ -294,7 +312,7 @@ class Courtyard(Commands):
     def _welcomed(self) -> None:
         """Back, or here for the first time: what the server does not have yet is sent again."""
         self._repair(self.keep.repairs())
-        for message in self._sent if len(self.keep) else ():
+        for message in self._sent:
             self.send(message)
 
     def _repair(self, packets: list[Packet]) -> None:
@@ -328,14 +346,6 @@ class Courtyard(Commands):
 
     def _notify(self) -> None:
         self._changed.set()
-
-    async def _until(self, true: Callable[[], bool]) -> None:
-        """Wait until `true()`; raises what ended the seat, if that comes first."""
-        while not true():
-            if self._ended is not None:
-                raise self._ended
-            self._changed.clear()
-            await self._changed.wait()
 
 
 async def _sleep_until(then_ms: float) -> None:

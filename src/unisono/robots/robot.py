@@ -1,0 +1,147 @@
+"""One robot: a neighbour without a body. It joins, says what its card is like, and sings every song it hears begin."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from unisono.client import Courtyard, Link, Lost, echo, messages, recording
+from unisono.client.singing import Source
+from unisono.core.messages import Flag, Song
+from unisono.errors import UnisonoError
+from unisono.robots.names import Colours
+from unisono.robots.plan import RobotPlan, drops
+from unisono.robots.tunes import hum_for, tune_of
+from unisono.units import SAMPLE_RATE, Audio, Position
+
+_FREE_SONG_S = 40.0
+"""How long a free song is taken to be when a robot chooses when to drop out of it."""
+
+_WRITTEN_S = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Status:
+    """What a robot shows of itself."""
+
+    state: str = "on the way"
+    seat: int = 0
+    row: int | None = None
+    songs: int = 0
+    whole: int = 0
+    """Songs of which every packet was written by the server."""
+    kept: int = 0
+    late: int = 0
+    reconnections: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Robot:
+    """A singer of the public protocol. `wav`, float32 (samples,), is sung from every song's start; None hums."""
+
+    link: Link
+    plan: RobotPlan
+    pieces: dict[str, dict[str, Any]]
+    wav: Audio | None
+    song_began: asyncio.Event
+    status: Status = field(default_factory=Status)
+    courtyard: Courtyard | None = None
+    _performance: str | None = None
+
+    async def run(self) -> None:
+        """Be there until cancelled, or until the server ends it: that is shown, and no error of the others."""
+        try:
+            if self.plan.joins_in_song:
+                await self.song_began.wait()
+            await asyncio.sleep(self.plan.joins_after_s)
+            await self._visit()
+        except (UnisonoError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            self.status.state = f"gone: {str(error) or type(error).__name__}"
+
+    async def _visit(self) -> None:
+        who, plan = self.plan.who, self.plan
+        async with Courtyard.join(
+            self.link,
+            name=who.name,
+            flag=_flag(who.flag),
+            place=who.place,
+            hears=plan.echoes,
+            weather=plan.weather,
+            seed=plan.seed,
+        ) as courtyard:
+            self.status.seat = courtyard.view.seat
+            await courtyard.check(plan.card)
+            self.courtyard = courtyard
+            self.status.state = "here"
+            async with asyncio.TaskGroup() as singing:
+                async for event in courtyard:
+                    self._happened(courtyard, event, singing)
+
+    def _happened(self, courtyard: Courtyard, event: object, singing: asyncio.TaskGroup) -> None:
+        match event:
+            case Lost():
+                self.status.state = "away"
+                self.status.reconnections += 1
+            case messages.Welcome() | messages.SongChanged():
+                self._begin(courtyard, singing)
+            case messages.Problem(text=text):
+                self.status.state = text
+            case _:
+                pass
+        self.status.row = courtyard.view.row
+        self.status.kept = len(courtyard.keep)
+        self.status.late = courtyard.late
+
+    def _begin(self, courtyard: Courtyard, singing: asyncio.TaskGroup) -> None:
+        """Sing the song under way, unless that is what this robot does already."""
+        song = courtyard.view.song
+        if not courtyard.view.is_live or song is None:
+            self.status.state = song.state if song is not None else "here"
+            return
+        self.status.state = "singing"
+        if song.performance != self._performance:
+            self._performance = song.performance
+            self.song_began.set()
+            singing.create_task(self._sing(courtyard, song))
+            singing.create_task(self._drop_out(courtyard, song))
+
+    async def _sing(self, courtyard: Courtyard, song: Song) -> None:
+        source = await self._source(courtyard, song)
+        self.status.songs += 1
+        await courtyard.sing(source)
+        if self._performance == song.performance:
+            self.status.state = "sung"
+        try:
+            whole = await asyncio.wait_for(courtyard.until_written(), _WRITTEN_S)
+        except TimeoutError:
+            whole = False
+        self.status.whole += whole
+        self.status.kept = len(courtyard.keep)
+
+    async def _source(self, courtyard: Courtyard, song: Song) -> Source:
+        start = Position(song.start)
+        if self.plan.echoes:
+            backing = await courtyard.backing()
+            return echo(courtyard.ear, backing=None if backing is None else recording(backing, start=start))
+        if self.wav is not None:
+            return recording(self.wav, start=start)
+        tune = tune_of(self.pieces.get(song.piece or ""), self.plan.who.voice)
+        return recording(await asyncio.to_thread(hum_for, song, tune, seed=self.plan.seed), start=start)
+
+    async def _drop_out(self, courtyard: Courtyard, song: Song) -> None:
+        seconds = (song.stop - song.start) / SAMPLE_RATE if song.stop is not None else _FREE_SONG_S
+        passed_s = 0.0
+        for at_s, away_ms in drops(self.plan, song=self.status.songs, seconds=seconds):
+            await asyncio.sleep(max(0.0, at_s - passed_s))
+            passed_s = at_s
+            if self._performance == song.performance:
+                await courtyard.drop(away_ms=away_ms)
+
+
+def _flag(flag: str | Colours | None) -> Flag | None:
+    if isinstance(flag, Colours):
+        return Flag(colours=flag.colours, upright=flag.upright)
+    return Flag(country=flag) if flag is not None else None
