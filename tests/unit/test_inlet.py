@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unisono.core.inlet import CONCEALED_FRAMES_MAX, Ask, Conceal, Decode, Inlet, Late, Order, Reset
+from unisono.core.inlet import ASK_AGAIN_SAMPLES, CONCEALED_FRAMES_MAX, Ask, Conceal, Decode, Inlet, Late, Order, Reset
 from unisono.core.wire import Codec, Kind, Packet
 from unisono.errors import ImpossiblePosition
 from unisono.units import FRAME_SAMPLES, Position, span
@@ -101,6 +101,24 @@ def test_a_gap_is_asked_for_once_and_concealed_only_at_its_cut() -> None:
     assert inlet.drain() == [Conceal(epoch=0, position=place(8))]
     inlet.feed(packet(9), now=after(8.5))
     assert decoded(inlet.drain()) == [9, 10, 11]
+
+
+def test_a_gap_is_asked_for_again_when_no_answer_comes() -> None:
+    inlet = Inlet(hold_samples=100 * FRAME_SAMPLES)
+    inlet.feed(packet(0, frames=10), now=place(10))
+    inlet.tick(now=place(100))
+    inlet.drain()
+    inlet.feed(packet(12), now=place(100))
+    asked = Ask(span=span(place(10), place(12)))
+    assert inlet.drain() == [asked]
+    assert inlet.wakes_at == place(100) + ASK_AGAIN_SAMPLES
+    inlet.feed(packet(13), now=place(101))
+    assert inlet.drain() == []
+    inlet.feed(packet(10), now=place(102))
+    assert decoded(inlet.drain()) == [10]
+    inlet.tick(now=Position(place(100) + ASK_AGAIN_SAMPLES))
+    assert inlet.drain() == [Ask(span=span(place(11), place(12)))]
+    assert inlet.wakes_at == place(100) + 2 * ASK_AGAIN_SAMPLES
 
 
 def test_a_second_gap_behind_the_first_is_asked_for_too() -> None:

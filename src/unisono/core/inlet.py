@@ -21,6 +21,9 @@ CONCEALED_FRAMES_MAX: Final = 3
 EARLY_SAMPLES_MAX: Final = samples_of_ms(500)
 """How far a page's idea of the room's clock may run ahead before its stamps are nonsense."""
 
+ASK_AGAIN_SAMPLES: Final = samples_of_ms(100)
+"""How long an answer may take before the same span is asked for again."""
+
 HELD_FRAMES_MAX: Final = 256
 GAPS_REMEMBERED: Final = 32
 
@@ -83,6 +86,7 @@ class Inlet:
         self._floor = 0
         self._held: dict[int, Decode] = {}
         self._asked_until = 0
+        self._asked_at = 0
         self._concealed = 0
         self._gaps: deque[Span] = deque(maxlen=GAPS_REMEMBERED)
         self._orders: deque[Order] = deque()
@@ -116,9 +120,10 @@ class Inlet:
     @property
     def wakes_at(self) -> Position | None:
         """When `tick` will have something to do if nothing comes before; None when it will not."""
-        if self._next is not None:
-            return Position(self._next + self._hold)
-        return Position(min(self._held) + self._hold) if self._held else None
+        if self._next is None:
+            return Position(min(self._held) + self._hold) if self._held else None
+        cut = self._next + self._hold
+        return Position(min(cut, self._asked_at + ASK_AGAIN_SAMPLES) if self._held else cut)
 
     def _turn_to(self, epoch: int) -> None:
         """Begin a new epoch; what was held back of the old one is decoded as far as it goes."""
@@ -156,7 +161,7 @@ class Inlet:
         if self._stop is not None and self._next >= self._stop:
             return self._rest()
         if now < self._next + self._hold:
-            self._ask()
+            self._ask(now)
             return False
         if (
             self._concealed >= CONCEALED_FRAMES_MAX
@@ -198,10 +203,12 @@ class Inlet:
         self._floor, self._next = self._next, None
         return bool(self._held)
 
-    def _ask(self) -> None:
+    def _ask(self, now: Position) -> None:
+        """Ask for the gap before the frames that are held: for each part once, and again when no answer comes."""
         assert self._next is not None
-        start = max(self._next, self._asked_until)
+        again = now >= self._asked_at + ASK_AGAIN_SAMPLES
+        start = self._next if again else max(self._next, self._asked_until)
         stop = min(self._held, default=0)
         if start < stop:
             self._orders.append(Ask(span=span(start, stop)))
-            self._asked_until = stop
+            self._asked_until, self._asked_at = stop, int(now)
