@@ -82,6 +82,9 @@ async def kindly(
         _log.exception("%s %s", request.method, request.path)
         response = answer({"code": "server_error", "text": "something went wrong on our side"}, status=500)
     if not response.prepared:
+        if request.path.startswith("/static/"):
+            # A worker of an isolated page must ask for isolation itself, or the browser refuses to start it.
+            response.headers.setdefault("Cross-Origin-Embedder-Policy", "require-corp")
         add_headers(response)
     return response
 
