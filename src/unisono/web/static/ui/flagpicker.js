@@ -33,7 +33,7 @@ export class UnFlagPicker extends HTMLElement {
   #active = -1;
   #search = h("input", {
     type: "text", id: "flag-search", role: "combobox", "aria-expanded": "false", "aria-controls": "flag-list",
-    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
+    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: t("Search a country"),
   });
   #listbox = h("ul", { id: "flag-list", role: "listbox", "aria-label": t("Flags"), hidden: true });
   #shown = h("div", { class: "chosen-flag" });
@@ -143,7 +143,7 @@ export class UnFlagPicker extends HTMLElement {
   }
 
   #toggleOwn() {
-    const open = this.#own.hidden;
+    const open = Boolean(this.#own.hidden);
     this.#showOwn(open);
     if (open) this.#useOwn();
   }

@@ -58,6 +58,8 @@ async function begin() {
 }
 
 let drawTalk = () => {};
+/** The seat's secret. @type {string | null} */
+let myKey = null;
 const check = new SoundCheck(engine);
 
 /** @returns {Promise<Map<string, Piece>>} */
@@ -129,7 +131,10 @@ function drawRoom(welcome) {
   show(byId("menu-check"), room.me !== 0 && room.role !== "listener");
   show(byId("menu-look"), room.role !== "listener");
   document.body.dataset.role = room.role;
-  if (welcome.key) rememberSeat(token, welcome.key);
+  if (welcome.key) {
+    myKey = welcome.key;
+    rememberSeat(tokenInAddress(), welcome.key);
+  }
 }
 
 function drawHouse() {
@@ -189,20 +194,27 @@ function wireMenu() {
   });
   button("leave").addEventListener("click", () => {
     engine.close();
-    forgetSeat(token);
+    forgetSeat(tokenInAddress());
     location.assign("/");
   });
 }
 
+/** The host's own link was replaced: a reload must come by the new one, as oneself. @param {string} fresh token */
+function moveHouse(fresh) {
+  history.replaceState(null, "", `#${fresh}`);
+  if (myKey) rememberSeat(fresh, myKey);
+}
+
 async function invite() {
   const links = byId("links", UnLinks);
-  links.renew = async (role) => {
-    const fresh = await post("/api/room/links", { token, role });
-    if (role === "host") history.replaceState(null, "", `#${fresh.host}`);
+  links.renew = async (kind) => {
+    const role = { host: "host", singers: "performer", listeners: "listener" }[kind];
+    const fresh = await post("/api/room/links", { token: tokenInAddress(), role, key: myKey ?? undefined });
+    if (kind === "host") moveHouse(fresh.host);
     return fresh;
   };
   try {
-    links.links = (await post("/api/room", { token })).links;
+    links.links = (await post("/api/room", { token: tokenInAddress() })).links;
     dialog("invite").showModal();
   } catch (error) {
     problem(/** @type {{code?: string}} */ (error).code ?? "");

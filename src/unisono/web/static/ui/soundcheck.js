@@ -33,6 +33,9 @@ const TAP_BPM = 96;
 const SAMPLES_PER_MS = 48;
 const QUIET_DBFS = -45;
 const LOUD_DBFS = -3;
+/** So many loud readings (ten a second, not necessarily in a row) are a voice and not a click. */
+const LOUD_READINGS = 4;
+const PATIENCE_MS = 8000;
 
 /** @type {Record<string, () => string>} */
 const REASONS = {
@@ -61,6 +64,8 @@ export class SoundCheck {
   /** @type {Result | null} */
   #result = null;
   #heard = false;
+  #loud = 0;
+  #waiting_since_ms = 0;
 
   /** @param {Engine} engine */
   constructor(engine) {
@@ -69,6 +74,7 @@ export class SoundCheck {
     byId("open-microphone").addEventListener("click", () => this.#openMicrophone());
     byId("refused-again").addEventListener("click", () => this.#openMicrophone());
     byId("level-done").addEventListener("click", () => this.#part("measure"));
+    byId("level-back").addEventListener("click", () => this.#part("output"));
     byId("measure").addEventListener("click", () => this.#measure());
     byId("measure-done").addEventListener("click", () => this.#apply("acoustic"));
     byId("tap-instead").addEventListener("click", () => this.#startTapping());
@@ -128,6 +134,8 @@ export class SoundCheck {
       const { warnings } = await this.#engine.openMicrophone({ device_id });
       await this.#preferBuiltIn();
       this.#heard = false;
+      this.#loud = 0;
+      this.#waiting_since_ms = performance.now();
       button("level-done").disabled = true;
       say(byId("level-hint"), warnings.map(warningInWords).join(" "));
       this.#part("level");
@@ -162,14 +170,19 @@ export class SoundCheck {
     if (!dialog("check").open || byId("check-level").hidden) return;
     byId("level", HTMLMeterElement).value = Math.max(-60, dbfs);
     byId("hear-light").style.setProperty("--light", Math.max(0, Math.min(1, (dbfs + 55) / 40)).toFixed(2));
-    if (heard && !this.#heard) {
+    if (dbfs > QUIET_DBFS) this.#loud += 1;
+    if ((heard || this.#loud >= LOUD_READINGS) && !this.#heard) {
       this.#heard = true;
+      say(byId("level-hint"), "");
       button("level-done").disabled = false;
     }
     byId("hear-light").classList.toggle("on", this.#heard);
     say(byId("hear-text"), this.#heard ? t("We hear you") : t("We are listening …"));
     if (clipped || peak_dbfs > LOUD_DBFS) say(byId("level-hint"), t("Very loud: move back a little, or turn the microphone down."));
     else if (!this.#heard && dbfs > QUIET_DBFS - 15) say(byId("level-hint"), t("A little louder, please."));
+    else if (!this.#heard && performance.now() - this.#waiting_since_ms > PATIENCE_MS) {
+      say(byId("level-hint"), t("We hear nothing yet. Is it the right microphone, and is it switched on?"));
+    }
   }
 
   async #measure() {

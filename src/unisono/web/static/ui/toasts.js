@@ -20,8 +20,10 @@ export function tell(text) {
   }, GATHER_MS);
 }
 
-/** Shows and says something. @param {string} text @param {"news" | "trouble"} [kind] */
+/** Shows and says something; while a dialog is open it would not be seen, and waits. @param {string} text @param {"news" | "trouble"} [kind] */
 export function toast(text, kind = "news") {
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) return void dialog.addEventListener("close", () => toast(text, kind), { once: true });
   const already = [...byId("toasts").children].some((one) => one.textContent === text);
   if (already) return;
   const note = h("p", { class: `toast ${kind}`, "aria-hidden": "true" }, text);
