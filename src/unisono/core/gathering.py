@@ -48,11 +48,10 @@ class Gathering:
         return self._covers.setdefault(seat, StemCover())
 
     def complete(self, singing: Iterable[int], *, since: Position, now: Position) -> bool:
-        """Whether the stems are as whole as they will be; asks for what is missing on the way.
+        """Whether the stems are as whole as they will be.
 
         `singing` are the seats that sat in the song's rows, `since` is when the last of them heard its end.
         """
-        self._ask(now)
         if self._out_of_patience(since, now):
             return True
         waited_for = {seat for seat, cover in self._covers.items() if cover.begun or cover.promised}
@@ -73,7 +72,8 @@ class Gathering:
             self._progress, self._progress_at = progress, max(now, since)
         return now >= self._progress_at + PATIENCE_SAMPLES
 
-    def _ask(self, now: Position) -> None:
+    def ask(self, now: Position) -> None:
+        """Ask every page that is there for what is missing of its stem, if it is time to."""
         for number, ask_at in self._ask_at.items():
             seat = self._seats.find(number)
             if now < ask_at or seat is None or not seat.present:

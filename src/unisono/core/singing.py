@@ -365,6 +365,7 @@ class Singing:
         heard_at = song.heard_at
         assert heard_at is not None
         assert self._gathering is not None
+        self._gathering.ask(now)
         if now < heard_at + _HEARD_MARGIN_SAMPLES:
             return
         if not self._heard_said:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from unisono.units import FRAME_SAMPLES, Audio
 
-_FULL_SCALE = 32_767.0
+_FULL_SCALE = 32_768.0
 
 
 def sound_of(frame: bytes, *, stereo: bool) -> Audio:
@@ -19,5 +19,5 @@ def sound_of(frame: bytes, *, stereo: bool) -> Audio:
 def frame_of(block: Audio) -> bytes:
     """A frame's bytes from float32, shape (960,) or (960, 2), range +-1; louder is clipped, NaN is silent."""
     finite = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
-    samples: NDArray[np.int16] = np.rint(np.clip(finite, -1.0, 1.0) * _FULL_SCALE).astype("<i2")
+    samples: NDArray[np.int16] = np.clip(np.rint(finite * _FULL_SCALE), -32_768, 32_767).astype("<i2")
     return samples.tobytes()
