@@ -17,6 +17,7 @@ from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span, samples_of
 ODE = PieceFacts(id="ode", beats=16.0, tempo_bpm=120, count_in_beats=4, first_midi=64)
 LINKS: dict[Role, int] = {"host": 1, "performer": 2, "listener": 3}
 STEP_SAMPLES = FRAME_SAMPLES
+OPENED = Position(48_000)
 M = TypeVar("M")
 
 
@@ -25,7 +26,7 @@ class Courtyard:
     """The room, its time, and everything it ever said."""
 
     limits: RoomLimits = field(default_factory=RoomLimits)
-    now: Position = Position(48_000)
+    now: Position = field(default=OPENED)
     inboxes: dict[int, list[FromRoom]] = field(default_factory=lambda: defaultdict(list))
     closed: dict[int, int] = field(default_factory=dict)
     done: list[ev.Event] = field(default_factory=list)

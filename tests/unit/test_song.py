@@ -25,6 +25,10 @@ def states(yard: Courtyard, number: int) -> list[str]:
     return [state for index, state in enumerate(told) if index == 0 or told[index - 1] != state]
 
 
+def state(yard: Courtyard) -> str:
+    return yard.song.state
+
+
 def whole(yard: Courtyard) -> tuple[int, int]:
     assert yard.song.stop is not None
     return yard.song.start - 312, yard.song.stop + 312
@@ -213,11 +217,11 @@ def test_a_song_goes_on_without_its_leader_and_a_host_may_stop_it(yard: Courtyar
     cio = yard.come("host", "Cio")
     yard.go(ada)
     yard.wait(30)
-    assert yard.song.state == "singing"
+    assert state(yard) == "singing"
     yard.sing(bea, yard.now - 20_000)
     assert len(yard.events(ev.Sang)) == 1
     yard.say(cio, m.Stop(position=yard.now - 20_000))
-    assert yard.song.state == "ending"
+    assert state(yard) == "ending"
 
 
 def test_a_free_song_ends_when_nobody_is_left_to_end_it(yard: Courtyard) -> None:
@@ -225,9 +229,9 @@ def test_a_free_song_ends_when_nobody_is_left_to_end_it(yard: Courtyard) -> None
     yard.wait(5)
     yard.go(ada)
     yard.wait(19)
-    assert yard.song.state == "singing"
+    assert state(yard) == "singing"
     yard.wait(2)
-    assert yard.song.state == "ending"
+    assert state(yard) == "ending"
     assert states(yard, bea)[-1] == "ending"
 
 
@@ -259,9 +263,9 @@ def test_when_every_stem_is_whole_it_is_mixed_at_once(yard: Courtyard) -> None:
         yard.wrote(yard.seat(number), whole(yard))
     assert yard.song.heard_at is not None
     yard.wait((yard.song.heard_at - yard.now) / SAMPLE_RATE + 0.4)
-    assert yard.song.state == "ending"
+    assert state(yard) == "ending"
     yard.wait(0.3)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
     assert yard.events(ev.SongHeard) == [ev.SongHeard(performance="p1")]
     assert yard.events(ev.SongComplete) == [ev.SongComplete(performance="p1")]
 
@@ -278,14 +282,14 @@ def test_what_is_missing_is_asked_for_until_it_comes(yard: Courtyard) -> None:
     yard.wrote(yard.seat(ada), (start, stop))
     yard.wrote(yard.seat(bea), (start, hole[0]), (hole[1], stop))
     yard.wait(10)
-    assert yard.song.state == "ending"
+    assert state(yard) == "ending"
     assert yard.heard(ada, m.Missing) == []
     asked = yard.heard(bea, m.Missing)
     assert {missing.spans for missing in asked} == {(hole,)}
     assert len(asked) == 4
     yard.wrote(yard.seat(bea), hole)
     yard.wait(0.1)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
 
 
 def test_written_is_told_to_the_page_that_sang(yard: Courtyard) -> None:
@@ -304,7 +308,7 @@ def test_a_hole_shorter_than_a_frame_is_none(yard: Courtyard) -> None:
         send_all(yard, number)
         yard.wrote(yard.seat(number), (start + 500, start + 9600), (start + 10_000, stop))
     yard.wait(4)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
 
 
 def test_every_epoch_must_be_whole(yard: Courtyard) -> None:
@@ -320,7 +324,7 @@ def test_every_epoch_must_be_whole(yard: Courtyard) -> None:
     assert yard.heard(numbers[0], m.Missing)[-1].spans == ((start + 48_000, stop),)
     yard.wrote(yard.seat(numbers[0]), (start + 48_000, stop), epoch=1)
     yard.wait(0.1)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
 
 
 def test_who_left_is_waited_for_only_so_long(yard: Courtyard) -> None:
@@ -334,9 +338,9 @@ def test_who_left_is_waited_for_only_so_long(yard: Courtyard) -> None:
     send_all(yard, numbers[0])
     yard.wrote(yard.seat(numbers[0]), whole(yard))
     yard.wait(15)
-    assert yard.song.state == "ending"
+    assert state(yard) == "ending"
     yard.wait(6)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
 
 
 def test_who_came_back_in_time_completes_the_stem(yard: Courtyard) -> None:
@@ -356,7 +360,7 @@ def test_who_came_back_in_time_completes_the_stem(yard: Courtyard) -> None:
     assert yard.heard(back, m.Missing)[0].spans == ((yard.song.start + 960, whole(yard)[1]),)
     yard.wrote(seat, whole(yard))
     yard.wait(0.1)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
 
 
 def test_progress_buys_time(yard: Courtyard) -> None:
@@ -367,9 +371,9 @@ def test_progress_buys_time(yard: Courtyard) -> None:
     for at in range(start, stop - 48_000, 48_000):
         yard.wait(15)
         yard.wrote(yard.seat(numbers[0]), (at, at + 48_000))
-        assert yard.song.state == "ending"
+        assert state(yard) == "ending"
     yard.wait(21)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
 
 
 def test_a_singer_who_leaves_keeps_the_seat_while_stems_are_waited_for(yard: Courtyard) -> None:
@@ -391,7 +395,7 @@ def mixing(yard: Courtyard) -> list[int]:
     numbers = singing(yard)
     ended(yard, numbers)
     yard.wait(25)
-    assert yard.song.state == "mixing"
+    assert state(yard) == "mixing"
     return numbers
 
 
@@ -405,7 +409,7 @@ def test_the_mix_is_told_and_played_to_everybody(yard: Courtyard) -> None:
     premiere = yard.heard(bea, m.Premiere)[0]
     assert premiere.start == yard.now + START_AHEAD_SAMPLES
     yard.wait(3)
-    assert yard.song.state == "premiere"
+    assert state(yard) == "premiere"
     yard.wait(1)
     assert states(yard, ada)[-3:] == ["mixing", "premiere", "done"]
 
@@ -425,7 +429,7 @@ def test_a_failed_mix_is_said_and_the_room_goes_on(yard: Courtyard) -> None:
     yard.room.singing.mix_failed("p1")
     yard.settle()
     assert yard.heard(ada, m.Problem)[-1].code == "mix_failed"
-    assert yard.song.state == "done"
+    assert state(yard) == "done"
     yard.say(ada, m.Start())
     assert yard.song.performance == "p2"
 

@@ -282,6 +282,7 @@ class Room:
     def _change(self, seat: Seat, message: Who | Check | Link, now: Position) -> None:
         if isinstance(message, Link):
             seat.up_samples, seat.down_samples = message.up_samples, message.down_samples
+            self.singing.seat_late_comer(seat)
             self._rows_changed(now)
             return
         if not seat.changes.take(now):

@@ -270,9 +270,12 @@ class Singing:
         return seat_rows(members.values(), leader=leader.number, listener_down_samples=slowest)
 
     def seat_late_comer(self, seat: Seat) -> None:
-        """Somebody came, or finished the sound check, in the middle of a song."""
+        """Somebody came, finished the sound check or measured their way, in the middle of a song.
+
+        Until their way is known they hear as listeners do: a row once given is kept.
+        """
         song = self.song
-        if song is None or song.state not in ("count_in", "singing") or not seat.sings:
+        if song is None or song.state not in ("count_in", "singing") or not seat.sings or seat.up_samples is None:
             return
         seating = rows_for_late_comer(song.seating, seat.member())
         if seating != song.seating:
