@@ -94,7 +94,7 @@ class Heard:
     sound: Audio
     voices: tuple[int, ...]
 
-    def samples_of(self, voice: int) -> tuple[int, int]:
+    def samples_of(self, voice: int, *, after: int = 0) -> tuple[int, int]:
         """(samples where the voice is silent, samples where it is out of place); all others are exactly in place.
 
         Where epochs overlap the same digit may be heard two or three times; it must still be that of its position.
@@ -102,7 +102,7 @@ class Heard:
         expected = digits_sung(START, len(self.sound))
         digit = taken_apart(self.sound, max(self.voices) + 1)[voice]
         in_place = np.any([digit == times * expected for times in (1, 2, 3)], axis=0)
-        return int(np.sum(digit == 0)), int(np.sum((digit != 0) & ~in_place))
+        return int(np.sum(digit[after:] == 0)), int(np.sum((digit != 0) & ~in_place))
 
 
 class Choir:
