@@ -123,8 +123,11 @@ async def test_doing_it_twice_changes_nothing_and_a_late_packet_changes_it(tmp_p
     packets = opus_packets(sine(300, 2 * SAMPLE_RATE), start=START)
     sing(folder, 1, packets[:30])
     first = await run_mix(folder, quiet)
+    written = (folder / "mix.wav").stat().st_mtime_ns
+    performance(folder, 2, 2, more={"mixed_at": "what the studio does not know does not matter"})
     again = await run_mix(folder, quiet)
     assert again == first
+    assert (folder / "mix.wav").stat().st_mtime_ns == written
     (folder / "mix.opus").unlink()
     assert (await run_mix(folder, quiet)).fingerprint == first.fingerprint
     assert (folder / "mix.opus").exists()
@@ -212,7 +215,7 @@ async def test_cancelling_stops_the_worker_and_leaves_it_repeatable(tmp_path: Pa
     asked = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - asked < 3
+    assert time.monotonic() - asked < 10
     assert read_report(folder) is None
     report = await run_mix(folder, quiet)
     assert report.lufs == pytest.approx(-16, abs=0.5)

@@ -117,11 +117,11 @@ def singers(folder: Path, performance: Performance) -> tuple[SeatFacts, ...]:
 
 
 def fingerprint(folder: Path, performance: Performance) -> str:
-    """A hash of everything that goes into the mix."""
-    paths = [folder / PERFORMANCE_FILE, *(stem_path(folder, facts.seat) for facts in singers(folder, performance))]
+    """A hash of everything that goes into the mix: the facts it knows, the stems, the backing."""
+    paths = [stem_path(folder, facts.seat) for facts in singers(folder, performance)]
     if performance.backing is not None:
         paths.append(folder / performance.backing)
-    whole = hashlib.sha256(_RECIPE.encode())
+    whole = hashlib.sha256(_RECIPE.encode() + msgspec.json.encode(performance))
     for path in paths:
         whole.update(path.name.encode() + b"\0")
         if path.is_file():
