@@ -90,7 +90,7 @@ def test_however_a_voice_is_cut_its_packets_are_the_same(cut: int) -> None:
 
 def test_packets_cover_the_song_without_a_gap_and_say_so() -> None:
     voice, packets = packed(noise(10_000))
-    (sent,) = voice.sent_epochs
+    (sent,) = voice.sent_epochs()
     assert sent.epoch == 4
     assert voice.next_epoch == 5
     assert sent.span.start == packets[0].position <= START
@@ -110,17 +110,32 @@ def test_nothing_outside_the_song_is_sung() -> None:
     assert voice.sing(stop, np.ones(100, np.float32)) == []
 
 
+def test_who_learns_of_the_stop_late_promises_nothing_behind_it() -> None:
+    voice = Voice(seat=1, start=START, stop=None, epoch=0)
+    packets = voice.sing(START, noise(SAMPLE_RATE))
+    stop = Position(START + 20_000)
+    voice.end_at(stop)
+    assert voice.is_past_stop()
+    keep = Keep()
+    for packet in packets + voice.finish():
+        keep.add(packet)
+    keep.forget_from(stop)
+    (sent,) = voice.sent_epochs()
+    assert stop <= sent.span.stop <= stop + FRAME_SAMPLES
+    assert stop <= keep.repairs()[-1].span.stop <= sent.span.stop + FRAME_SAMPLES
+
+
 def test_a_jump_begins_an_epoch_and_loses_nothing_that_was_sung() -> None:
     sung = noise(SAMPLE_RATE)
     voice = Voice(seat=1, start=START, stop=Position(START + 2 * SAMPLE_RATE), epoch=0)
     packets = voice.sing(START, sung[:20_000]) + voice.sing(Position(START + 30_000), sung[30_000:])
     packets += voice.finish()
-    assert [sent.epoch for sent in voice.sent_epochs] == [0, 1]
+    assert [sent.epoch for sent in voice.sent_epochs()] == [0, 1]
     first = heard_from([packet for packet in packets if packet.epoch == 0], START, Position(START + 20_000))
     second = heard_from([p for p in packets if p.epoch == 1], Position(START + 30_000), Position(START + sung.size))
     assert lag_samples(first, sung[:20_000]) == 0
     assert lag_samples(second, sung[30_000:]) == 0
-    assert voice.sent_epochs[0].span.stop >= START + 20_000
+    assert voice.sent_epochs()[0].span.stop >= START + 20_000
 
 
 @pytest.mark.parametrize(("latency_ms", "drift_ppm"), [(0.0, 0.0), (20.0, 100.0), (120.0, -100.0)])

@@ -38,6 +38,10 @@ class Keep:
         due = [packet for key, packet in sorted(self._packets.items()) if wanted is None or _touches(packet, wanted)]
         return bundled(replace(packet, repair=True) for packet in due)
 
+    def forget_from(self, position: Position) -> None:
+        """Forget what begins at `position` or after it: the song ended there."""
+        self._packets = {key: packet for key, packet in self._packets.items() if key[1] < position}
+
     def clear(self) -> None:
         """Forget everything: the performance was discarded."""
         self._packets.clear()

@@ -243,6 +243,8 @@ class Courtyard(Commands):
             for packet in performer.step(local_ms(), lambda ms: self.ways.position_at(ms) - delay_samples):
                 self._send_voice(packet)
             await _sleep_until(performer.next_ms)
+        assert performer.voice.stop is not None
+        self.keep.forget_from(performer.voice.stop)
         self._send_sent(performer.voice, performance)
 
     def _send_voice(self, packet: Packet) -> None:
@@ -252,7 +254,7 @@ class Courtyard(Commands):
     def _send_sent(self, voice: Voice, performance: str) -> None:
         self._sent = [
             messages.Sent(performance=performance, epoch=one.epoch, start=one.span.start, stop=one.span.stop)
-            for one in voice.sent_epochs
+            for one in voice.sent_epochs()
         ]
         for message in self._sent:
             self.send(message)

@@ -69,9 +69,23 @@ class Voice:
         return None if self._at is None else Position(self._at + self._pending.size)
 
     @property
-    def sent_epochs(self) -> tuple[SentEpoch, ...]:
-        """The epochs that have ended, in order."""
-        return tuple(self._ended)
+    def stop(self) -> Position | None:
+        """Where the song ends; None while that is not known."""
+        return self._stop
+
+    def sent_epochs(self) -> list[SentEpoch]:
+        """The epochs that have ended, in order, up to the frame in which the song ends.
+
+        Whoever learns of a stop late has sung past it, and the server takes nothing from there.
+        """
+        if self._stop is None:
+            return list(self._ended)
+        end = self._stop + FRAME_SAMPLES
+        return [
+            SentEpoch(epoch=one.epoch, span=Span(start=one.span.start, stop=Position(min(one.span.stop, end))))
+            for one in self._ended
+            if one.span.start < self._stop
+        ]
 
     def end_at(self, stop: Position) -> None:
         """Sing no further than `stop`."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import numpy as np
 
 from unisono.client import Courtyard, Link, Lost, echo, messages, recording
-from unisono.client.singing import Source
+from unisono.client.singing import Positions, Source
 from unisono.core.messages import Flag, Song
 from unisono.errors import UnisonoError
 from unisono.robots.names import Colours
@@ -109,9 +110,12 @@ class Robot:
             singing.create_task(self._drop_out(courtyard, song))
 
     async def _sing(self, courtyard: Courtyard, song: Song) -> None:
-        source = await self._source(courtyard, song)
         self.status.songs += 1
-        await courtyard.sing(source)
+        preparing = asyncio.create_task(self._source(courtyard, song))
+        try:
+            await courtyard.sing(_once_ready(preparing))
+        finally:
+            preparing.cancel()
         if self._performance == song.performance:
             self.status.state = "sung"
         try:
@@ -139,6 +143,17 @@ class Robot:
             passed_s = at_s
             if self._performance == song.performance:
                 await courtyard.drop(away_ms=away_ms)
+
+
+def _once_ready(preparing: asyncio.Task[Source]) -> Source:
+    """Silence until the sound is there: a performer's microphone is open from the first beat on."""
+
+    def sing(positions: Positions) -> Audio:
+        if not preparing.done():
+            return np.zeros(positions.size, dtype=np.float32)
+        return preparing.result()(positions)
+
+    return sing
 
 
 def _flag(flag: str | Colours | None) -> Flag | None:
