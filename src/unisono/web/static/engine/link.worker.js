@@ -15,6 +15,8 @@ import { SAMPLE_RATE } from "./units.js";
 import { unpack } from "./wire.js";
 
 const POLL_MS = 5;
+/** Room for what the ear says while this worker is held up: 10 s. */
+const MAP_FLOATS = 1 << 14;
 const AIM_MS = 100;
 const LINK_MS = 2_000;
 const REPAIR_MS = 250;
@@ -192,7 +194,7 @@ class Link {
     this.contextRate = contextRate;
     this.frames = new FrameClock(contextRate);
     this.player = new Player(port, shared, this.codec.decoder_shift_samples, nowMs);
-    const memory = Ring.memory(4096, 64, shared);
+    const memory = Ring.memory(MAP_FLOATS, 64, shared);
     this.map = new Ring(memory, 64);
     port.onmessage = ({ data }) => this._fromWorklet(data);
     port.postMessage({ type: "open", map: shared ? memory : null, tapes: this.player.memory });

@@ -8,8 +8,8 @@ import { Ring } from "./ring.js";
 import { Stamper } from "./stamp.js";
 import { Kind, pack, unpack } from "./wire.js";
 
-const SOUND_FLOATS = 1 << 16;
-const HEAD_FLOATS = 1 << 11;
+const SOUND_FLOATS = 1 << 18;
+const HEAD_FLOATS = 1 << 13;
 /** The encoder is warm before the song's first sample. */
 const WARM_UP_SAMPLES = 24_000;
 const SAMPLES_OF_LAG = 250;
