@@ -147,9 +147,8 @@ class Link {
   _song(song) {
     this.song = song;
     this.delay = this._delay();
-    const sings = song !== null && SONG_STATES.has(song.state) && song.rows.some((row) => row.includes(this.seat));
     if (song === null || song.state === "discarded") this.singer?.song(null);
-    else if (sings) this.singer?.song(song);
+    else if (SONG_STATES.has(song.state) && this.check) this.singer?.song(song);
     if (song && SONG_STATES.has(song.state) && song.backing) void this._playClip("backing", song.performance, song.backing.url, song.start);
     if (!song || song.state === "discarded") {
       this._stopClip("backing");
@@ -358,6 +357,7 @@ class Link {
   setCheck(check) {
     this.check = check;
     if (check) this.singer?.stamper.setRoundTrip((check.round_trip_samples * this.contextRate) / SAMPLE_RATE, check.unsure);
+    this._song(this.song);
   }
 
   /** The round trip may no longer be what was measured: what is sung from now on is marked. @param {string} code @param {string} text */
