@@ -124,10 +124,20 @@ def test_a_gap_is_asked_for_again_when_no_answer_comes() -> None:
 def test_a_second_gap_behind_the_first_is_asked_for_too() -> None:
     inlet = started(8)
     inlet.feed(packet(9), now=place(10))
-    inlet.feed(packet(12), now=Position(after(8) - 1))
-    assert inlet.drain() == [Ask(span=span(place(8), place(9)))]
-    inlet.tick(now=after(8))
-    assert inlet.drain()[-1] == Ask(span=span(place(10), place(12)))
+    inlet.feed(packet(12), now=place(11))
+    assert inlet.drain() == [Ask(span=span(place(8), place(9))), Ask(span=span(place(10), place(12)))]
+    inlet.feed(packet(14), now=place(12))
+    assert inlet.drain() == [Ask(span=span(place(13), place(14)))]
+
+
+def test_gaps_among_the_first_frames_are_asked_for_before_their_cut() -> None:
+    inlet = Inlet(hold_samples=HOLD)
+    inlet.feed(packet(3), now=place(4))
+    inlet.feed(packet(1), now=place(4))
+    assert inlet.drain() == [Ask(span=span(place(2), place(3)))]
+    inlet.feed(packet(2), now=place(5))
+    inlet.tick(now=Position(place(4) + ASK_AGAIN_SAMPLES))
+    assert decoded(inlet.drain()) == [1, 2, 3]
 
 
 def test_what_was_concealed_and_comes_after_all_is_late_and_not_decoded() -> None:

@@ -86,7 +86,7 @@ class Inlet:
         self._floor = 0
         self._held: dict[int, Decode] = {}
         self._asked_until = 0
-        self._asked_at = 0
+        self._ask_again_at: int | None = None
         self._concealed = 0
         self._gaps: deque[Span] = deque(maxlen=GAPS_REMEMBERED)
         self._orders: deque[Order] = deque()
@@ -120,10 +120,10 @@ class Inlet:
     @property
     def wakes_at(self) -> Position | None:
         """When `tick` will have something to do if nothing comes before; None when it will not."""
-        if self._next is None:
-            return Position(min(self._held) + self._hold) if self._held else None
-        cut = self._next + self._hold
-        return Position(min(cut, self._asked_at + ASK_AGAIN_SAMPLES) if self._held else cut)
+        if not self._held:
+            return None if self._next is None else Position(self._next + self._hold)
+        cut = (min(self._held) if self._next is None else self._next) + self._hold
+        return Position(cut if self._ask_again_at is None else min(cut, self._ask_again_at))
 
     def _turn_to(self, epoch: int) -> None:
         """Begin a new epoch; what was held back of the old one is decoded as far as it goes."""
@@ -135,7 +135,7 @@ class Inlet:
         self._epoch = epoch
         self._held.clear()
         self._gaps.clear()
-        self._next, self._floor, self._asked_until = None, 0, 0
+        self._next, self._floor, self._asked_until, self._ask_again_at = None, 0, 0, None
 
     def _hold_frame(self, position: Position, frame: bytes, packet: Packet, now: Position) -> None:
         passed = self._floor if self._next is None else self._next
@@ -161,7 +161,8 @@ class Inlet:
         if self._stop is not None and self._next >= self._stop:
             return self._rest()
         if now < self._next + self._hold:
-            self._ask(now)
+            if self._held:
+                self._ask(self._next, now)
             return False
         if (
             self._concealed >= CONCEALED_FRAMES_MAX
@@ -175,7 +176,10 @@ class Inlet:
         for position in [held for held in self._held if held < self._floor]:
             del self._held[position]
         first = min(self._held, default=None)
-        if first is None or now < first + self._hold:
+        if first is None:
+            return False
+        if now < first + self._hold:
+            self._ask(first, now)
             return False
         self._begin_at(first)
         return True
@@ -203,12 +207,16 @@ class Inlet:
         self._floor, self._next = self._next, None
         return bool(self._held)
 
-    def _ask(self, now: Position) -> None:
-        """Ask for the gap before the frames that are held: for each part once, and again when no answer comes."""
-        assert self._next is not None
-        again = now >= self._asked_at + ASK_AGAIN_SAMPLES
-        start = self._next if again else max(self._next, self._asked_until)
-        stop = min(self._held, default=0)
-        if start < stop:
-            self._orders.append(Ask(span=span(start, stop)))
-            self._asked_until, self._asked_at = stop, int(now)
+    def _ask(self, first: int, now: Position) -> None:
+        """Ask for every gap from `first` to the last frame held: for new ones at once, for all when no answer comes."""
+        everything = self._ask_again_at is None or now >= self._ask_again_at
+        at = first if everything else max(first, self._asked_until)
+        gaps = []
+        for position in sorted(held for held in self._held if held >= at):
+            if position > at:
+                gaps.append(Ask(span=span(at, position)))
+            at = position + FRAME_SAMPLES
+        self._orders.extend(gaps)
+        self._asked_until = at
+        if everything:
+            self._ask_again_at = now + ASK_AGAIN_SAMPLES if gaps else None
