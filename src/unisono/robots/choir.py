@@ -23,14 +23,25 @@ _REFRESH_S = 0.5
 _TIE_S = 0.1
 
 
-async def make_robots(link: Link, spec: ChoirSpec, wavs: Sequence[Path]) -> list[Robot]:
-    """The robots of a spec, not joined yet; recordings go round. Raises NoRecording, Refused, aiohttp.ClientError."""
+async def make_robots(
+    link: Link, spec: ChoirSpec, wavs: Sequence[Path], *, leads_by: Link | None = None
+) -> list[Robot]:
+    """The robots of a spec, not joined yet; recordings go round. The leader comes by `leads_by` if that is given.
+
+    Raises NoRecording, Refused, aiohttp.ClientError.
+    """
     voices: list[Audio | None] = [await asyncio.to_thread(read_recording, path) for path in wavs] or [None]
     async with aiohttp.ClientSession() as http:
         known = {piece["id"]: piece for piece in await pieces(http, link.server)}
     began = asyncio.Event()
     return [
-        Robot(link=link, plan=plan, pieces=known, wav=voice, song_began=began)
+        Robot(
+            link=leads_by if plan.leads and leads_by is not None else link,
+            plan=plan,
+            pieces=known,
+            wav=voice,
+            song_began=began,
+        )
         for plan, voice in zip(plan_choir(spec), itertools.cycle(voices), strict=False)
     ]
 
