@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -49,5 +52,15 @@ def test_what_it_installs_runs(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([*pip, *install], check=True, capture_output=True)
     where = [str(new / "bin/python"), "-c", "import unisono; print(unisono.__file__)"]
     assert str(new) in subprocess.run(where, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
-    told = subprocess.run([str(new / "bin/unisono"), "--help"], check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert "serve" in told.stdout
+    help_me = [str(new / "bin/unisono"), "--help"]
+    assert "serve" in subprocess.run(help_me, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "src").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    imported = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"unisono"}
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert imported == {re.split(r"[>=<\[]", line)[0].replace("-", "_") for line in declared}
