@@ -7,6 +7,7 @@ shows. Names are the English ones: open pages with an English locale.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -119,8 +120,9 @@ def _measure(page: Page, dialog: Locator, attempts: int) -> str:
 
 def _tap(page: Page, dialog: Locator) -> str:
     dialog.get_by_role("button", name="Tap along instead").click()
-    for _ in range(_TAPS):
-        page.wait_for_timeout(60_000 / _TAP_BPM)
+    begun = time.monotonic()
+    for tap in range(1, _TAPS + 1):
+        page.wait_for_timeout(max(0, 1000 * (begun + tap * 60 / _TAP_BPM - time.monotonic())))
         page.keyboard.press("Space")
     expect(dialog.get_by_text("That worked")).to_be_visible()
     return page.locator("#tap-result").inner_text()
@@ -140,7 +142,6 @@ def pick_piece(page: Page, title: str | None = "Ode an die Freude", *, key: int 
     expect(page.locator("#song-now")).to_contain_text(title or "Free singing")
     for _ in range(abs(key)):
         page.get_by_role("button", name="Higher" if key > 0 else "Lower").click()
-        page.wait_for_timeout(150)
     if tempo_bpm is not None:
         _set_tempo(page, tempo_bpm)
 

@@ -31,7 +31,9 @@ async function ask(event, problemId, path, body) {
   try {
     opened(await post(path, body));
   } catch (error) {
-    say(byId(problemId), problemInWords(error instanceof Problem ? error.code : ""));
+    const code = error instanceof Problem ? error.code : "";
+    const wrongCode = code === "link_not_valid" && path === "/api/recover";
+    say(byId(problemId), wrongCode ? t("We do not know this code. Please look at every letter again.") : problemInWords(code));
   }
 }
 

@@ -41,8 +41,9 @@ function draw(sung) {
   say(byId("title"), sung.title || t("Free singing"));
   say(byId("when"), [sung.place, day(sung.sung_at), minutes(sung.seconds)].filter(Boolean).join(" · "));
   const ready = sung.files.length > 0;
-  say(byId("trouble"), ready ? "" : t("This song is still being mixed. It appears here by itself."));
-  if (!ready) setTimeout(load, AGAIN_MS);
+  const failed = sung.state === "failed";
+  say(byId("trouble"), failed ? problemInWords("mix_failed") : ready ? "" : t("This song is still being mixed. It appears here by itself."));
+  if (!ready && !failed) setTimeout(load, AGAIN_MS);
   drawHouse(sung);
   if (!ready) return;
   hear(sung.files, 0, t("Everybody together"));
@@ -132,13 +133,9 @@ function markInWords(mark) {
   const said = {
     gaps: t("There are gaps in this voice."),
     unsure: t("The place of this voice is not quite certain."),
-    tapped: t("This voice was placed by tapping: about 30 milliseconds exact."),
-    not_measured: t("Nobody measured this voice's place."),
-    loudspeakers: t("Sung with loudspeakers: the others can be heard in it."),
-    silent: t("Nothing was sung here."),
+    empty: t("Nothing was sung here."),
     broken: t("Parts of this voice could not be read."),
     jumps: t("The sound stumbled here; it goes on in the right place."),
-    clipped: t("This voice was too loud for its microphone."),
   };
   return said[mark] ?? t("Something about this voice is not as it should be.");
 }

@@ -126,7 +126,7 @@ export class RoomView extends EventTarget {
 
   /** @param {string} part @param {object} facts */
   #set(part, facts) {
-    Object.assign(this, facts);
+    Object.assign(this, facts); // names on the left are this class's own, see the callers
     this.#tell(part, facts);
   }
 

@@ -15,11 +15,20 @@ const TEMPO_MAX_BPM = 208;
 const TEMPO_STEP_BPM = 4;
 const NOTE_SECONDS = 1.6;
 const FREE_TEMPO_BPM = 100;
+/** Steps of key and tempo come fast; what they end at is sent once. */
+const PICK_AFTER_MS = 350;
+/** Longer than the server needs to render a backing it has not rendered before. */
+const START_WITHIN_MS = 12_000;
 
 export class SongPanel {
   #room;
   #engine;
   #pieces;
+  /** What was picked here and is not answered yet. @type {Picked | null} */
+  #mine = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #starting = false;
 
   /** @param {RoomView} room @param {Engine} engine @param {Map<string, Piece>} pieces */
   constructor(room, engine, pieces) {
@@ -28,18 +37,20 @@ export class SongPanel {
     this.#pieces = pieces;
     this.#wireButtons();
     this.#drawPieces();
-    for (const what of ["room", "piece", "song", "leader", "seats"]) room.addEventListener(what, () => this.#draw());
+    for (const what of ["song", "problem"]) room.addEventListener(what, () => (this.#starting = false));
+    room.addEventListener("piece", () => this.#timer === undefined && (this.#mine = null));
+    for (const what of ["room", "piece", "song", "leader", "seats", "problem"]) room.addEventListener(what, () => this.#draw());
     room.addEventListener("note", (event) => engine.playNote(/** @type {CustomEvent} */ (event).detail.midi, NOTE_SECONDS));
     room.addEventListener("leader", () => this.#tellLeader());
   }
 
   #wireButtons() {
-    button("key-down").addEventListener("click", () => this.#pick({ key: this.#room.picked.key - 1 }));
-    button("key-up").addEventListener("click", () => this.#pick({ key: this.#room.picked.key + 1 }));
+    button("key-down").addEventListener("click", () => this.#pick({ key: this.#picked.key - 1 }));
+    button("key-up").addEventListener("click", () => this.#pick({ key: this.#picked.key + 1 }));
     button("tempo-down").addEventListener("click", () => this.#pick({ tempo_bpm: this.#tempo - TEMPO_STEP_BPM }));
     button("tempo-up").addEventListener("click", () => this.#pick({ tempo_bpm: this.#tempo + TEMPO_STEP_BPM }));
     button("note").addEventListener("click", () => this.#engine.send({ type: "note" }));
-    button("start").addEventListener("click", () => this.#engine.send({ type: "start" }));
+    button("start").addEventListener("click", () => this.#start());
     button("stop").addEventListener("click", () => this.#stop());
     button("again").addEventListener("click", () => this.#engine.send({ type: "again" }));
     byId("pick").addEventListener("submit", (event) => event.preventDefault());
@@ -49,27 +60,52 @@ export class SongPanel {
     });
   }
 
+  /** The backing may have to be rendered first: the button waits with us. */
+  #start() {
+    this.#sendPick();
+    this.#engine.send({ type: "start" });
+    this.#starting = true;
+    this.#draw();
+    setTimeout(() => {
+      this.#starting = false;
+      this.#draw();
+    }, START_WITHIN_MS);
+  }
+
   #stop() {
     const position = this.#engine.heardPosition ?? this.#engine.roomPosition;
     if (position !== null) this.#engine.send({ type: "stop", position: Math.max(0, Math.round(position)) });
   }
 
+  get #picked() {
+    return this.#mine ?? this.#room.picked;
+  }
+
   get #piece() {
-    return this.#pieces.get(this.#room.picked.piece ?? "") ?? null;
+    return this.#pieces.get(this.#picked.piece ?? "") ?? null;
   }
 
   get #tempo() {
-    return this.#room.picked.tempo_bpm || this.#piece?.tempo_bpm || FREE_TEMPO_BPM;
+    return this.#picked.tempo_bpm || this.#piece?.tempo_bpm || FREE_TEMPO_BPM;
   }
 
   /** @param {Partial<Picked>} change */
   #pick(change) {
-    const { piece, key, tempo_bpm } = { ...this.#room.picked, ...change };
-    this.#engine.send({
-      type: "pick", piece,
+    const { piece, key, tempo_bpm } = { ...this.#picked, ...change };
+    this.#mine = {
+      piece,
       key: Math.max(-KEY_MAX, Math.min(KEY_MAX, key)),
       tempo_bpm: tempo_bpm === 0 ? 0 : Math.max(TEMPO_MIN_BPM, Math.min(TEMPO_MAX_BPM, tempo_bpm)),
-    });
+    };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#sendPick(), "piece" in change ? 0 : PICK_AFTER_MS);
+    this.#draw();
+  }
+
+  #sendPick() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#mine) this.#engine.send({ type: "pick", ...this.#mine });
   }
 
   #drawPieces() {
@@ -85,14 +121,16 @@ export class SongPanel {
   }
 
   #draw() {
-    const { mayLead, running, song, picked, role } = this.#room;
+    const { mayLead, running, song, role } = this.#room;
+    const picked = this.#picked;
     show(byId("pick"), mayLead && !running);
     show(byId("lead-part"), mayLead);
     show(button("start"), !running);
     show(button("stop"), running);
     show(button("again"), running);
     button("stop").disabled = song?.state === "ending";
-    button("start").disabled = this.#room.leader === null;
+    button("start").disabled = this.#room.leader === null || this.#starting;
+    say(button("start"), this.#starting ? t("Starting …") : t("Start"));
     say(byId("key"), picked.key > 0 ? `+${picked.key}` : String(picked.key).replace("-", "−"));
     say(byId("tempo"), String(this.#tempo));
     button("key-down").disabled = picked.key <= -KEY_MAX;
@@ -104,8 +142,8 @@ export class SongPanel {
   }
 
   #now() {
-    const { running, song, picked } = this.#room;
-    const id = running ? song?.piece : picked.piece;
+    const { running, song } = this.#room;
+    const id = running ? song?.piece : this.#picked.piece;
     const title = this.#pieces.get(id ?? "")?.title ?? t("Free singing");
     const leader = this.#room.name(running && song ? song.leader : this.#room.leader);
     if (!leader) return t("Next: {title}. Nobody leads yet.", { title });

@@ -45,7 +45,8 @@ const REASONS = {
   processed: () => t("Something changes the sound of your microphone. Switch off noise cancelling and try again."),
   clipped: () => t("It was too loud. Turn the volume down a little and try again."),
   ambiguous: () => t("We were not sure enough. Hold the earpiece closer and try again."),
-  too_few: () => t("That were too few taps. Please try again."),
+  uneven: () => t("The taps were not steady with the clicks. Listen to a few first, then tap along."),
+  too_few: () => t("Those were too few taps. Please try again."),
 };
 
 /** @type {Record<string, () => string>} */
