@@ -113,6 +113,13 @@ def reverberant(scene: Scene) -> Loop:
     return Loop(sound=scene.travel(loops.room(scene.rng, scene.probe.rate_hz)), truth_samples=scene.round_trip_samples)
 
 
+def turned_away(scene: Scene) -> Loop:
+    """The direct sound drowns among its echoes: right or refused."""
+    hidden_db = float(scene.rng.uniform(6, 24))
+    path = loops.room(scene.rng, scene.probe.rate_hz, hidden_db=hidden_db)
+    return Loop(sound=scene.travel(path), truth_samples=scene.round_trip_samples)
+
+
 def narrow(scene: Scene) -> Loop:
     loop = (headphone if scene.rng.random() < 0.5 else reverberant)(scene)
     return Loop(sound=loops.telephone(loop.sound, scene.probe.rate_hz), truth_samples=loop.truth_samples, high_hz=3_400)
@@ -222,7 +229,7 @@ def nothing(scene: Scene) -> Loop:
 
 FAIR: tuple[Callable[[Scene], Loop], ...] = (headphone, reverberant, narrow, bluetooth, real_room, wandering_gain, two_clocks)
 FOUL: tuple[Callable[[Scene], Loop], ...] = (
-    echo_cancelled, noise_suppressed, latency_step, overdriven, lost_sound, bangs, nothing,
+    echo_cancelled, noise_suppressed, latency_step, turned_away, overdriven, lost_sound, bangs, nothing,
 )  # fmt: skip
 
 
@@ -324,10 +331,11 @@ def peer_round_trip(recorded: Sound, probe: Probe) -> float:
 
 
 def cases(count: int) -> Iterator[tuple[Callable[[Scene], Loop], float]]:
-    """Conditions in turn, two thirds of them fair, each walking through -10..30 dB."""
+    """Conditions in turn, two thirds of them fair, each walking evenly through -10..30 dB."""
     turn = (*FAIR, *FAIR, *FOUL)
     for i in range(count):
-        yield turn[i % len(turn)], -10 + 40 * ((i * 0.618_034) % 1)
+        step = i // len(turn) + (0.5 if i % len(turn) < len(FAIR) else 0) + 0.1 * (i % len(turn))
+        yield turn[i % len(turn)], -10 + 40 * ((step * 0.618_034) % 1)
 
 
 def run(long: bool, seed: int = SEED, count: int | None = None) -> Figures:

@@ -65,11 +65,11 @@ def bell(centre_hz: float, quality: float, gain_db: float, rate_hz: int) -> Soun
     return np.concatenate([b / a[0], a / a[0]])[None, :]
 
 
-def room(rng: np.random.Generator, rate_hz: int, *, decay_seconds: float = 0.5) -> Path:
+def room(rng: np.random.Generator, rate_hz: int, *, decay_seconds: float = 0.5, hidden_db: float | None = None) -> Path:
     """A furnished room around an earpiece (or small loudspeaker) turned partly away from the microphone.
 
-    Image sources of a box up to third order (Allen & Berkley 1979), then a diffuse tail; the direct sound is up to 8 dB weaker
-    than its distance says, so that an echo may well be the strongest arrival.
+    Image sources of a box up to third order (Allen & Berkley 1979), then a diffuse tail; the direct sound is up to 8 dB
+    (or `hidden_db`) weaker than its distance says, so that an echo may well be the strongest arrival.
     """
     box = rng.uniform([2.5, 2.5, 2.3], [6, 5, 3])
     source = rng.uniform([0.5, 0.5, 0.6], box - 0.5)
@@ -83,7 +83,7 @@ def room(rng: np.random.Generator, rate_hz: int, *, decay_seconds: float = 0.5) 
     distance_m = np.linalg.norm(images - ear, axis=1)
     order = np.abs(grid).sum(axis=1)
     gains = reflection**order / distance_m
-    gains[order == 0] *= 10 ** (-rng.uniform(0, 8) / 20)
+    gains[order == 0] *= 10 ** (-(rng.uniform(0, 8) if hidden_db is None else hidden_db) / 20)
     nearest_m = distance_m[order == 0][0]
     lead = 64 + rng.uniform(0, 1)
     response = np.zeros(int(rate_hz * (decay_seconds + 0.1)))

@@ -13,8 +13,11 @@ const LOCAL_SECONDS = 0.012;
 const CAP = 400;
 /** An arrival at least this strong (14 dB below the strongest) is taken for the direct sound, ... */
 const DIRECT_SHARE = 0.04;
-/** ... and one down to this (21 dB) could be it. */
-const FAINT_SHARE = 0.008;
+/** ... and one down to this (27 dB) could be it. */
+const FAINT_SHARE = 0.002;
+/** The direct sound and what cannot be told from it; what comes later, up to the end of early reverberation, are echoes. */
+const DIRECT_SECONDS = 0.0015;
+const ECHO_SECONDS = 0.06;
 
 /** @param {Float64Array} values @param {number} share 0..1 */
 export function quantile(values, share) {
@@ -32,7 +35,7 @@ function largest(values, from, to) {
 /**
  * The lag at which most sweeps have their peak, and how each stands to it.
  * @param {Float64Array[]} powers squared envelopes, one per sweep @param {Plan} plan
- * @returns {{lag: number, heard: boolean[], elsewhere: boolean[]}} heard: stands out of this sweep's noise near the lag; elsewhere: something far from
+ * @returns {{lag: number, clearest: number, heard: boolean[], elsewhere: boolean[]}} clearest: the sweep that stands out most; heard: stands out of this sweep's noise near the lag; elsewhere: something far from
  *   it stands out more
  */
 export function findLag(powers, plan) {
@@ -56,13 +59,15 @@ export function findLag(powers, plan) {
   const far = powers.map((power) => Math.max(power[largest(power, 0, lag - 4 * local)], power[largest(power, lag + 4 * local, power.length)]));
   return {
     lag,
+    clearest: largest(Float64Array.from(here, (value, k) => value / floors[k]), 0, here.length),
     heard: here.map((value, k) => value > 25 * floors[k]),
     elsewhere: far.map((value, k) => value > 45 * floors[k] && value > here[k]),
   };
 }
 
 /**
- * Weights that flatten the loop's colour and leave out what noise covers, with a smooth (Hann) edge at both ends of what is left.
+ * Weights that half flatten the loop's colour and leave out what noise covers, with a smooth (Hann) edge at both ends of what is left. Half, because
+ * a loop rings after its arrivals and weights without phase that undo it ring before: flattened wholly, one arrival in ten grew a false forerunner.
  * @param {Float64Array} signal power per band while the sweeps sound @param {Float64Array} noise power per band while they do not
  * @param {Float64Array} played power per band of the probe's sweeps @param {Plan} plan
  * @returns {{weights: Float64Array, shape: Complex, low_hz: number, high_hz: number, snr_db: number}} weights (count,), to be multiplied with
@@ -73,12 +78,12 @@ export function weighting(signal, noise, played, plan) {
   const ratio = clean.map((power, band) => power / (noise[band] + 1e-18));
   const colour = clean.map((power, band) => power / played[band]);
   const floor = 3e-3 * Math.max(...colour);
-  const useful = ratio.map((value, band) => (value > 0.25 && colour[band] > floor ? 1 : 0));
+  const useful = ratio.map((value, band) => (value > 0.15 && colour[band] > floor ? 1 : 0));
   const [first, last] = longestRun(useful);
   // The outermost bands may be half empty, and an edge steeper than the bands would ring.
   const trim = last - first > 8 ? 1 : 0;
   const low_hz = plan.edges[first + trim], high_hz = plan.edges[last - trim];
-  const gains = ratio.map((value, band) => value / (1 + value) / (Math.sqrt(Math.max(colour[band], floor)) * played[band]));
+  const gains = ratio.map((value, band) => value / (1 + value) / (Math.max(colour[band], floor) ** 0.25 * played[band]));
   const weights = spread(gains, plan);
   const shape = spread(gains.map((gain, band) => gain * played[band] * Math.sqrt(colour[band])), plan);
   for (let i = 0; i < weights.length; i++) {
@@ -152,7 +157,8 @@ export function meanOf(spectra, frames, plan) {
 /**
  * The first arrival that matters: not the largest echo. `faint` looks deeper, down to what could still be a direct path.
  * @param {Complex} spectrum weighted @param {Complex} shape of a single arrival @param {number} lag near the strongest @param {Plan} plan
- * @returns {{first: number, faint: number, strongest: number, contrast_db: number}} grid points; strongest power over the noise's mean
+ * @returns {{first: number, faint: number, contrast_db: number, clarity_db: number}} grid points; strongest power over the noise's mean; energy of the
+ *   first arrival over that of its echoes
  */
 export function firstArrival(spectrum, shape, lag, plan) {
   const power = powerOf(responseOf(spectrum, plan));
@@ -163,12 +169,21 @@ export function firstArrival(spectrum, shape, lag, plan) {
   const peak = power[strongest];
   const skirt = skirtOf(shape, before, plan);
   const least = (/** @type {number} */ share) => skirt.map((side) => Math.max(16 * noise, peak * share, 4 * peak * side));
+  const first = firstAbove(power, strongest, least(DIRECT_SHARE));
+  const direct = energyBetween(power, first, -DIRECT_SECONDS / 3, DIRECT_SECONDS, plan);
+  const echoes = energyBetween(power, first, DIRECT_SECONDS, ECHO_SECONDS, plan);
   return {
-    first: firstAbove(power, strongest, least(DIRECT_SHARE)),
+    first,
     faint: firstAbove(power, strongest, least(FAINT_SHARE)),
-    strongest,
     contrast_db: 10 * Math.log10(peak / (noise + Number.MIN_VALUE)),
+    clarity_db: 10 * Math.log10(direct / (echoes + Number.MIN_VALUE)),
   };
+}
+
+/** @param {Float64Array} power @param {number} point @param {number} from seconds after it @param {number} to @param {Plan} plan */
+function energyBetween(power, point, from, to, plan) {
+  const part = power.subarray(point + Math.round(from * plan.gridRate), point + Math.round(to * plan.gridRate));
+  return part.reduce((sum, value) => sum + value, 0);
 }
 
 /**

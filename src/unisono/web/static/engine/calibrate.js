@@ -36,6 +36,10 @@ const BEND_SECONDS_MAX = 0.0002;
 const LEVEL_RANGE_DB_MAX = 6;
 const LIKENESS_MIN = 0.6;
 const CONTRAST_DB_MIN = 21;
+/** Below this the first arrival is one among many, ... */
+const CLARITY_DB = -3;
+/** ... and the noise must leave room to see a fainter one before it. */
+const CONTRAST_DB_UNCLEAR_MIN = 32;
 const BAND_HZ_MIN = 1_200;
 /** Two arrivals closer than this count as one: half of what a stem may be off. */
 const SAME_SECONDS = 0.0005;
@@ -63,7 +67,7 @@ export function measureRoundTrip(recorded, probe, sampleRate) {
   if (high_hz - low_hz < BAND_HZ_MIN) return refusal(recorded, "noisy", snr_db);
 
   const spectra = loops.map((loop) => weigh(loop, weights));
-  const agreed = agreement(spectra, weighed.shape, found.lag, plan);
+  const agreed = agreement(spectra, weighed.shape, found, plan);
   const doubt = doubtOf(agreed, weighed, plan);
   if (doubt) return refusal(recorded, doubt, snr_db);
   const frames = refine(agreed.mean, agreed.arrival.first, plan) - PRE_SECONDS * sampleRate;
@@ -83,7 +87,8 @@ function detect(loops, quiet, plan) {
 function heardSweeps(recorded, found, plan) {
   const count = found.heard.filter(Boolean).length;
   if (count === found.heard.length) return null;
-  if (found.elsewhere.some((elsewhere, k) => elsewhere && !found.heard[k]) && count >= 2) return "unsteady";
+  const moved = found.elsewhere.filter((elsewhere, k) => elsewhere && !found.heard[k]).length;
+  if (count >= 2 && moved > 0 && count + moved === found.heard.length) return "unsteady";
   if (count >= 2 && found.heard[0]) return "processed";
   const power = recorded.subarray(0, plan.probe.listen_frames).reduce((sum, value) => sum + value * value, 0) / plan.probe.listen_frames;
   return 10 * Math.log10(power + 1e-20) < SILENCE_DBFS ? "too_quiet" : "noisy";
@@ -120,13 +125,12 @@ function playedPowers(plan) {
  * @property {ReturnType<typeof firstArrival>} arrival in the mean
  */
 
-/** @param {Complex[]} spectra weighted @param {Complex} shape @param {number} lag grid points @param {Plan} plan @returns {Agreement} */
-function agreement(spectra, shape, lag, plan) {
+/** @param {Complex[]} spectra weighted @param {Complex} shape @param {{lag: number, clearest: number}} found @param {Plan} plan @returns {Agreement} */
+function agreement(spectra, shape, { lag, clearest }, plan) {
   const perPoint = plan.sampleRate / plan.gridRate;
   const responses = spectra.map((spectrum) => responseOf(spectrum, plan));
-  const still = spectra.map(() => 0);
-  const rough = responseOf(meanOf(spectra, still, plan), plan);
-  const first = responses.map((response) => compare(response, rough, lag, plan).later * perPoint);
+  // Against one sweep first: in a mean over a latency step every sweep finds its like, and none seems late.
+  const first = responses.map((response) => compare(response, responses[clearest], lag, plan).later * perPoint);
   const better = responseOf(meanOf(spectra, first, plan), plan);
   const matches = responses.map((response) => compare(response, better, lag, plan));
   const times = matches.map((match) => match.later * perPoint);
@@ -162,6 +166,7 @@ function doubtOf(agreed, { shape, low_hz, high_hz }, plan) {
   if (agreed.arrival.contrast_db < CONTRAST_DB_MIN) return "noisy";
   if (Math.min(...agreed.likeness) < LIKENESS_MIN) return "processed";
   if (agreed.arrival.first - agreed.arrival.faint > same) return "ambiguous";
+  if (agreed.arrival.clarity_db < CLARITY_DB && agreed.arrival.contrast_db < CONTRAST_DB_UNCLEAR_MIN) return "ambiguous";
   const middle = (low_hz + high_hz) / 2;
   for (const [low, high] of [[low_hz, middle + 0.2 * (high_hz - low_hz)], [middle - 0.2 * (high_hz - low_hz), high_hz]]) {
     const narrower = narrowing(low, high, low_hz, high_hz, plan);
