@@ -94,7 +94,7 @@ def test_echoes_are_laid_out_as_the_spec_says(vector: dict[str, Any]) -> None:
     assert unpack(bytes.fromhex(vector["hex"])) == echo
 
 
-@pytest.mark.parametrize("vector", SPEC["malformed"], ids=lambda vector: vector["why"])
+@pytest.mark.parametrize("vector", SPEC["malformed"], ids=lambda vector: vector["name"])
 def test_what_the_spec_calls_malformed_is_refused(vector: dict[str, Any]) -> None:
     with pytest.raises(MalformedPacket):
         unpack(bytes.fromhex(vector["hex"]))
