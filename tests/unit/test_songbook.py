@@ -212,3 +212,20 @@ def _power_near(sound: Audio, midi: float) -> float:
     hertz = np.fft.rfftfreq(2**18, 1 / SAMPLE_RATE)
     centre = 440 * 2 ** ((midi - 69) / 12)
     return float(spectrum[np.abs(hertz - centre) < 2].sum())
+
+
+def test_the_example_in_the_docs_is_a_piece(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "songbook.md").read_text(encoding="utf-8")
+    example = page.split("```json\n")[1].split("```")[0]
+    (tmp_path / "bruder-jakob.json").write_text(example, encoding="utf-8")
+    found = songbook.piece("bruder-jakob", tmp_path)
+    assert (found.title, found.beats, found.first_midi, found.count_in_beats) == ("Bruder Jakob", 32, 65, 8)
+    assert [word.beat for word in found.words if word.line == 1] == [8, 9, 10, 12, 13, 14]
+    assert found.words[-1].text == "dong!"
+    assert len(songbook.render_backing(found, 0, 0)) > 40 * 60 / 110 * SAMPLE_RATE
+
+
+def test_every_piece_that_comes_with_the_program_can_be_read() -> None:
+    shelf = songbook.read_shelf()
+    assert "ode-to-joy" in shelf.pieces
+    assert shelf.broken == {}

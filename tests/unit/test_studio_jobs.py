@@ -134,8 +134,8 @@ async def test_doing_it_twice_changes_nothing_and_a_late_packet_changes_it(tmp_p
     sing(folder, 1, packets[30:])
     repaired = await run_mix(folder, quiet)
     assert repaired.fingerprint != first.fingerprint
-    assert by_seat(first) == {1: ("gaps",), 2: ("empty",)}
-    assert by_seat(repaired) == {1: (), 2: ("empty",)}
+    assert by_seat(first) == {1: ("gaps",), 2: ("silent",)}
+    assert by_seat(repaired) == {1: (), 2: ("silent",)}
 
 
 def test_the_same_inputs_give_the_same_sound(tmp_path: Path) -> None:
@@ -158,8 +158,20 @@ def test_a_broken_stem_stops_nobody(tmp_path: Path) -> None:
     stem_path(folder, 4).write_bytes(stem_path(folder, 4).read_bytes()[:-7])
     sing(folder, 9, pcm_packets(sine(500, 100 * FRAME_SAMPLES), start=START))
     report = produce(folder, quiet)
-    assert by_seat(report) == {1: (), 2: ("empty", "broken"), 3: ("broken",), 4: ("gaps",), 9: ()}
+    assert by_seat(report) == {1: (), 2: ("silent", "broken"), 3: ("broken",), 4: ("gaps",), 9: ()}
     assert report.lufs == pytest.approx(-16, abs=0.5)
+
+
+def test_how_a_seat_was_checked_is_told_with_its_stem(tmp_path: Path) -> None:
+    people = [
+        {"seat": 1, "row": 0, "method": "acoustic", "output": "headphones"},
+        {"seat": 2, "row": 1, "method": "tapped", "output": "bluetooth"},
+        {"seat": 3, "row": 1, "method": "none", "output": "loudspeakers"},
+    ]
+    folder = performance(tmp_path, 1, 3, more={"seats": people})
+    for seat in (1, 2, 3):
+        sing(folder, seat, opus_packets(sine(300, SAMPLE_RATE), start=START))
+    assert by_seat(produce(folder, quiet)) == {1: (), 2: ("tapped",), 3: ("not_measured", "loudspeakers")}
 
 
 @pytest.mark.parametrize("samples", [0, 1, 960, 10_000])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pyloudnorm
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +71,24 @@ def test_one_channel_is_three_decibels_below_two_and_silence_is_nothing() -> Non
     assert integrated_lufs(both(sine(997, 5, dbfs=0))) == pytest.approx(0.0, abs=0.05)
     for nothing in (np.zeros(0), np.zeros(1), np.zeros(SAMPLE_RATE), sine(997, 2, dbfs=-90)):
         assert integrated_lufs(nothing.astype(np.float32)) == -math.inf
+
+
+def test_loudness_agrees_with_another_meter() -> None:
+    """Music-like noise in phrases and rests, against pyloudnorm."""
+    chance = np.random.default_rng(12)
+    for seconds, channels in ((0.5, 1), (7.33, 2), (15.0, 1), (31.7, 2)):
+        samples = round(seconds * SAMPLE_RATE)
+        phrases = np.repeat(chance.random(samples // 9600 + 1) ** 3, 9600)[:samples, np.newaxis]
+        noise = np.cumsum(chance.normal(0, 1, (samples, channels)), axis=0)
+        sound = (0.05 * np.diff(noise, axis=0, prepend=0) * phrases).astype(np.float32)
+        other = float(pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(sound.astype(np.float64)))
+        assert integrated_lufs(sound) == pytest.approx(other, abs=0.1), seconds
+
+
+def test_who_was_too_loud_for_the_microphone_is_marked() -> None:
+    loud = np.clip(4 * sine(300, 1, dbfs=0), -1, 1)
+    assert measure(Voice(seat=1, sound=mono(loud))).clipped
+    assert not measure(Voice(seat=1, sound=mono(sine(300, 1, dbfs=-1)))).clipped
 
 
 @pytest.mark.parametrize(("hertz", "turns"), [(12_000, 0.125), (8_000, 1 / 12), (6_000, 0.0625), (997, 0.0)])

@@ -211,7 +211,7 @@ def test_a_broken_frame_is_a_gap_and_stops_nothing() -> None:
 def test_nothing_sung_and_unsure_stems_are_marked() -> None:
     whole = span(START, START + 5000)
     nothing = decode_stem([], whole)
-    assert (nothing.sound.shape, nothing.gaps, nothing.marks) == ((5000, 1), (whole,), ("empty",))
+    assert (nothing.sound.shape, nothing.gaps, nothing.marks) == ((5000, 1), (whole,), ("silent",))
     unsure = decode_stem(opus_packets(sine(300, 5000), unsure=True), whole)
     assert unsure.marks == ("unsure",)
     assert decode_stem([], span(START, START)).sound.shape == (0, 1)
@@ -221,7 +221,7 @@ def test_nothing_sung_and_unsure_stems_are_marked() -> None:
 
 def test_elsewhere_costs_nothing_and_mischief_is_bounded() -> None:
     far = pcm_packets(sine(300, 40 * FRAME_SAMPLES), start=START + 10_000_000)
-    assert decode_stem(far, span(START, START + 9600)).marks == ("empty",)
+    assert decode_stem(far, span(START, START + 9600)).marks == ("silent",)
 
     def flood() -> Iterator[Packet]:
         frame = b"\x10\x00" * FRAME_SAMPLES

@@ -22,6 +22,7 @@ _WALLS = 9
 _HIGHS_HZ = 5500.0
 _LOWS_HZ = 180.0
 _SEED = 1824
+_CHUNK_SAMPLES = 2**20
 
 
 @cache
@@ -45,5 +46,9 @@ def reverberation(sound: Audio) -> Audio:
     """The room's answer alone, without the direct sound; float32, shape (samples, 2), in and out."""
     if len(sound) == 0 or not np.any(sound):
         return np.zeros_like(sound)
-    answer: Audio = oaconvolve(sound, impulse_response(), axes=0)[: len(sound)].astype(np.float32)
+    answer = np.zeros_like(sound)
+    for start in range(0, len(sound), _CHUNK_SAMPLES):
+        part = oaconvolve(sound[start : start + _CHUNK_SAMPLES], impulse_response(), axes=0)
+        here = answer[start : start + len(part)]
+        here += part[: len(here)]
     return answer

@@ -21,6 +21,8 @@ from unisono.units import SAMPLE_RATE, Audio
 
 FADE_OUT_SAMPLES = SAMPLE_RATE // 20
 _LOUDEST_HONEST_SAMPLE = 8.0
+_FULL_SCALE = 0.98
+_CLIPPED_SAMPLES = 96
 _TRIES = 5
 _NEAR_ENOUGH_LU = 0.1
 
@@ -62,7 +64,8 @@ class Voice:
 class Measured:
     """A voice with what was found out about it. `lufs` is None when it is silent; a `quiet` voice stays as it is.
 
-    `damaged`: there were numbers in it that are none, or far beyond full scale; `voice` has them cleaned.
+    `damaged`: there were numbers in it that are none, or far beyond full scale; `voice` has them cleaned. `clipped`: it
+    lies at full scale for so long that its microphone must have been too loud.
     """
 
     voice: Voice
@@ -70,6 +73,7 @@ class Measured:
     gain_db: float
     quiet: bool
     damaged: bool
+    clipped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,8 @@ def measure(voice: Voice, settings: MixSettings | None = None) -> Measured:
         gain_db = min(max(wanted - lufs, -chosen.cut_db_max), chosen.boost_db_max)
     clean = replace(voice, sound=sound)
     heard = lufs if math.isfinite(lufs) else None
-    return Measured(voice=clean, lufs=heard, gain_db=gain_db, quiet=quiet, damaged=damaged)
+    clipped = int(np.count_nonzero(np.abs(sound) >= _FULL_SCALE)) >= _CLIPPED_SAMPLES
+    return Measured(voice=clean, lufs=heard, gain_db=gain_db, quiet=quiet, damaged=damaged, clipped=clipped)
 
 
 def place(bus: Audio, measured: Measured, settings: MixSettings) -> None:

@@ -22,13 +22,15 @@ _RECIPE = "1"
 
 
 class SeatFacts(Struct, frozen=True, kw_only=True):
-    """Who sang, where they stood. `row` 0 leads; `pan` is -1 (left) to 1."""
+    """Who sang, where they stood. `row` 0 leads; `pan` is -1 (left) to 1; `method` and `output` are `check`'s words."""
 
     seat: int
     name: str = ""
     place: str = ""
     row: int | None = None
     pan: float = 0.0
+    method: str = ""
+    output: str = ""
 
     @property
     def leads(self) -> bool:
@@ -68,8 +70,8 @@ class FileReport(Struct, frozen=True, kw_only=True):
 class StemReport(Struct, frozen=True, kw_only=True):
     """One seat's stem. `gaps` count from the performance's start; `marks` are codes for the page.
 
-    Marks: `empty` nothing arrived, `gaps`, `jumps` more than one epoch, `unsure` placement, `broken` frames or file,
-    `quiet` did not sing loud enough to be raised, `damaged` impossible samples.
+    Marks: `silent` nothing was sung, `gaps`, `jumps` more than one epoch, `unsure` placement, `broken` frames, samples
+    or file, `clipped` at the microphone, `tapped` or `not_measured` round trip, `loudspeakers` may be heard in it.
     """
 
     seat: int

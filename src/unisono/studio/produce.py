@@ -124,13 +124,26 @@ def _one_voice(
         stem = decode_stem(read_packets(path), performance.span)
     except (OSError, ValueError):
         return None, _report(performance, facts, None, ("broken",), (performance.span,))
-    if "empty" in stem.marks:
+    if "silent" in stem.marks:
         unreadable = ("broken",) if path.exists() and not any(read_packets(path)) else ()
         return None, _report(performance, facts, None, (*stem.marks, *unreadable), stem.gaps)
     measured = measure(Voice(seat=facts.seat, sound=stem.sound, pan=facts.pan, leader=facts.leads), settings)
-    extra = [code for code, is_so in (("quiet", measured.quiet), ("damaged", measured.damaged)) if is_so]
     written = deliver_stem(folder, facts.seat, measured.voice.sound, _tags(performance, (facts,)))
-    return measured, _report(performance, facts, measured, (*stem.marks, *extra), stem.gaps, written)
+    marks = tuple(dict.fromkeys((*stem.marks, *_more_marks(facts, measured))))
+    return measured, _report(performance, facts, measured, marks, stem.gaps, written)
+
+
+def _more_marks(facts: SeatFacts, measured: Measured) -> Iterator[str]:
+    """What the sound and the seat's own check add to the packets' marks."""
+    found = {
+        "silent": measured.quiet,
+        "broken": measured.damaged,
+        "clipped": measured.clipped,
+        "tapped": facts.method == "tapped",
+        "not_measured": facts.method == "none",
+        "loudspeakers": facts.output == "loudspeakers",
+    }
+    return (code for code, is_so in found.items() if is_so)
 
 
 def _report(

@@ -31,7 +31,7 @@ class Stem:
 
     sound: float32, shape (samples, channels), one or two channels; sample 0 is the performance's start.
     gaps: spans of the room's axis, inside the performance, for which nothing arrived.
-    marks: what a listener should know, as codes: `empty`, `gaps`, `jumps`, `unsure`, `broken`.
+    marks: what a listener should know, as codes: `silent`, `gaps`, `jumps`, `unsure`, `broken`.
     """
 
     sound: Audio
@@ -69,7 +69,7 @@ def decode_stem(packets: Iterable[Packet], span: Span) -> Stem:
     sound, gaps = splice(runs, span)
     epochs = {frame.epoch for frame in frames}
     marks = {
-        "empty": not runs,
+        "silent": not runs,
         "gaps": bool(runs and gaps),
         "jumps": len(epochs) > 1,
         "unsure": unsure,
