@@ -310,7 +310,7 @@ def _revoke(session: Session, room: int, role: str) -> tuple[frozenset[int], int
 
 def _keys(session: Session, room: int, host: str, secret: bytes, recovery: str = "") -> Keys:
     query = select(LinkRow.role, func.max(LinkRow.number)).where(LinkRow.room_id == room).group_by(LinkRow.role)
-    numbers: dict[str, int] = dict(session.execute(query).tuples().all())
+    numbers = {str(row[0]): int(row[1]) for row in session.execute(query)}
     return Keys(
         host=host,
         singers=tokens.link_token(secret, "performer", numbers["performer"]),
