@@ -243,7 +243,7 @@ def test_who_came_late_is_in_place_from_then_on(evening: Evening) -> None:
     lags = lags_ms(evening.stems["Lat"], recording_of("Lat"))
     assert 2 <= len(lags) < 2 * SONG_S
     assert max(abs(lag) for lag in lags) <= 0.25
-    assert np.std(evening.stems["Lat"][: SAMPLE_RATE]) < 0.001
+    assert np.std(evening.stems["Lat"][:SAMPLE_RATE]) < 0.001
 
 
 def test_the_echo_repeats_the_leader_in_place(evening: Evening) -> None:

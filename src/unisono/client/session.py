@@ -63,6 +63,9 @@ class Courtyard(Commands):
         self.keep = Keep()
         self.card = CardSpec()
         self.late = 0
+        """How often the room said that this seat's voice came too late to be heard."""
+        self.breaks = 0
+        """How often the connection broke."""
         self._epoch = guest.first_epoch
         self._sent: list[messages.Sent] = []
         callbacks = Callbacks(opened=self._opened, came=self._came, lost=self._lost)
@@ -282,6 +285,7 @@ class Courtyard(Commands):
         )
 
     def _lost(self, close_code: int | None) -> None:
+        self.breaks += 1
         self._tell(Lost(close_code=close_code))
 
     def _came(self, incoming: Incoming) -> None:
