@@ -11,7 +11,7 @@ import io
 import re
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +95,14 @@ async def _address(process: Process) -> str:
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
     """One song, sung once, for all tests here."""
 
     async def sing() -> Evening:
         async with server(tmp_path_factory.mktemp("evening")) as address:
             return await an_evening(address)
 
-    yield asyncio.run(sing())
+    return asyncio.run(sing())
 
 
 async def an_evening(address: str) -> Evening:
@@ -136,17 +136,17 @@ async def sung(
         await singer.check(CARDS[name])
     ada.pick(None)
     ada.start()
-    for singer in everyone.values():
-        await asyncio.wait_for(singer.until(lambda one=singer: one.view.is_live), 20)  # type: ignore[misc]
     late = seat(links, "Lat")
     songs = [asyncio.create_task(sing(name, singer)) for name, singer in everyone.items()]
     songs.append(asyncio.create_task(come_late(late)))
-    songs.append(asyncio.create_task(drop_out(singers["Dro"])))
-    await asyncio.sleep(2.5 + SONG_S)
+    dropped = asyncio.create_task(drop_out(singers["Dro"]))
+    await ada.until(lambda: ada.view.is_live)
+    await asyncio.sleep(2.0 + SONG_S)
     assert ada.view.song is not None
     song = ada.view.song
     ada.send(messages.Stop(position=song.start + SONG_S * SAMPLE_RATE))
-    written = dict(zip([*everyone, "Lat"], await asyncio.gather(*songs), strict=False))
+    written = dict(zip([*everyone, "Lat"], await asyncio.gather(*songs), strict=True))
+    await dropped
     rows = {name: one.view.row for name, one in {**everyone, "Lat": late}.items()}
     page = await page_of(http, ada)
     span = (Position(song.start), Position(song.start + SONG_S * SAMPLE_RATE))
@@ -155,7 +155,7 @@ async def sung(
         page=page,
         stems={stem["name"]: await stem_of(http, ada, stem) for stem in page["stems"]},
         rows=rows,
-        written={name: bool(whole) for name, whole in written.items()},
+        written=written,
         reconnected={name: one.breaks for name, one in everyone.items()},
         heard_by_listener={kind: listener.hearing(kind).read(*span) for kind in (Kind.LEADER, Kind.MIX)},
         leader_heard_in_time={"Eco": float(singers["Eco"].hearing(Kind.LEADER).known(*span).mean())},
@@ -163,6 +163,7 @@ async def sung(
 
 
 async def sing(name: str, singer: Courtyard) -> bool:
+    await asyncio.wait_for(singer.until(lambda: singer.view.is_live), 20)
     await singer.sing(echo(singer.ear) if name == "Eco" else recording_of(name))
     return await singer.until_written()
 
@@ -191,7 +192,7 @@ async def page_of(http: aiohttp.ClientSession, host: Courtyard) -> dict[str, Any
 async def stem_of(http: aiohttp.ClientSession, host: Courtyard, stem: dict[str, Any]) -> Audio:
     """A stem's WAV as anybody downloads it; float32 (samples,)."""
     (url,) = (file["url"] for file in stem["files"] if file["kind"] == "wav")
-    with av.open(io.BytesIO(await download(http, host.link.server, url))) as container:
+    with av.open(io.BytesIO(await download(http, host.link.server, url)), mode="r") as container:
         blocks = [frame.to_ndarray() for frame in container.decode(audio=0)]
         rate = container.streams.audio[0].rate
     assert rate == SAMPLE_RATE
