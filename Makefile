@@ -2,10 +2,10 @@
 
 PYTHON_IN_VENV := .venv/bin/python
 
-# What real browsers with real sound need, as "check=Debian package".
+# What real browsers with real sound need, as "check=Debian package" (libatomic is for the driver of Playwright).
 BROWSER_TOOLS := command:chromium=chromium command:firefox-esr=firefox-esr \
 	command:pulseaudio=pulseaudio command:pactl=pulseaudio-utils command:faketime=faketime \
-	font:NotoSans-Regular=fonts-noto-core font:NotoColorEmoji=fonts-noto-color-emoji
+	library:atomic=libatomic1 font:NotoSans-Regular=fonts-noto-core font:NotoColorEmoji=fonts-noto-color-emoji
 NODE_TOOLS := command:node=nodejs command:npm=npm
 
 .PHONY: help setup setup-dev run demo test lint types test-js test-fast test-browser bench locale clean

@@ -51,5 +51,5 @@ done
 echo "Setting up $venv ($extra); the first time takes a minute or two"
 what=.
 [ "$extra" = server ] || what=".[$extra]"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$what"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 --editable "$what"
 echo "$wanted" > "$stamp"
