@@ -52,6 +52,7 @@ def test_left_is_left() -> None:
 def test_balconies_stand_from_left_to_right() -> None:
     assert pans(0) == ()
     assert pans(1) == (0.0,)
+    assert pans(2) == pytest.approx((-WIDTH / 2, WIDTH / 2))
     assert pans(3) == pytest.approx((-WIDTH, 0.0, WIDTH))
     many = pans(40)
     assert all(a < b for a, b in itertools.pairwise(many))

@@ -91,6 +91,18 @@ def test_a_row_that_has_heard_past_a_voice_misses_it_and_later_rows_do_not() -> 
     np.testing.assert_array_equal(heard, np.ones((FRAME_SAMPLES, 2)))
 
 
+def test_what_is_left_of_a_voice_that_comes_half_too_late_is_in_place() -> None:
+    timeline = Timeline(start=START, singing_rows=1)
+    timeline.read(timeline.listeners, shifted(START, 100))
+    assert timeline.window.start == START + 100, "row 1 hears no bus and holds nothing back"
+    voice = noise(FRAME_SAMPLES, 3)
+    missed = timeline.add(key(START + 30), voice, row=1)
+    assert missed.late_samples == (0, 0, 70)
+    heard = timeline.read(timeline.listeners, shifted(START + 100, FRAME_SAMPLES))
+    np.testing.assert_array_equal(heard[: FRAME_SAMPLES - 70, 0], voice[70:])
+    assert not heard[FRAME_SAMPLES - 70 :].any()
+
+
 def test_rows_before_the_singer_miss_nothing() -> None:
     timeline = Timeline(start=START, singing_rows=3)
     for row in (1, 2, 3):

@@ -26,10 +26,11 @@ _FLOOR: Final = 1e-12
 
 
 def pans(count: int) -> tuple[float, ...]:
-    """The places of `count` balconies from left to right, -1..1; one alone stands in the middle."""
+    """The places of `count` balconies from left to right, -1..1; one alone stands in the middle, two stand close."""
     if count == 1:
         return (0.0,)
-    return tuple(WIDTH * (2 * index / (count - 1) - 1) for index in range(count))
+    width = WIDTH if count > 2 else WIDTH / 2
+    return tuple(width * (2 * index / (count - 1) - 1) for index in range(count))
 
 
 def pans_of_seats(balconies: Sequence[int]) -> dict[int, float]:
@@ -76,12 +77,18 @@ class Limiter:
 
     def process(self, mix: Audio) -> Audio:
         """The limited mix: float32 (samples, 2) -> float32 (samples, 2), every sample within +-LIMIT_CEILING."""
-        if len(mix) == 0:
+        if self._needs_nothing(mix):
+            self._log_peak = -math.inf
             return mix.copy()
         clean = np.nan_to_num(mix, nan=0.0, posinf=0.0, neginf=0.0)
         peak = np.exp(self._follow(np.abs(clean).max(axis=1)))
         gain = _bent(peak) / np.maximum(peak, _FLOOR)
         return np.clip(clean * gain[:, np.newaxis], -LIMIT_CEILING, LIMIT_CEILING).astype(np.float32)
+
+    def _needs_nothing(self, mix: Audio) -> bool:
+        """Whether no peak of now or before is above the knee; below it, what a peak was changes nothing later."""
+        loudest = float(np.abs(mix).max(initial=0.0))
+        return loudest <= LIMIT_KNEE and self._log_peak <= math.log(LIMIT_KNEE)
 
     def _follow(self, magnitude: Audio) -> NDArray[np.float64]:
         """Log of the decaying peak at every sample: peak[n] = max(magnitude[n], peak[n-1] * release), without a loop.

@@ -61,10 +61,10 @@ class Timeline:
             raise ValueError(f"no timeline has {singing_rows} rows and {ring_samples} samples")
         self.singing_rows = singing_rows
         self.listeners = singing_rows + 1
-        self._ring = np.zeros((singing_rows, ring_samples, 2), dtype=np.float32)
+        self._ring = np.zeros((singing_rows, 2, ring_samples), dtype=np.float32)
         self._ring_samples = ring_samples
         self._base = int(start)
-        self._heard = np.full(singing_rows + 2, int(start), dtype=np.int64)
+        self._heard = [int(start)] * (singing_rows + 2)
         self._frames_of: dict[int, NDArray[np.int64]] = {}
         self._slots = ring_samples // FRAME_SAMPLES + 2
 
@@ -94,9 +94,8 @@ class Timeline:
         if stop > self._base and not self._note(key):
             return Missed(late_samples=self._nothing(), doubled=True)
         self._sum(row, start, voice, (left_gain, right_gain))
-        late = np.clip(self._heard - start, 0, samples)
-        late[: row + 1] = 0
-        return Missed(late_samples=tuple(late.tolist()))
+        behind = [min(max(heard - start, 0), samples) for heard in self._heard[row + 1 :]]
+        return Missed(late_samples=(0,) * (row + 1) + tuple(behind))
 
     def _nothing(self) -> tuple[int, ...]:
         return (0,) * (self.singing_rows + 2)
@@ -122,14 +121,16 @@ class Timeline:
         skipped = max(0, self._base - start)
         if skipped >= len(voice):
             return
-        kept = voice[skipped:] if voice.ndim == 2 else voice[skipped:, np.newaxis]
-        self._add_wrapped(row - 1, start + skipped, kept * np.asarray(gains, dtype=np.float32))
+        for side, gain in enumerate(gains):
+            channel = voice if voice.ndim == 1 else voice[:, side]
+            self._add_wrapped(self._ring[row - 1, side], start + skipped, channel[skipped:] * np.float32(gain))
 
-    def _add_wrapped(self, bus: int, start: int, stereo: Audio) -> None:
+    def _add_wrapped(self, channel: Audio, start: int, sound: Audio) -> None:
         at = start % self._ring_samples
-        head = min(len(stereo), self._ring_samples - at)
-        self._ring[bus, at : at + head] += stereo[:head]
-        self._ring[bus, : len(stereo) - head] += stereo[head:]
+        head = min(len(sound), self._ring_samples - at)
+        channel[at : at + head] += sound[:head]
+        if head < len(sound):
+            channel[: len(sound) - head] += sound[head:]
 
     def read(self, row: int, span: Span) -> Audio:
         """What `row` (or `listeners`) hears over `span`: float32, (samples, 2). It has then heard up to `span.stop`.
@@ -144,7 +145,7 @@ class Timeline:
         known_stop = min(int(span.stop), self._base + self._ring_samples)
         if known_start < known_stop:
             heard[known_start - span.start : known_stop - span.start] = self._gather(row - 1, known_start, known_stop)
-        self._heard[row] = max(int(self._heard[row]), int(span.stop))
+        self._heard[row] = max(self._heard[row], int(span.stop))
         self._forget()
         return heard
 
@@ -153,30 +154,29 @@ class Timeline:
         at = start % self._ring_samples
         head = min(stop - start, self._ring_samples - at)
         ring = self._ring[:buses]
-        return np.concatenate(
-            (ring[:, at : at + head].sum(axis=0), ring[:, : stop - start - head].sum(axis=0)), dtype=np.float32
-        )
+        parts = (ring[..., at : at + head].sum(axis=0), ring[..., : stop - start - head].sum(axis=0))
+        return np.concatenate(parts, axis=1).T
 
     def skip(self, row: int, position: Position) -> None:
         """`row` has passed `position` without listening: nobody is in it, or all of them are away."""
-        self._heard[row] = max(int(self._heard[row]), int(position))
+        self._heard[row] = max(self._heard[row], int(position))
         self._forget()
 
     def _forget(self) -> None:
         """Free, and silence, what every reader has passed. Row 1 hears no bus, so it holds nothing back."""
         readers = self._heard[2:]
-        if readers.size == 0:
+        if not readers:
             return
-        base = max(int(readers.min()), int(readers.max()) - self._ring_samples // 2)
+        base = max(min(readers), max(readers) - self._ring_samples // 2)
         if base <= self._base:
             return
         freed = min(base - self._base, self._ring_samples)
         at = self._base % self._ring_samples
         head = min(freed, self._ring_samples - at)
-        self._ring[:, at : at + head] = 0
-        self._ring[:, : freed - head] = 0
+        self._ring[..., at : at + head] = 0
+        self._ring[..., : freed - head] = 0
         self._base = base
-        np.maximum(self._heard, base, out=self._heard)
+        self._heard = [max(heard, base) for heard in self._heard]
 
     def leave(self, seat: int) -> None:
         """Forget what was remembered of a seat that is gone for good."""
