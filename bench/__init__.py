@@ -1,1 +1,4 @@
-"""Benches: `python -m bench NAME [--json]`. They measure and print; what they print is the only source of figures in the docs."""
+"""Benches: `python -m bench NAME [--json]`. They measure and print.
+
+What they print is the only source of figures in the docs.
+"""

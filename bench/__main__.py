@@ -48,9 +48,16 @@ def table(figures: Figures) -> str:
     lines = [f"{key:28} {cell(value)}" for key, value in figures.items() if key not in groups]
     for key, rows in groups.items():
         columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-        cells = [["", *columns], *([name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items())]
+        cells = [
+            ["", *columns],
+            *([name, *(cell(row.get(column)) for column in columns)] for name, row in rows.items()),
+        ]
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns) + 1)]
-        lines += ["", key, *("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells)]
+        lines += [
+            "",
+            key,
+            *("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells),
+        ]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -74,7 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", choices=names())
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--long", action="store_true", help="more cases, more time")
-    parser.add_argument("--seed", type=int, help="other cases than the fixed ones, where the bench has a choice; -1 picks a fresh seed")
+    parser.add_argument(
+        "--seed", type=int, help="other cases than the fixed ones, where the bench has a choice; -1 picks a fresh seed"
+    )
     chosen = parser.parse_args(arguments)
     figures = plain(run(chosen.name, long=chosen.long, seed=chosen.seed))
     print(json.dumps(figures) if chosen.json else table(figures))

@@ -1,9 +1,10 @@
 """`python -m bench calibration`: does the sound check find the round trip, and does it refuse when it cannot?
 
-Loops are simulated here (bench/loops.py, bench/cancellers.py) and handed to the page's own modules in one Node process. A
-case is wrong when it was accepted and is more than 1 ms off the direct sound. Cases of FAIR conditions at 10 dB and more should
-be accepted; the others (echo cancellation, clipping, a step, no probe at all...) may be refused, and must not be wrong. Beside
-it, on the same recordings, a plain cross-correlation peak: what one would write in an afternoon.
+Loops are simulated here (bench/loops.py, bench/cancellers.py) and handed to the page's own modules in one Node
+process. A case is wrong when it was accepted and is more than 1 ms off the direct sound. Cases of FAIR conditions at
+10 dB and more should be accepted; the others (echo cancellation, clipping, a step, no probe at all...) may be refused,
+and must not be wrong. Beside it, on the same recordings, a plain cross-correlation peak: what one would write in an
+afternoon.
 
 SNR: power while the sweeps sound over the noise's mean power, both in the loop's own band.
 """
@@ -144,7 +145,9 @@ def wandering_gain(scene: Scene) -> Loop:
     loop = (headphone if scene.rng.random() < 0.5 else reverberant)(scene)
     rng = scene.rng
     return Loop(
-        sound=loop.sound, truth_samples=loop.truth_samples, after=lambda sound: loops.automatic_gain(sound, scene.probe.rate_hz, rng, 6)
+        sound=loop.sound,
+        truth_samples=loop.truth_samples,
+        after=lambda sound: loops.automatic_gain(sound, scene.probe.rate_hz, rng, 6),
     )
 
 
@@ -168,7 +171,14 @@ def echo_cancelled(scene: Scene) -> Loop:
 
     def cancelled(sound: Sound) -> Sound:
         return cancellers.cancel_echo(
-            sound, probe.sound, probe.rate_hz, known_delay_samples=guess, rng=rng, strength=strength, rate=rate, trained=trained
+            sound,
+            probe.sound,
+            probe.rate_hz,
+            known_delay_samples=guess,
+            rng=rng,
+            strength=strength,
+            rate=rate,
+            trained=trained,
         )
 
     return Loop(sound=loop.sound, truth_samples=loop.truth_samples, after=cancelled)
@@ -227,7 +237,15 @@ def nothing(scene: Scene) -> Loop:
     return Loop(sound=np.zeros(scene.probe.listen_samples), truth_samples=float("nan"))
 
 
-FAIR: tuple[Callable[[Scene], Loop], ...] = (headphone, reverberant, narrow, bluetooth, real_room, wandering_gain, two_clocks)
+FAIR: tuple[Callable[[Scene], Loop], ...] = (
+    headphone,
+    reverberant,
+    narrow,
+    bluetooth,
+    real_room,
+    wandering_gain,
+    two_clocks,
+)
 FOUL: tuple[Callable[[Scene], Loop], ...] = (
     echo_cancelled, noise_suppressed, latency_step, turned_away, overdriven, lost_sound, bangs, nothing,
 )  # fmt: skip
@@ -310,7 +328,11 @@ def recording(make: Callable[[Scene], Loop], scene: Scene, snr_db: float) -> tup
     if loop.high_hz < 5_000:
         noise = loops.telephone(noise, probe.rate_hz)
     heard = sounding_power(loop, probe)
-    level = np.sqrt(heard / loops.in_band_power(noise, probe.rate_hz, 200, loop.high_hz) * 10 ** (-snr_db / 10)) if heard else 10 ** rng.uniform(-5, -1)
+    level = (
+        np.sqrt(heard / loops.in_band_power(noise, probe.rate_hz, 200, loop.high_hz) * 10 ** (-snr_db / 10))
+        if heard
+        else 10 ** rng.uniform(-5, -1)
+    )
     loudness = 10 ** (rng.uniform(-45, -15) / 20)
     mixed = loop.sound + level * noise
     scaled = mixed / np.abs(mixed).max() * loudness
@@ -354,7 +376,9 @@ def run(long: bool, seed: int = SEED, count: int | None = None) -> Figures:
     return {"seed": seed, **summary(outcomes), "seconds": round(time.perf_counter() - started, 1)}
 
 
-def make_case(i: int, seed: int, probes: list[Probe], make: Callable[[Scene], Loop], snr_db: float) -> tuple[Probe, Sound, float]:
+def make_case(
+    i: int, seed: int, probes: list[Probe], make: Callable[[Scene], Loop], snr_db: float
+) -> tuple[Probe, Sound, float]:
     """Case `i` of a seed, whatever the other cases are."""
     rng = np.random.default_rng([seed, i])
     probe = probes[int(rng.integers(len(probes)))]
@@ -387,7 +411,8 @@ def summary(outcomes: list[Outcome]) -> Figures:
         "peer": "largest peak of the plain cross-correlation, never refuses",
         "peer_wrong_rate": sum(outcome.peer_wrong for outcome in due) / max(1, len(due)),
         "conditions": {
-            make.__name__: figures([outcome for outcome in outcomes if outcome.condition == make.__name__]) for make in (*FAIR, *FOUL)
+            make.__name__: figures([outcome for outcome in outcomes if outcome.condition == make.__name__])
+            for make in (*FAIR, *FOUL)
         },
         "fair_by_snr_db": {
             f"{low}..{low + 10}": figures([o for o in outcomes if o.condition in fair and low <= o.snr_db < low + 10])

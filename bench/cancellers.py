@@ -1,8 +1,8 @@
 """Sound processing a microphone should not have, simulated: what the sound check must never be fooled by.
 
-An echo canceller in two stages as browsers and phones have them: a partitioned block frequency-domain adaptive filter (Soo & Pang
-1990) that subtracts what it predicts from the far end, and a suppressor that turns down, band by band, what is left, filling in
-comfort noise. A noise suppressor: spectral gain above a tracked floor. Sounds are float64 (samples,).
+An echo canceller in two stages as browsers and phones have them: a partitioned block frequency-domain adaptive filter
+(Soo & Pang 1990) that subtracts what it predicts from the far end, and a suppressor that turns down, band by band, what
+is left, filling in comfort noise. A noise suppressor: spectral gain above a tracked floor. Sounds are float64 (samples,).
 """
 
 import numpy as np
@@ -14,16 +14,27 @@ BLOCK_SECONDS = 0.01
 
 
 def cancel_echo(
-    heard: Sound, played: Sound, rate_hz: int, *, known_delay_samples: int, rng: np.random.Generator, strength: float, rate: float, trained: bool
+    heard: Sound,
+    played: Sound,
+    rate_hz: int,
+    *,
+    known_delay_samples: int,
+    rng: np.random.Generator,
+    strength: float,
+    rate: float,
+    trained: bool,
 ) -> Sound:
     """`heard` with the echo of `played` cancelled and suppressed.
 
-    known_delay_samples: the canceller's own guess of the delay, by which it aligns the far end. strength: 0 only filters, 1 to 3 suppresses ever
-    harder. rate: how fast the filter learns, 0..1. trained: it has already heard the probe once (a repeated sound check).
+    known_delay_samples: the canceller's own guess of the delay, by which it aligns the far end.
+    strength: 0 only filters, 1 to 3 suppresses ever harder. rate: how fast the filter learns, 0..1.
+    trained: it has already heard the probe once (a repeated sound check).
     """
     block = int(BLOCK_SECONDS * rate_hz)
     blocks = heard.size // block
-    far = np.concatenate([np.zeros(known_delay_samples), played, np.zeros(heard.size)])[: blocks * block].reshape(blocks, block)
+    far = np.concatenate([np.zeros(known_delay_samples), played, np.zeros(heard.size)])[: blocks * block].reshape(
+        blocks, block
+    )
     near = heard[: blocks * block].reshape(blocks, block)
     canceller = Canceller(block=block, partitions=16, rate=rate)
     if trained:

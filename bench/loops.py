@@ -1,7 +1,7 @@
 """Simulated loops: what a microphone hears of a sound that was played, with the true round trip beside it.
 
-Pure but for the recordings it is handed. Sounds are float64 (samples,), full scale 1.0, at the loop's own rate. Every path
-is linear phase, or minimum phase beginning at its direct sound, so that the true round trip is known by construction.
+Pure: recordings and random sources are handed in. Sounds are float64 (samples,), full scale 1.0, at the loop's own
+rate. Every path is linear phase, or minimum phase beginning at its direct sound, so that the true round trip is known by construction.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SOUND_M_PER_S = 343.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A way from the earpiece to the microphone: an impulse response and where in it the direct sound lies (fractional)."""
+    """A way from the earpiece to the microphone: an impulse response, and where in it the direct sound lies."""
 
     response: Sound
     direct_samples: float
@@ -40,7 +40,11 @@ def earpiece(rng: np.random.Generator, rate_hz: int) -> Path:
     direct = lead + rng.uniform(0, 1)
     place(response, direct, 1.0)
     for _ in range(rng.integers(2, 7)):
-        place(response, direct + rng.uniform(0.15e-3, 6e-3) * rate_hz, float(rng.choice([-1, 1]) * 10 ** (rng.uniform(-20, -4) / 20)))
+        place(
+            response,
+            direct + rng.uniform(0.15e-3, 6e-3) * rate_hz,
+            float(rng.choice([-1, 1]) * 10 ** (rng.uniform(-20, -4) / 20)),
+        )
     return Path(response=coloured(rng, response, rate_hz), direct_samples=direct)
 
 
@@ -51,8 +55,7 @@ def coloured(rng: np.random.Generator, response: Sound, rate_hz: int) -> Sound:
         signal.butter(1, min(rng.uniform(5_000, 14_000), 0.45 * rate_hz), "lowpass", fs=rate_hz, output="sos"),
     ]
     sections += [bell(rng.uniform(400, 6_000), rng.uniform(0.7, 3), rng.uniform(-12, 12), rate_hz) for _ in range(4)]
-    heard: Sound = signal.sosfilt(np.concatenate(sections), response)
-    return heard
+    return np.asarray(signal.sosfilt(np.concatenate(sections), response))
 
 
 def bell(centre_hz: float, quality: float, gain_db: float, rate_hz: int) -> Sound:
@@ -89,16 +92,18 @@ def room(rng: np.random.Generator, rate_hz: int, *, decay_seconds: float = 0.5, 
     response = np.zeros(int(rate_hz * (decay_seconds + 0.1)))
     for metres, gain in zip(distance_m, gains, strict=True):
         place(response, lead + (metres - nearest_m) / SOUND_M_PER_S * rate_hz, float(gain))
-    response += tail(rng, response.size, rate_hz, decay_seconds, lead, float(np.sqrt(16 * np.pi / surface / (1 - reflection**2))))
+    response += tail(
+        rng, response.size, rate_hz, decay_seconds, lead, float(np.sqrt(16 * np.pi / surface / (1 - reflection**2)))
+    )
     return Path(response=coloured(rng, response, rate_hz), direct_samples=lead)
 
 
 def tail(rng: np.random.Generator, size: int, rate_hz: int, decay_seconds: float, lead: float, level: float) -> Sound:
-    """Diffuse sound: noise that decays by 60 dB in `decay_seconds`, growing in over the first 30 ms; its energy that of a reverberant field."""
+    """Diffuse sound: noise that decays by 60 dB in `decay_seconds`, growing in over the first 30 ms; of amplitude `level`."""
     seconds = np.maximum(0, np.arange(size) - lead) / rate_hz
     envelope = np.exp(-6.91 * seconds / decay_seconds) * np.minimum(1, seconds / 0.03)
     noise = rng.normal(size=size) * envelope
-    return noise * level / np.sqrt((envelope**2).sum())
+    return np.asarray(noise * level / np.sqrt((envelope**2).sum()))
 
 
 def measured(response: Sound, rate_hz: int, measured_hz: int) -> Path:
@@ -139,10 +144,14 @@ def drift(sound: Sound, ppm: float, still: float) -> Sound:
 
 
 def automatic_gain(sound: Sound, rate_hz: int, rng: np.random.Generator, range_db: float) -> Sound:
-    """Gain that wanders and steps by up to `range_db` in all, as a level control does; the sound's timing is untouched."""
+    """Gain that wanders or steps by up to `range_db` in all, as a level control does; the timing is untouched."""
     knots = rng.uniform(-range_db / 2, range_db / 2, size=8)
     at = np.sort(rng.uniform(0, sound.size, size=8))
-    gains_db = np.interp(np.arange(sound.size), at, knots) if rng.random() < 0.5 else knots[np.searchsorted(at, np.arange(sound.size)) % 8]
+    gains_db = (
+        np.interp(np.arange(sound.size), at, knots)
+        if rng.random() < 0.5
+        else knots[np.searchsorted(at, np.arange(sound.size)) % 8]
+    )
     smooth = signal.lfilter([1 / (0.01 * rate_hz)], [1, 1 / (0.01 * rate_hz) - 1], gains_db)
     return np.asarray(sound * 10 ** (smooth / 20))
 
@@ -150,7 +159,7 @@ def automatic_gain(sound: Sound, rate_hz: int, rng: np.random.Generator, range_d
 def clip(sound: Sound, share: float) -> Sound:
     """Overdriven: `share` (0..1) of the sounding samples lie at full scale."""
     sounding = np.abs(sound[np.abs(sound) > 0.05 * np.abs(sound).max()])
-    return np.clip(sound / np.quantile(sounding, 1 - share), -1, 1)
+    return np.asarray(np.clip(sound / np.quantile(sounding, 1 - share), -1, 1))
 
 
 def noise(kind: str, size: int, rate_hz: int, rng: np.random.Generator, voices: list[Sound]) -> Sound:
@@ -162,7 +171,10 @@ def noise(kind: str, size: int, rate_hz: int, rng: np.random.Generator, voices: 
         white = np.fft.irfft(spectrum, size)
     elif kind != "white":
         people = 1 if kind == "voice" else 5
-        parts = [np.roll(voice, int(rng.integers(voice.size))) for voice in (voices[rng.integers(len(voices))] for _ in range(people))]
+        parts = [
+            np.roll(voice, int(rng.integers(voice.size)))
+            for voice in (voices[rng.integers(len(voices))] for _ in range(people))
+        ]
         white = np.sum([np.resize(part / part.std(), size) for part in parts], axis=0)
     return np.asarray(white / np.sqrt((white**2).mean()))
 

@@ -59,7 +59,7 @@ export function estimateFromTaps(clicks, taps, sampleRate, { input_seconds = INP
 
   const correction = (EARLY_SECONDS - KEY_SECONDS) * sampleRate;
   const hint = output_hint_seconds * sampleRate;
-  const output = hint + wrap(phase + median(kept) + correction - hint, beat);
+  const output = hint + wrap(phase + mean(kept) + correction - hint, beat);
   if (output < -UNCERTAINTY_SECONDS * sampleRate || output > ROUND_TRIP_SECONDS_MAX * sampleRate) return refused("ambiguous");
   return {
     accepted: true,
@@ -87,6 +87,11 @@ function circularCentre(times, beat) {
     im += Math.sin((2 * Math.PI * time) / beat);
   }
   return (Math.atan2(im, re) / (2 * Math.PI)) * beat;
+}
+
+/** @param {number[]} values */
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** @param {number[]} values */
