@@ -311,6 +311,17 @@ def test_a_hole_shorter_than_a_frame_is_none(yard: Courtyard) -> None:
     assert state(yard) == "mixing"
 
 
+def test_what_was_sung_beyond_the_stop_is_not_asked_for(yard: Courtyard) -> None:
+    numbers = singing(yard, voices=1)
+    ended(yard, numbers)
+    start, stop = whole(yard)
+    yard.say(numbers[0], m.Sent(performance=yard.song.performance, epoch=0, start=start, stop=stop + 480_000))
+    yard.wrote(yard.seat(numbers[0]), (start, stop + 960))
+    yard.wait(1)
+    assert yard.heard(numbers[0], m.Missing) == []
+    assert state(yard) == "mixing"
+
+
 def test_every_epoch_must_be_whole(yard: Courtyard) -> None:
     numbers = singing(yard, voices=1)
     yard.wait(6)

@@ -330,7 +330,7 @@ class Singing:
     def sent(self, seat: Seat, epoch: int, span: Span, performance: str, now: Position) -> None:
         """The page says what it has sent of its stem."""
         if self._gathering and self.song and self.song.performance == performance and self.running:
-            self._gathering.promise(seat.number, epoch, span, now)
+            self._gathering.promise(seat.number, epoch, self.song.share_of(span), now)
 
     # ------------------------------------------------------------------------------------ time
 

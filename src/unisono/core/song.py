@@ -88,6 +88,15 @@ class SongRun:
         stop = now if self.stop is None else self.stop
         return span.stop > self.start - _SPAN_MARGIN_SAMPLES and span.start < stop + _SPAN_MARGIN_SAMPLES
 
+    def share_of(self, span: Span) -> Span:
+        """The part of `span` that belongs to this performance, give or take a frame; perhaps empty.
+
+        A page may have sung on until it was told of the stop: that is neither taken nor asked for.
+        """
+        stop = span.stop if self.stop is None else min(span.stop, self.stop + FRAME_SAMPLES)
+        start = min(stop, max(span.start, self.start - FRAME_SAMPLES))
+        return Span(start=Position(start), stop=Position(max(start, stop)))
+
     def row_of(self, seat: int) -> int | None:
         """The seat's row; None outside the rows and when nobody sings any more."""
         return self.seating.row_of(seat) if self.running else None
