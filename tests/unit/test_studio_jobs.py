@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,10 +23,11 @@ from unisono.core.wire import Packet, pack
 from unisono.errors import MixFailed
 from unisono.store.stems import append_packets, open_to_append, stem_path
 from unisono.studio import files
-from unisono.studio.jobs import run_mix
+from unisono.studio.jobs import worker_environment, run_mix
 from unisono.studio.judge import judge
 from unisono.studio.performance import MixReport, read_report
 from unisono.studio.produce import produce
+from unisono.studio.worker import NICENESS
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio
 
 START = 5_000_000
@@ -232,6 +238,58 @@ async def test_cancelling_stops_the_worker_and_leaves_it_repeatable(tmp_path: Pa
     report = await run_mix(folder, quiet)
     assert report.lufs == pytest.approx(-16, abs=0.5)
     assert not list(folder.rglob("*.part"))
+
+
+async def test_a_worker_that_is_killed_is_told_and_may_be_tried_again(tmp_path: Path) -> None:
+    folder = performance(tmp_path, 20, 4)
+    for seat in range(1, 5):
+        sing(folder, seat, opus_packets(sine(150.0 * seat, 20 * SAMPLE_RATE), start=START))
+
+    def kill(_share: float, _step: str) -> None:
+        for process in worker_processes(folder):
+            os.kill(process, signal.SIGKILL)
+
+    with pytest.raises(MixFailed, match="-9"):
+        await run_mix(folder, kill)
+    assert read_report(folder) is None
+    assert (await run_mix(folder, quiet)).lufs == pytest.approx(-16, abs=0.5)
+
+
+def worker_processes(folder: Path) -> list[int]:
+    """The processes that work in this very folder."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if line.read_bytes().split(b"\0")[1:4] == [b"-m", b"unisono.studio.worker", str(folder).encode()]:
+                found.append(int(line.parent.name))
+    return found
+
+
+def test_the_worker_runs_low_and_limited_and_says_how_it_is_called(tmp_path: Path) -> None:
+    folder = performance(tmp_path, 1, 1)
+    subprocess.run(
+        [sys.executable, "-c", _LIMITS, str(folder)], check=True, capture_output=True, env=worker_environment()
+    )
+    nice, memory_bytes, cpu_seconds = json.loads((folder / "limits").read_text())
+    assert nice >= NICENESS
+    assert 2**30 < memory_bytes < 2**33
+    assert 60 < cpu_seconds < 600
+    wrong = subprocess.run(
+        [sys.executable, "-m", "unisono.studio.worker"], capture_output=True, text=True, env=worker_environment()
+    )
+    assert wrong.returncode == 2
+    assert "usage" in wrong.stderr
+
+
+_LIMITS = """
+import json, os, resource, sys
+from pathlib import Path
+from unisono.studio import worker
+worker.produce = lambda *_: None
+assert worker.main([sys.argv[1]]) == 0
+limits = [os.nice(0), resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_CPU)[0]]
+Path(sys.argv[1], "limits").write_text(json.dumps(limits))
+"""
 
 
 async def test_two_workers_on_one_folder_wait_for_each_other(tmp_path: Path) -> None:

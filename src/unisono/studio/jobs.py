@@ -45,7 +45,7 @@ async def run_mix(
         stdin=None,
         stdout=PIPE,
         stderr=PIPE,
-        env=_environment(),
+        env=worker_environment(),
     )
     complaints = asyncio.create_task(_last_words(process))
     try:
@@ -65,7 +65,7 @@ async def run_mix(
     return report
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The worker finds this very package, and its libraries start no threads of their own."""
     home = str(Path(unisono.__file__).parents[1])
     found = [home, *(path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != home)]
