@@ -219,9 +219,9 @@ async def test_a_song_goes_on_after_the_server_was_killed(tmp_path: Path) -> Non
         assert again.welcome.song is not None
         assert again.welcome.song.performance == song.performance
         assert (await again.room_position()) > before
-        await again.sing(song.start + 10 * FRAME_SAMPLES, song.start + 50 * FRAME_SAMPLES)
         stop = song.start + 50 * FRAME_SAMPLES
         await wait_until(stop, again)
+        await again.sing(song.start + 10 * FRAME_SAMPLES, stop)
         await again.say(m.Stop(position=stop))
         await again.say(m.Sent(performance=song.performance, epoch=0, start=song.start, stop=stop))
         await again.get(m.SongChanged, state="mixing")
