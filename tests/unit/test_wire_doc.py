@@ -9,6 +9,7 @@ import msgspec
 from unisono.core import messages
 from unisono.core.wire import SOUND_KINDS, Kind
 
+STATIC = Path(__file__).parents[2] / "src" / "unisono" / "web" / "static"
 DOC = (Path(__file__).parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
 CODE_SPAN = re.compile(r"`([^`]+)`")
 
@@ -76,6 +77,37 @@ def test_every_kind_is_documented_with_its_number() -> None:
     from_page = {row[1] for row in rows if row[2] == "page to server"}
     assert from_page == {"VOICE", "TALK", "PROBE"}
     assert {row[1] for row in rows} - {"PROBE", "ECHO"} == {kind.name for kind in SOUND_KINDS}
+
+
+def page_sources(*folders: str) -> str:
+    return "\n".join(
+        path.read_text(encoding="utf-8") for folder in folders for path in sorted((STATIC / folder).glob("*.js"))
+    )
+
+
+def test_the_page_knows_the_same_kinds() -> None:
+    found = re.search(
+        r"Kind = Object\.freeze\(\{([^}]*)\}\)", (STATIC / "engine" / "wire.js").read_text(encoding="utf-8")
+    )
+    assert found
+    kinds = {name: int(number) for name, number in re.findall(r"(\w+): (\d+)", found.group(1))}
+    assert kinds == {kind.name: kind.value for kind in Kind}
+
+
+def test_the_page_sends_documented_messages_only() -> None:
+    sent = set(re.findall(r"\bsend\(\{ ?type: \"(\w+)\"", page_sources("engine", "ui")))
+    assert {"wave", "write", "start", "stop"} <= sent, "the pattern finds what the page sends"
+    assert sent <= set(coded_messages(messages.FromPage))
+
+
+def test_the_page_understands_documented_messages_only() -> None:
+    switch = re.search(
+        r"switch \((?:\w+\.)*type\) \{(.*?)\n    \}", (STATIC / "ui" / "room.js").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert switch, "ui/room.js has no switch over messages"
+    understood = set(re.findall(r"case \"(\w+)\"", switch.group(1)))
+    assert "welcome" in understood
+    assert understood <= set(coded_messages(messages.FromRoom))
 
 
 def test_the_words_a_field_may_hold_are_documented() -> None:
