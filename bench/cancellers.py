@@ -2,7 +2,7 @@
 
 An echo canceller in two stages as browsers and phones have them: a partitioned block frequency-domain adaptive filter
 (Soo & Pang 1990) that subtracts what it predicts from the far end, and a suppressor that turns down, band by band, what
-is left, filling in comfort noise. A noise suppressor: spectral gain above a tracked floor. Sounds are float64 (samples,).
+is left, filling in comfort noise. A noise suppressor: spectral gain above a tracked floor. Sounds: float64 (samples,).
 """
 
 import numpy as np

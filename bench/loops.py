@@ -1,7 +1,8 @@
 """Simulated loops: what a microphone hears of a sound that was played, with the true round trip beside it.
 
 Pure: recordings and random sources are handed in. Sounds are float64 (samples,), full scale 1.0, at the loop's own
-rate. Every path is linear phase, or minimum phase beginning at its direct sound, so that the true round trip is known by construction.
+rate. Every path is linear phase, or minimum phase beginning at its direct sound, so that the true round trip is known
+by construction.
 """
 
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def room(rng: np.random.Generator, rate_hz: int, *, decay_seconds: float = 0.5, 
 
 
 def tail(rng: np.random.Generator, size: int, rate_hz: int, decay_seconds: float, lead: float, level: float) -> Sound:
-    """Diffuse sound: noise that decays by 60 dB in `decay_seconds`, growing in over the first 30 ms; of amplitude `level`."""
+    """Diffuse sound of energy `level` squared: noise that grows in 30 ms and decays by 60 dB in `decay_seconds`."""
     seconds = np.maximum(0, np.arange(size) - lead) / rate_hz
     envelope = np.exp(-6.91 * seconds / decay_seconds) * np.minimum(1, seconds / 0.03)
     noise = rng.normal(size=size) * envelope
