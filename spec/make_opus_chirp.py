@@ -1,4 +1,5 @@
-"""Writes the packets that pages measure their Opus decoder with: a known sweep, encoded by libopus, and where a plain decoder finds it.
+"""Writes the packets that pages measure their Opus decoder with: a known sweep,
+encoded by libopus, and where a plain decoder finds it.
 
 Run as `python spec/make_opus_chirp.py`; tests/unit/test_opus_chirp.py checks the file against libopus.
 """
@@ -39,4 +40,5 @@ def packets() -> tuple[list[bytes], int]:
 
 if __name__ == "__main__":
     frames, chirp_at = packets()
-    TARGET.write_text(json.dumps({"chirp_at": chirp_at, "frames": [base64.b64encode(f).decode() for f in frames]}) + "\n")
+    encoded = [base64.b64encode(frame).decode() for frame in frames]
+    TARGET.write_text(json.dumps({"chirp_at": chirp_at, "frames": encoded}) + "\n")

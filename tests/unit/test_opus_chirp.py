@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 def maker() -> ModuleType:
     """spec/make_opus_chirp.py, which is no package."""
     spec = importlib.util.spec_from_file_location("make_opus_chirp", ROOT / "spec/make_opus_chirp.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
