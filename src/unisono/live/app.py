@@ -1,4 +1,4 @@
-"""App: everything a server serves on its one port, put together. The stages are in api.py, pages.py, media.py."""
+"""App: everything a server serves on its one port, put together from api.py, pages.py, media.py and stream.py."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from unisono.live.http import ROOMS, SETTINGS, PerAddress, add_headers, kindly
 from unisono.live.media import media
 from unisono.live.rooms import Rooms
 from unisono.live.session import serve_socket
+from unisono.live.stream import Streams
 
 _SOCKETS: web.AppKey[PerAddress] = web.AppKey("sockets", PerAddress)
 
@@ -27,6 +28,7 @@ async def make_app(settings: Settings) -> web.Application:
     app.add_routes(pages.routes())
     app.router.add_get("/media/{key}/{path:.+}", media)
     app.router.add_get("/live", live)
+    app.add_routes(Streams(app).routes())
     app.cleanup_ctx.append(_run_rooms)
     app.on_response_prepare.append(_headers)
     return app

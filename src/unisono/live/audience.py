@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from unisono.core.room import Room
 from unisono.live.desk import LISTENERS
@@ -13,7 +13,9 @@ from unisono.live.session import Session
 class Audience:
     """The sockets of a room by row, and by seat for talk. Those who only watch hear nothing."""
 
-    def __init__(self, room: Room, sessions: Mapping[int, Session]) -> None:
+    def __init__(self, room: Room, sessions: Mapping[int, Session], *, overhear: Callable[[bytes], None]) -> None:
+        """`overhear` gets every packet that listeners get (live/broadcast.py)."""
+        self._overhear = overhear
         self._room = room
         self._sessions = sessions
         self._stale = True
@@ -50,6 +52,8 @@ class Audience:
 
     def send(self, row: int, opus: bytes, pcm: bytes | None) -> None:
         """To everybody in a row, or to LISTENERS."""
+        if row == LISTENERS:
+            self._overhear(opus)
         for session in self._now().get(row, ()):
             _send(session, opus, pcm)
 
@@ -68,6 +72,7 @@ class Audience:
             if session is not None:
                 _send(session, opus, pcm)
             return
+        self._overhear(opus)
         for number, other in self._seats.items():
             if number not in apart_from:
                 _send(other, opus, pcm)

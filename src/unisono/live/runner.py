@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from pathlib import Path
 from typing import assert_never
 
@@ -18,6 +19,7 @@ from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
 from unisono.live.audience import Audience
+from unisono.live.broadcast import Broadcast
 from unisono.live.desk import LISTENERS, Desk
 from unisono.live.leading import Leading
 from unisono.live.publishing import Publishing
@@ -57,7 +59,8 @@ class Runner:
             ),
         )
         self._sessions: dict[int, Session] = {}
-        self._audience = Audience(self.room, self._sessions)
+        self._broadcast = Broadcast(services.songs.backing_wav)
+        self._audience = Audience(self.room, self._sessions, overhear=self._broadcast.feed)
         self._publishing = Publishing(record, services, self.room, self.pulse.now)
         self._desk: Desk | None = None
         self._leading: Leading | None = None
@@ -94,7 +97,8 @@ class Runner:
     @property
     def idle(self) -> bool:
         """Whether nobody is here and nothing is under way."""
-        return not self._sessions and not self.room.singing.running and not self._publishing.busy
+        under_way = self.room.singing.running or self._publishing.busy or self._broadcast.wanted
+        return not self._sessions and not under_way
 
     async def stop(self) -> None:
         """Stop ticking and close every socket; the song, if any, is gone on with after the next start."""
@@ -102,6 +106,7 @@ class Runner:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._publishing.stop()
+        self._broadcast.close()
         for session in list(self._sessions.values()):
             session.close(1001, "server_stops")
         self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
@@ -143,6 +148,13 @@ class Runner:
         self.room.packet(session.number, packet, self.pulse.now())
         self._do(self.room.events())
 
+    async def tune_in(self) -> AsyncGenerator[bytes]:
+        """What listeners hear, as an Ogg Opus stream from now on. Raises RoomFull."""
+        async with aclosing(self._broadcast.tune_in()) as pages:
+            async for page in pages:
+                self._wake.set()
+                yield page
+
     def revoke(self, links: Iterable[int], *, apart_from_key: str | None = None) -> None:
         """These links are closed now."""
         self.room.revoke(links, self.pulse.now(), apart_from_key=apart_from_key)
@@ -181,6 +193,11 @@ class Runner:
             await self._mix(self._desk, now)
         if self._talk.sounding:
             await self._chatter(now)
+        if self._broadcast.wanted:
+            song = self.room.singing.song
+            loop = asyncio.get_running_loop()
+            frames = await loop.run_in_executor(self._services.rooms, self._broadcast.tick, now, song)
+            self._broadcast.send(frames)
 
     async def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
@@ -200,7 +217,7 @@ class Runner:
     async def _sleep(self) -> None:
         """Until the next tick is due, or something happens."""
         now = self.pulse.now()
-        if self._desk is not None or self._talk.sounding:
+        if self._desk is not None or self._talk.sounding or self._broadcast.wanted:
             grid = Position((now // FRAME_SAMPLES + 1) * FRAME_SAMPLES)
             await asyncio.sleep(self.pulse.seconds_until(grid))
             return

@@ -65,10 +65,10 @@ class Songs:
 
     def backing_samples(self, piece: str, key: int, tempo_bpm: int) -> int:
         """How long that backing is."""
-        return (len(self.backing_wav(piece, key, tempo_bpm)) - _WAV_HEAD_BYTES) // 2
+        return (len(self.backing_wav(piece, key, tempo_bpm)) - WAV_HEAD_BYTES) // 2
 
 
-_WAV_HEAD_BYTES = 44
+WAV_HEAD_BYTES = 44
 
 
 def backing_url(piece: str, key: int, tempo_bpm: int) -> str:
