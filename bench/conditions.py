@@ -4,6 +4,7 @@ FAIR ones should be accepted where the noise allows; FOUL ones may be refused. A
 scene's random source.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -214,7 +215,10 @@ def real_rooms() -> tuple[tuple[Sound, int], ...]:
     for name in ("kitchen-true-stereo.wav", "binaural-s3_r4_bd.wav"):
         path = DATA / "impulse-responses" / name
         if path.exists():
-            rate_hz, samples = wavfile.read(path)
+            with warnings.catch_warnings():
+                # Its other chunks (names, cue points) are of no use here.
+                warnings.simplefilter("ignore", wavfile.WavFileWarning)
+                rate_hz, samples = wavfile.read(path)
             rooms += [(samples[:, channel] / 32_768, rate_hz) for channel in range(samples.shape[1])]
     return tuple(rooms)
 

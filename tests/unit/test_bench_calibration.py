@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as bench
-from bench import calibration, cancellers, loops
+from bench import calibration, cancellers, conditions, loops
 
 RATE = 48_000
 
@@ -19,7 +19,7 @@ def page() -> Iterator[calibration.Page]:
 
 
 @pytest.fixture(scope="module")
-def probe(page: calibration.Page) -> calibration.Probe:
+def probe(page: calibration.Page) -> conditions.Probe:
     return page.probe(RATE)
 
 
@@ -94,7 +94,7 @@ def test_the_noise_suppressor_keeps_what_stands_out() -> None:
     ("late", "gain", "noise"), [(480.25, 0.1, 0.0), (14_400.5, -0.02, 0.001), (60_000.75, 0.1, 0.02)]
 )
 def test_the_page_finds_what_we_delayed(
-    page: calibration.Page, probe: calibration.Probe, late: float, gain: float, noise: float
+    page: calibration.Page, probe: conditions.Probe, late: float, gain: float, noise: float
 ) -> None:
     heard = loops.travel(probe.sound, delta(0.0, gain), late, probe.listen_samples)
     heard += noise * np.random.default_rng(4).normal(size=heard.size)
@@ -104,7 +104,7 @@ def test_the_page_finds_what_we_delayed(
     assert calibration.peer_round_trip(heard, probe) == pytest.approx(late, abs=1)
 
 
-def test_the_page_refuses_silence(page: calibration.Page, probe: calibration.Probe) -> None:
+def test_the_page_refuses_silence(page: calibration.Page, probe: conditions.Probe) -> None:
     said = page.measure(RATE, np.zeros(probe.listen_samples))
     assert said["round_trip_frames"] is None
     assert (said["accepted"], said["reason"]) == (False, "too_quiet")
@@ -115,7 +115,7 @@ def test_the_page_refuses_silence(page: calibration.Page, probe: calibration.Pro
     [(1_000.0, 1_047.0, False), (1_000.0, 1_049.0, True), (1_000.0, float("nan"), True), (None, 1_000.0, False)],
 )
 def test_more_than_a_millisecond_off_is_wrong(
-    probe: calibration.Probe, said: float | None, truth: float, wrong: bool
+    probe: conditions.Probe, said: float | None, truth: float, wrong: bool
 ) -> None:
     answer = {"accepted": said is not None, "reason": None if said else "noisy", "round_trip_frames": said}
     outcome = calibration.judge("headphone", 20, probe, np.zeros(probe.listen_samples), truth, answer)
@@ -138,7 +138,7 @@ def test_the_rate_counts_only_what_should_be_accepted() -> None:
     assert calibration.summary(outcomes)["accepted_rate"] == 0.5
 
 
-def test_a_case_is_the_same_whatever_came_before(probe: calibration.Probe) -> None:
+def test_a_case_is_the_same_whatever_came_before(probe: conditions.Probe) -> None:
     make, snr_db = list(calibration.cases(6))[5]
     first, again = (calibration.make_case(5, 1, [probe], make, snr_db) for _ in range(2))
     assert np.array_equal(first[1], again[1])
@@ -151,7 +151,7 @@ def test_every_condition_meets_every_noise_level() -> None:
     seen: dict[str, list[float]] = {}
     for make, snr_db in calibration.cases(calibration.CASES_LONG):
         seen.setdefault(make.__name__, []).append(snr_db)
-    assert len(seen) == len(calibration.FAIR) + len(calibration.FOUL)
+    assert len(seen) == len(conditions.FAIR) + len(conditions.FOUL)
     for levels in seen.values():
         assert min(levels) < -6
         assert max(levels) > 26
@@ -164,5 +164,6 @@ def test_the_command_prints_one_json_object(
     assert bench.main(["calibration", "--json", "--seed", "9"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert (figures["seed"], figures["cases"], figures["wrong_accepted"]) == (9, 4, 0)
-    assert bench.main(["calibration", "--seed", "9"]) == 0
-    assert "wrong_accepted" in capsys.readouterr().out
+    table = bench.table(figures)
+    assert "wrong_accepted               0" in table
+    assert "headphone" in table
