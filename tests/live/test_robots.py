@@ -8,13 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,6 +16,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.live.serving import served
 from unisono.client import (
     CardSpec,
     Courtyard,
@@ -73,34 +68,13 @@ class Evening:
     """How much of the leader's sound was on the tape, 0..1."""
 
 
-@asynccontextmanager
-async def server(data: Path) -> AsyncIterator[str]:
-    """A server of its own on a free port; its address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "unisono", "serve", "--port", "0", "--data", str(data), stdout=PIPE
-    )
-    try:
-        yield await asyncio.wait_for(_address(process), 30)
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _address(process: Process) -> str:
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).decode()
-    found = re.search(r"http://\S+", line)
-    assert found, f"the server said {line!r}"
-    return found.group()
-
-
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
     """One song, sung once, for all tests here."""
 
     async def sing() -> Evening:
-        async with server(tmp_path_factory.mktemp("evening")) as address:
-            return await an_evening(address)
+        async with served(tmp_path_factory.mktemp("evening")) as server:
+            return await an_evening(server.url)
 
     return asyncio.run(sing())
 

@@ -67,6 +67,10 @@ class VirtualCard:
         """When, on the true clock, the card reaches `frame`."""
         return self._opened_ms + frame / self.spec.frames_per_ms
 
+    def stand_still(self, ms: float) -> None:
+        """Lose that much time, as a frozen tab or a sleeping laptop does: no frame is played or recorded meanwhile."""
+        self._opened_ms += ms
+
     def exchange(self, play: Audio) -> Audio:
         """Play a block, float32 (frames,); what the microphone recorded during the same frames, same shape."""
         air = np.concatenate((self._air, play))

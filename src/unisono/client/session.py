@@ -41,6 +41,7 @@ from unisono.units import Audio, Position
 PROBES_AT_FIRST = 12
 PROBE_PAUSE_S = 0.03
 PROBE_EVERY_S = 2.0
+LINK_EVERY_PROBES = 10
 _WELCOME_S = 15.0
 _ANSWER_S = 5.0
 _FLUSH_S = 2.0
@@ -66,6 +67,7 @@ class Courtyard(Commands):
         """How often the room said that this seat's voice came too late to be heard."""
         self.breaks = 0
         """How often the connection broke."""
+        self._performer: Performer | None = None
         self._epoch = guest.first_epoch
         self._sent: list[messages.Sent] = []
         callbacks = Callbacks(opened=self._opened, came=self._came, lost=self._lost)
@@ -129,6 +131,11 @@ class Courtyard(Commands):
                 raise self._ended
             self._changed.clear()
             await self._changed.wait()
+
+    def stall(self, ms: float) -> None:
+        """Let this seat's card stand still while it sings, as a frozen tab does: that much is never sung."""
+        if self._performer is not None:
+            self._performer.stall(ms)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Events until the seat is left. Raises LinkNotValid, SeatTakenOver, SeatLost ... when the server ends it."""
@@ -209,9 +216,11 @@ class Courtyard(Commands):
         )
         source = sound if callable(sound) else recording(sound, start=Position(song.start))
         performer = Performer(voice=voice, source=source, card=card or self.card, opened_ms=local_ms())
+        self._performer = performer
         try:
             await self._perform(performer, song.performance)
         finally:
+            self._performer = None
             self._epoch = voice.next_epoch
 
     async def until_written(self) -> bool:
@@ -326,15 +335,21 @@ class Courtyard(Commands):
             self._line.send_repair(pack(packet))
 
     async def _probe(self) -> None:
-        """Ask for the time, often at first, and tell the room once how long the ways are."""
+        """Ask for the time, often at first, and tell the room now and then how long the ways are."""
         while True:
             for _ in range(PROBES_AT_FIRST):
-                self._line.send(pack(Probe(sent_ms=local_ms())))
-                await asyncio.sleep(PROBE_PAUSE_S)
+                await self._ask_time(PROBE_PAUSE_S)
+            self._send_link()
+            asked = 0
             while self._line.is_open:
-                await asyncio.sleep(PROBE_EVERY_S)
-                self._line.send(pack(Probe(sent_ms=local_ms())))
-            await asyncio.sleep(PROBE_PAUSE_S)
+                await self._ask_time(PROBE_EVERY_S)
+                asked += 1
+                if asked % LINK_EVERY_PROBES == 0:
+                    self._send_link()
+
+    async def _ask_time(self, pause_s: float) -> None:
+        self._line.send(pack(Probe(sent_ms=local_ms())))
+        await asyncio.sleep(pause_s)
 
     def _send_link(self) -> None:
         if self.ways.is_ready:

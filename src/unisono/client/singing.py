@@ -90,6 +90,10 @@ class Performer:
                 packets += self.finish()
         return packets
 
+    def stall(self, ms: float) -> None:
+        """The card stands still for so long; behind it, what is heard jumps and an epoch begins if it was long."""
+        self._card.stand_still(ms)
+
     def finish(self) -> list[Packet]:
         """End here, whatever the song does; the last packets."""
         self._finished = True

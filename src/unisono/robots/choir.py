@@ -59,6 +59,8 @@ async def sing(robots: Sequence[Robot], *, programme: Programme | None, console:
         for task in [*runs, shown]:
             task.cancel()
         await asyncio.gather(*runs, shown, return_exceptions=True)
+        if not console.is_terminal:
+            console.print(table(robots), highlight=False)
 
 
 async def _lead(leader: Robot, run: asyncio.Task[None], programme: Programme) -> None:

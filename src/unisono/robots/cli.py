@@ -56,6 +56,7 @@ class RangeType(click.ParamType[Range]):
 )
 @click.option("--late-joins", type=click.IntRange(0), default=0, help="So many come in the middle of the first song.")
 @click.option("--reconnects", type=click.IntRange(0), default=0, help="So often in a song each drops out and returns.")
+@click.option("--sleeps", type=click.IntRange(0), default=0, help="So often in a song the sound of each stands still.")
 @click.option("--jitter-ms", type=click.FloatRange(0, 5000), default=0.0, help="Jitter of their network, each way.")
 @click.option("--loss", type=click.FloatRange(0, 0.5), default=0.0, help="Share of messages that stall their stream.")
 @click.option("--lead", is_flag=True, help="The first robot leads; the link must be a host's.")
@@ -71,6 +72,7 @@ def robots(
     drift_ppm: Range,
     late_joins: int,
     reconnects: int,
+    sleeps: int,
     jitter_ms: float,
     loss: float,
     lead: bool,
@@ -91,6 +93,7 @@ def robots(
             drift_ppm=drift_ppm,
             late_joins=late_joins,
             reconnects=reconnects,
+            sleeps=sleeps,
             weather=WeatherSpec(jitter_ms=jitter_ms, loss=loss),
             leads=lead,
             echoes=echo,

@@ -31,9 +31,7 @@ _KEEPS = 5
 
 
 @click.command()
-@click.option(
-    "--server", default=None, help="A server that runs; by default the one of this machine's settings."
-)
+@click.option("--server", default=None, help="A server that runs; by default the one of this machine's settings.")
 @click.option("--voices", type=click.IntRange(1, 100), default=6, show_default=True, help="How many robots.")
 @click.option(
     "--wav",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import Literal
 
 from unisono.client.device import CardSpec
 from unisono.client.weather import WeatherSpec
@@ -11,6 +12,8 @@ from unisono.robots.names import Neighbour, neighbours
 
 _LATE_S = (4.0, 20.0)
 _AWAY_MS = (300.0, 3000.0)
+_STALL_MS = (100.0, 1200.0)
+_WITHIN = (0.1, 0.8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class ChoirSpec:
     """So many come in the middle of the first song."""
     reconnects: int = 0
     """So many times in each song every robot loses its connection and comes back."""
+    sleeps: int = 0
+    """So many times in each song every robot's card stands still for a moment."""
     weather: WeatherSpec = field(default_factory=WeatherSpec)
     leads: bool = False
     echoes: bool = False
@@ -66,6 +71,7 @@ class RobotPlan:
     joins_after_s: float
     joins_in_song: bool
     reconnects: int
+    sleeps: int
     leads: bool
     echoes: bool
     seed: int
@@ -87,6 +93,7 @@ def plan_choir(spec: ChoirSpec) -> list[RobotPlan]:
             joins_after_s=random.uniform(*_LATE_S) if number in late else 0.05 * number,
             joins_in_song=number in late,
             reconnects=spec.reconnects,
+            sleeps=spec.sleeps,
             leads=spec.leads and number == 0,
             echoes=spec.echoes and not (spec.leads and number == 0),
             seed=spec.seed * 1000 + number,
@@ -95,8 +102,24 @@ def plan_choir(spec: ChoirSpec) -> list[RobotPlan]:
     ]
 
 
-def drops(plan: RobotPlan, *, song: int, seconds: float) -> list[tuple[float, float]]:
-    """When in its `song`-th song a robot drops out, and for how long: (seconds from now, away_ms), in order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishap:
+    """Something that goes wrong `at_s` into a song: the connection drops, or the card stands still."""
+
+    what: Literal["drop", "stall"]
+    at_s: float
+    lasts_ms: float
+
+
+def mishaps(plan: RobotPlan, *, song: int, seconds: float) -> list[Mishap]:
+    """What befalls a robot in its `song`-th song, `seconds` long; nothing in its first and last moments."""
     random = Random(plan.seed * 7919 + song)
-    times = sorted(random.uniform(0.1, 0.8) * seconds for _ in range(plan.reconnects))
-    return [(time, random.uniform(*_AWAY_MS)) for time in times]
+    drops = [
+        Mishap(what="drop", at_s=random.uniform(*_WITHIN) * seconds, lasts_ms=random.uniform(*_AWAY_MS))
+        for _ in range(plan.reconnects)
+    ]
+    stalls = [
+        Mishap(what="stall", at_s=random.uniform(*_WITHIN) * seconds, lasts_ms=random.uniform(*_STALL_MS))
+        for _ in range(plan.sleeps)
+    ]
+    return sorted([*drops, *stalls], key=lambda mishap: mishap.at_s)

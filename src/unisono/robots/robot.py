@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from unisono.client.singing import Positions, Source
 from unisono.core.messages import Flag, Song
 from unisono.errors import UnisonoError
 from unisono.robots.names import Colours
-from unisono.robots.plan import RobotPlan, drops
+from unisono.robots.plan import Mishap, RobotPlan, mishaps
 from unisono.robots.tunes import hum_for, tune_of
 from unisono.units import SAMPLE_RATE, Audio, Position
 
@@ -51,6 +52,7 @@ class Robot:
     status: Status = field(default_factory=Status)
     courtyard: Courtyard | None = None
     _performance: str | None = None
+    _busy: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Be there until cancelled, or until the server ends it: that is shown, and no error of the others."""
@@ -77,17 +79,31 @@ class Robot:
             await courtyard.check(plan.card)
             self.courtyard = courtyard
             self.status.state = "here"
-            async with asyncio.TaskGroup() as singing:
+            try:
                 async for event in courtyard:
-                    self._happened(courtyard, event, singing)
+                    self._happened(courtyard, event)
+            finally:
+                for task in self._busy:
+                    task.cancel()
 
-    def _happened(self, courtyard: Courtyard, event: object, singing: asyncio.TaskGroup) -> None:
+    def _do(self, work: Coroutine[None, None, None]) -> None:
+        """Do it beside listening; if it fails, that is shown."""
+        task = asyncio.create_task(work)
+        self._busy.add(task)
+        task.add_done_callback(self._did)
+
+    def _did(self, task: asyncio.Task[None]) -> None:
+        self._busy.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.status.state = f"in trouble: {str(error) or type(error).__name__}"
+
+    def _happened(self, courtyard: Courtyard, event: object) -> None:
         match event:
             case Lost():
                 self.status.state = "away"
                 self.status.reconnections += 1
             case messages.Welcome() | messages.SongChanged():
-                self._begin(courtyard, singing)
+                self._begin(courtyard)
             case messages.Problem(text=text):
                 self.status.state = text
             case _:
@@ -96,7 +112,7 @@ class Robot:
         self.status.kept = len(courtyard.keep)
         self.status.late = courtyard.late
 
-    def _begin(self, courtyard: Courtyard, singing: asyncio.TaskGroup) -> None:
+    def _begin(self, courtyard: Courtyard) -> None:
         """Sing the song under way, unless that is what this robot does already."""
         song = courtyard.view.song
         if not courtyard.view.is_live or song is None:
@@ -106,8 +122,10 @@ class Robot:
         if song.performance != self._performance:
             self._performance = song.performance
             self.song_began.set()
-            singing.create_task(self._sing(courtyard, song))
-            singing.create_task(self._drop_out(courtyard, song))
+            seconds = (song.stop - song.start) / SAMPLE_RATE if song.stop is not None else _FREE_SONG_S
+            self._do(self._sing(courtyard, song))
+            for mishap in mishaps(self.plan, song=self.status.songs, seconds=seconds):
+                self._do(self._suffer(courtyard, song, mishap))
 
     async def _sing(self, courtyard: Courtyard, song: Song) -> None:
         self.status.songs += 1
@@ -135,14 +153,14 @@ class Robot:
         tune = tune_of(self.pieces.get(song.piece or ""), self.plan.who.voice)
         return recording(await asyncio.to_thread(hum_for, song, tune, seed=self.plan.seed), start=start)
 
-    async def _drop_out(self, courtyard: Courtyard, song: Song) -> None:
-        seconds = (song.stop - song.start) / SAMPLE_RATE if song.stop is not None else _FREE_SONG_S
-        passed_s = 0.0
-        for at_s, away_ms in drops(self.plan, song=self.status.songs, seconds=seconds):
-            await asyncio.sleep(max(0.0, at_s - passed_s))
-            passed_s = at_s
-            if self._performance == song.performance:
-                await courtyard.drop(away_ms=away_ms)
+    async def _suffer(self, courtyard: Courtyard, song: Song, mishap: Mishap) -> None:
+        await asyncio.sleep(mishap.at_s)
+        if self._performance != song.performance:
+            return
+        if mishap.what == "drop":
+            await courtyard.drop(away_ms=mishap.lasts_ms)
+        else:
+            courtyard.stall(mishap.lasts_ms)
 
 
 def _once_ready(preparing: asyncio.Task[Source]) -> Source:

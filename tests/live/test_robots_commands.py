@@ -1,0 +1,151 @@
+"""`unisono robots` and the demo as somebody types them; and robots whose server is killed in the middle of a song."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import av
+import numpy as np
+import pytest
+
+from tests.live.serving import serve, served
+from unisono.client import CardSpec, Courtyard, messages, open_courtyard, performance, performances
+from unisono.units import SAMPLE_RATE
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Two seconds of a sung-like tone, as a FLAC at 44.1 kHz."""
+    at = np.arange(2 * 44_100) / 44_100
+    tone = sum(np.sin(2 * np.pi * 220 * harmonic * at) / harmonic for harmonic in range(1, 6)) * 0.2
+    path = tmp_path / "voice.flac"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=44_100, layout="mono")
+        frame = av.AudioFrame.from_ndarray((tone * 32767).astype(np.int16).reshape(1, -1), "s16", "mono")
+        frame.sample_rate = 44_100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@asynccontextmanager
+async def command(*words: str, **environment: str) -> AsyncIterator[Process]:
+    """A command of ours under way; asked to end as Ctrl-C does if it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *words, stdout=PIPE, stderr=STDOUT, env={**os.environ, **environment}
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(process.wait(), 20)
+
+
+async def said(process: Process) -> str:
+    """All that a command said until it ended."""
+    out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    return out.decode()
+
+
+async def line_with(process: Process, words: str) -> str:
+    """The first line in which these words stand."""
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while line := (await process.stdout.readline()).decode():
+            if words in line:
+                return line
+    raise AssertionError(f"{words!r} was never said")
+
+
+async def test_robots_sing_a_recording_led_by_one_of_them_and_go_home(tmp_path: Path, recording: Path) -> None:
+    async with served(tmp_path / "data") as server, aiohttp.ClientSession() as http:
+        links = await open_courtyard(http, server.url, title="Robots")
+        words = ["unisono", "robots", links.host.page_url, "--wav", str(recording), "--voices", "3", "--lead"]
+        words += ["--songs", "1", "--seed", "4", "--sleeps", "1", "--reconnects", "1", "--jitter-ms", "20"]
+        async with Courtyard.join(links.listeners) as listener, command(*words) as robots:
+            out = await said(robots)
+            assert robots.returncode == 0, out
+            (sung,) = await performances(http, links.listeners)
+            page = await performance(http, server.url, token=sung["page"].partition("#")[2])
+            assert len(page["stems"]) == 3
+            await asyncio.wait_for(
+                listener.until(lambda: not any(seat.present for seat in listener.view.seats.values() if seat.name)), 10
+            )
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["http://localhost:1/courtyard#abc"], "does not answer"),
+        (["not a link"], "not valid"),
+        (["http://localhost:1/courtyard#abc", "--latency-ms", "9..1"], "range"),
+        (["http://localhost:1/courtyard#abc", "--latency-ms", "5000"], "latency_ms"),
+        (["http://localhost:1/courtyard#abc", "--wav", "/nowhere.wav"], "does not exist"),
+    ],
+)
+async def test_a_wrong_command_says_what_is_wrong(words: list[str], reason: str) -> None:
+    async with command("unisono", "robots", *words) as robots:
+        out = await said(robots)
+    assert robots.returncode != 0
+    assert reason in out
+    assert "Traceback" not in out
+
+
+async def test_the_demo_serves_sings_and_leaves_nothing_behind(
+    tmp_path: Path, recording: Path, unused_tcp_port: int
+) -> None:
+    words = ["unisono.robots.demo", "--voices", "3", "--wav", str(recording)]
+    settings = {"UNISONO_PORT": str(unused_tcp_port), "UNISONO_DATA": str(tmp_path / "data")}
+    async with command(*words, **settings) as demo:
+        link = (await line_with(demo, "Sing with them")).split()[-1]
+        async with Courtyard.join(link, name="Ada") as ada:
+            await asyncio.wait_for(ada.until(lambda: ada.view.is_live), PATIENCE_S)
+            assert sum(seat.present for seat in ada.view.seats.values()) == 4
+        demo.send_signal(signal.SIGINT)
+        await asyncio.wait_for(demo.wait(), 20)
+        assert demo.returncode == 0
+    with pytest.raises(OSError):
+        await asyncio.open_connection("localhost", unused_tcp_port)
+
+
+async def test_a_server_killed_in_the_middle_of_a_song_costs_no_note(tmp_path: Path) -> None:
+    voice = (0.1 * np.random.default_rng(2).standard_normal(9 * SAMPLE_RATE)).astype(np.float32)
+    server = await serve(tmp_path)
+    try:
+        async with aiohttp.ClientSession() as http:
+            links = await open_courtyard(http, server.url, title="Power cut")
+            async with Courtyard.join(links.host, name="Ada") as ada, Courtyard.join(links.singers, name="Bea") as bea:
+                for singer in (ada, bea):
+                    await singer.check(CardSpec(latency_ms=40.0))
+                ada.pick(None)
+                ada.start()
+                for singer in (ada, bea):
+                    await asyncio.wait_for(singer.until(lambda singer=singer: singer.view.is_live), 20)  # type: ignore[misc]
+                assert ada.view.song is not None
+                start = ada.view.song.start
+                songs = [asyncio.create_task(singer.sing(voice)) for singer in (ada, bea)]
+                await asyncio.sleep(4.0)
+                await server.kill()
+                server = await serve(tmp_path, port=server.port)
+                await asyncio.wait_for(ada.until(lambda: ada.position > start + voice.size), 30)
+                ada.send(messages.Stop(position=start + voice.size))
+                await asyncio.gather(*songs)
+                assert await asyncio.wait_for(ada.until_written(), 30)
+                assert await asyncio.wait_for(bea.until_written(), 30)
+                await asyncio.wait_for(ada.until(lambda: ada.view.song.state == "premiere"), 60)  # type: ignore[union-attr]
+                (sung,) = await performances(http, links.host)
+                page = await performance(http, server.url, token=sung["page"].partition("#")[2])
+                assert [(stem["name"], stem["marks"]) for stem in page["stems"]] == [("Ada", []), ("Bea", [])]
+    finally:
+        await server.kill()
