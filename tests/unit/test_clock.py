@@ -81,6 +81,14 @@ def test_one_wild_echo_changes_nothing() -> None:
     assert clock.position_at(30_000.0) == pytest.approx(before, abs=0.1)
 
 
+def test_wild_echoes_now_and_then_never_add_up_to_a_step() -> None:
+    clock = RoomClock()
+    for second in range(40):
+        wild = second % 4 == 3
+        clock.add(**echo_at(second * 1000.0, up_ms=5.0, down_ms=5.0, ahead_ms=5_000.0 if wild else 0.0))
+    assert clock.position_at(40_000.0) == pytest.approx(48 * 40_000.0, abs=0.1)
+
+
 def test_a_clock_that_slept_is_learnt_anew_within_a_few_echoes() -> None:
     clock = RoomClock()
     for second in range(60):

@@ -218,6 +218,7 @@ def test_a_late_comer_with_a_longer_way_is_recorded_beside_the_rows(late: Member
 
 def test_a_late_comer_to_a_leader_alone_is_recorded_as_a_listener() -> None:
     assert rows_for_late_comer(seated(singer(1)), singer(2)).beside == (2,)
+    assert rows_for_late_comer(seated(singer(1)), singer(2, up=0, down=0)).beside == (2,), "however near"
 
 
 def test_a_late_comer_without_a_sound_check_only_listens() -> None:
