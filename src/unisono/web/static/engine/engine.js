@@ -9,8 +9,9 @@ import { OutputWatch } from "./watch.js";
 
 const HEARD_DBFS = -45;
 const HEARD_FOR = 3;
-/** Output buffer asked for: the shortest that does not run dry on a busy machine (an underrun moves the round trip). */
+/** Output buffer asked for, short at first; a machine that proves too busy for it (an underrun moves the round trip) gets twice as much, and again. */
 const OUTPUT_SECONDS = 0.02;
+const OUTPUT_SECONDS_MAX = 0.08;
 
 /** @typedef {{type: string, [field: string]: any}} Message */
 /** @typedef {{granted: MediaTrackSettings & {label: string}, warnings: string[]}} OpenedMicrophone */
@@ -35,6 +36,9 @@ export class Engine extends EventTarget {
     this._worker.onerror = (event) => this._emit("trouble", { code: "engine", text: event.message });
     /** @type {AudioContext | null} */
     this._context = null;
+    this._outputSeconds = OUTPUT_SECONDS;
+    /** @type {{device_id?: string}} */
+    this._microphone = {};
     /** @type {MediaStream | null} */
     this._stream = null;
     /** @type {AudioNode[]} */
@@ -121,7 +125,9 @@ export class Engine extends EventTarget {
    * @param {{device_id?: string}} [choice] @returns {Promise<OpenedMicrophone>}
    * Rejects with .code 'insecure', 'denied', 'missing' or 'busy'.
    */
-  async openMicrophone({ device_id } = {}) {
+  async openMicrophone(choice = {}) {
+    const { device_id } = choice;
+    this._microphone = choice;
     if (!navigator.mediaDevices?.getUserMedia) throw coded("insecure", "no microphone here without HTTPS");
     await this.openEar();
     this.closeMicrophone();
@@ -155,12 +161,14 @@ export class Engine extends EventTarget {
     return { inputs: list("audioinput"), outputs: list("audiooutput") };
   }
 
-  /** Play the probe and find it in the microphone. @param {(share: number) => void} [onProgress] @returns {Promise<RoundTrip>} */
+  /** Play the probe and find it in the microphone; streams that were not steady are opened anew with more patience. @param {(share: number) => void} [onProgress] @returns {Promise<RoundTrip>} */
   async measureRoundTrip(onProgress) {
     const begun = nowMs();
     const timer = setInterval(() => onProgress?.(Math.min(0.95, (nowMs() - begun) / 5_000)), 100);
     try {
-      return await this._ask({ type: "measure" });
+      const result = await this._ask({ type: "measure" });
+      if (result.reason === "unsteady" && this._outputSeconds < OUTPUT_SECONDS_MAX) await this._reopen(2 * this._outputSeconds);
+      return result;
     } finally {
       clearInterval(timer);
       onProgress?.(1);
@@ -237,8 +245,19 @@ export class Engine extends EventTarget {
     }
   }
 
+  /** Output and microphone anew; whatever was measured holds no longer. @param {number} outputSeconds */
+  async _reopen(outputSeconds) {
+    this._outputSeconds = outputSeconds;
+    this.closeMicrophone();
+    this._worker.postMessage({ type: "close_ear" });
+    await this._context?.close();
+    this._context = null;
+    this._worker.postMessage({ type: "check", check: null });
+    await this.openMicrophone(this._microphone);
+  }
+
   async _buildEar() {
-    const context = new AudioContext({ latencyHint: OUTPUT_SECONDS });
+    const context = new AudioContext({ latencyHint: this._outputSeconds });
     this._context = context;
     context.onstatechange = () => context.state !== "running" && context.state !== "closed" && this._emit("trouble", { code: "interrupted", text: context.state });
     const modules = ["./ear.worklet.js", "./mic.worklet.js"].map((name) => context.audioWorklet.addModule(new URL(name, import.meta.url)));
