@@ -23,7 +23,7 @@ from unisono.core.wire import Packet, pack
 from unisono.errors import MixFailed
 from unisono.store.stems import append_packets, open_to_append, stem_path
 from unisono.studio import files
-from unisono.studio.jobs import worker_environment, run_mix
+from unisono.studio.jobs import run_mix, worker_environment
 from unisono.studio.judge import judge
 from unisono.studio.performance import MixReport, read_report
 from unisono.studio.produce import produce

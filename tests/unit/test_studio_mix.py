@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unisono.studio import loudness
+from unisono.studio import courtyard, loudness
 from unisono.studio.courtyard import impulse_response, reverberation
 from unisono.studio.limiter import ATTACK_DB_PER_MS, limit, settled
 from unisono.studio.loudness import block_peaks, integrated_lufs, ratio_of, true_peak_dbtp
@@ -238,6 +238,13 @@ def test_the_room_is_soft_and_moves_nothing() -> None:
     late = room[int(0.6 * SAMPLE_RATE) :]
     assert np.sum(late**2) < 1e-5
     assert not np.any(reverberation(np.zeros((100, 2), dtype=np.float32)))
+
+
+def test_the_room_does_not_depend_on_the_chunks_it_is_made_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = np.random.default_rng(2).normal(0, 0.1, (60_000, 2)).astype(np.float32)
+    whole = np.stack([np.convolve(sound[:, side], impulse_response()[:, side])[:60_000] for side in (0, 1)], axis=1)
+    monkeypatch.setattr(courtyard, "_CHUNK_SAMPLES", 7_001)
+    assert np.allclose(reverberation(sound), whole, atol=1e-4)
 
 
 # The whole.

@@ -172,16 +172,16 @@ def test_the_later_epoch_wins_and_the_seam_is_smooth() -> None:
     """Two epochs of the same long note, the second in quadrature: no step at the seam, and the new phase after it."""
     hertz = 200.0
     length = 60 * FRAME_SAMPLES
+    seam, stop = 24_060, 24_060 + 32 * FRAME_SAMPLES
     first = sine(hertz, length)
     second = (0.25 * np.cos(2 * np.pi * hertz * np.arange(length) / SAMPLE_RATE)).astype(np.float32)
-    packets = [*pcm_packets(first), *pcm_packets(second[24_000:], start=START + 24_000, epoch=1)[:16]]
+    packets = [*pcm_packets(first), *pcm_packets(second[seam:stop], start=START + seam, epoch=1)]
     stem = decode_stem(packets, span(START, START + length))
     heard = stem.sound[:, 0]
     assert stem.marks == ("jumps",)
     assert stem.gaps == ()
-    assert np.allclose(heard[:24_000], first[:24_000], atol=1e-4)
-    stop = 24_000 + 32 * FRAME_SAMPLES
-    inside = slice(24_000 + CROSS_FADE_SAMPLES, stop - CROSS_FADE_SAMPLES)
+    assert np.allclose(heard[:seam], first[:seam], atol=1e-4)
+    inside = slice(seam + CROSS_FADE_SAMPLES, stop - CROSS_FADE_SAMPLES)
     assert np.allclose(heard[inside], second[inside], atol=1e-4)
     assert np.allclose(heard[stop:], first[stop:], atol=1e-4)
     steepest = 0.25 * 2 * np.pi * hertz / SAMPLE_RATE
