@@ -16,13 +16,14 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from bench.lags import Audio
 from bench.sync_measure import Opening
 from tests.browser import courtyard
 from tests.browser.cards import CardPlan, SoundCard
 from tests.browser.outside import Tape, Tapes
+from tests.browser.realtime import RealtimeSound
 from tests.browser.rig import launch_chromium
 from tests.browser.serving import Server
 from tests.browser.sounding import check_with_voice, read_sound, resampled, step_back_out
@@ -31,6 +32,7 @@ from unisono.units import SAMPLE_RATE
 Answer = TypeVar("Answer")
 PIECE, PIECE_TITLE = "ode-to-joy", "Ode an die Freude"
 PHRASE_S = 5
+VOICE_PEAK = 0.5
 PATIENCE_S = 90.0
 PLANS = (
     CardPlan(rate_hz=48_000, drift_ppm=100), CardPlan(rate_hz=44_100, drift_ppm=-100),
@@ -59,7 +61,10 @@ class Neighbour:
         playwright = self._stack.enter_context(sync_playwright())
         browser = launch_chromium(playwright, self.card)
         self._stack.callback(browser.close)
-        return browser.new_page(locale="en")
+        # Without a graphics card every animation is painted by the processor that the sound needs.
+        page = browser.new_page(locale="en", reduced_motion="reduce")
+        page.set_default_timeout(PATIENCE_S * 1000)
+        return page
 
     def do(self, act: Callable[..., Answer], *arguments: Any) -> "Future[Answer]":
         """Have `act(*arguments)` done in this person's thread."""
@@ -96,10 +101,12 @@ class Stage:
     """A server, a courtyard and the neighbours in it."""
 
     def __init__(self, folder: Path, recording: Path) -> None:
+        expect.set_options(timeout=PATIENCE_S * 1000)
         self._stack = ExitStack()
         sound, rate_hz = read_sound(recording)
-        self._voice = sound / max(1.0, float(np.abs(sound).max()) / 0.5)
+        self._voice = np.asarray(VOICE_PEAK * sound / np.abs(sound).max(), np.float32)
         self._voice_rate_hz = rate_hz
+        self.realtime = self._stack.enter_context(RealtimeSound())
         self.server = self._stack.enter_context(Server(folder))
         with ThreadPoolExecutor() as together:
             self.neighbours = list(together.map(Neighbour, NAMES, PLANS))
