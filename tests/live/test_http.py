@@ -195,3 +195,10 @@ async def test_a_stream_of_a_revoked_link_is_closed_to_newcomers(house: House) -
     await house.post("/api/room/links", {"token": links["host"], "role": "listener"})
     assert (await get(house, told["url"]))[0] == 401
     assert (await get(house, "/api/stream/made-up.ogg"))[0] == 404
+
+
+async def test_a_link_becomes_a_picture(house: House) -> None:
+    status, told = await house.post("/api/qr", {"text": "http://localhost:8000/courtyard#token"})
+    assert status == 200
+    assert told["svg"].startswith("<svg")
+    assert (await house.post("/api/qr", {"text": "x" * 301}))[0] == 400

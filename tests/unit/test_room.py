@@ -106,7 +106,7 @@ def test_a_full_room_says_so_and_hosts_still_come() -> None:
     yard.come("listener")
     for role in ("performer", "listener"):
         with pytest.raises(RoomFull):
-            yard.come(role)  # type: ignore[arg-type]
+            yard.come(role)
     yard.come("host", "Ada")
 
 
@@ -163,7 +163,7 @@ def test_too_many_lines_and_waves_are_not_passed_on(yard: Courtyard) -> None:
 def test_only_leader_and_hosts_conduct(yard: Courtyard, message: m.FromPage) -> None:
     yard.come("host", "Ada")
     for role in ("performer", "listener"):
-        number = yard.come(role)  # type: ignore[arg-type]
+        number = yard.come(role)
         yard.say(number, message)
         assert codes(yard, number) == ["not_allowed"]
     assert yard.room.singing.song is None

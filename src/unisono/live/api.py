@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+import segno
 from aiohttp import web
 
 from unisono.core.texts import clean
@@ -16,6 +17,7 @@ from unisono.store import tokens
 from unisono.store.records import Admission, Keys, PerformanceRecord
 
 _TITLE_MAX, _PLACE_MAX = 80, 60
+_READY = frozenset({"premiere", "done"})
 Token = Annotated[str, msgspec.Meta(max_length=100)]
 
 
@@ -32,6 +34,10 @@ class _Revoke(msgspec.Struct, frozen=True):
     token: Token
     role: Literal["host", "performer", "listener"]
     key: Token | None = None
+
+
+class _Picture(msgspec.Struct, frozen=True):
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 
 
 class _Recovery(msgspec.Struct, frozen=True):
@@ -59,6 +65,7 @@ class Api:
             web.post("/api/performance", self.performance),
             web.get("/api/pieces", self.pieces),
             web.get("/api/pieces/{piece}/backing.wav", self.backing),
+            web.post("/api/qr", self.qr),
             web.get("/health", self.health),
         ]
 
@@ -134,7 +141,7 @@ class Api:
             "seconds": seconds_of(record.song),
             "state": record.state,
         }
-        if record.state in ("premiere", "done"):
+        if record.state in _READY:
             shown["files"] = await self._services.on_files(files_of, folder, record.media_key)
             shown["stems"] = await self._services.on_files(stems_of, folder, record.media_key, stems)
         else:
@@ -156,6 +163,11 @@ class Api:
         wav = await self._services.on_files(self._services.songs.backing_wav, piece.id, key, tempo_bpm)
         headers = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
         return web.Response(body=wav, content_type="audio/wav", headers=headers)
+
+    async def qr(self, request: web.Request) -> web.Response:
+        """A link as a picture that a phone can read; it is kept nowhere."""
+        text = (await body_of(request, _Picture)).text
+        return answer({"svg": segno.make_qr(text, error="m").svg_inline(border=2, scale=8, light="#ffffff")})
 
     async def health(self, _request: web.Request) -> web.Response:
         """The server answers."""
@@ -182,6 +194,6 @@ def _listed(record: PerformanceRecord) -> dict[str, object]:
         "title": record.title,
         "sung_at": record.sung_at.isoformat(),
         "seconds": seconds_of(record.song),
-        "page": f"/performance#{record.token}",
+        "page": f"/performance#{record.token}" if record.state in _READY else None,
         "state": record.state,
     }

@@ -80,9 +80,10 @@ class Runner:
             self.room.seats.put_back(seat)
         records = await ask(self._services.ledger.performances, self._record.room)
         for record in records:
-            if record.song.running:
+            if record.song.running and not self.room.singing.running:
                 await self._go_on_with(record)
-                break
+            elif record.state == "mixing":
+                self._publishing.publish(record.song, self._settled)
         self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
         self._task = asyncio.create_task(self._run())
 
