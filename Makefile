@@ -15,7 +15,7 @@ help:
 	@echo "make demo    add robot neighbours to a courtyard that is already singing, and print its link"
 	@echo "make test    set everything up and run every check and test"
 	@echo "make bench   print the figures in the README"
-	@echo "make locale  collect the page's words and compile the translations"
+	@echo "make locale  collect the page's words for the translators"
 	@echo "make clean   take away what make has made (never recordings)"
 
 setup:
@@ -56,9 +56,7 @@ bench: setup-dev
 	$(PYTHON_IN_VENV) -m bench sync
 
 locale: setup-dev
-	$(PYTHON_IN_VENV) -m babel.messages.frontend extract -F babel.cfg -o src/unisono/locale/unisono.pot .
-	$(PYTHON_IN_VENV) -m babel.messages.frontend update -D unisono -i src/unisono/locale/unisono.pot -d src/unisono/locale
-	$(PYTHON_IN_VENV) -m babel.messages.frontend compile -D unisono -d src/unisono/locale
+	$(PYTHON_IN_VENV) tools/words.py
 
 clean:
 	rm -rf .venv node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
