@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 from playwright.sync_api import Locator, Page, expect
 
-Check = Literal["measure", "tap", "listen", "later"]
+Check = Literal["measure", "tap", "listen"]
+Panel = Literal["Song", "Sound", "Write", "Who is here"]
 Output = Literal["headphones", "bluetooth", "loudspeakers"]
 
 MEASURE_MS = 30_000
 MIX_MS = 120_000
+PANELS: tuple[Panel, ...] = ("Song", "Sound", "Write", "Who is here")
 _TAPS = 16
 _TAP_BPM = 96
 
@@ -128,14 +130,16 @@ def _tap(page: Page, dialog: Locator) -> str:
     return page.locator("#tap-result").inner_text()
 
 
-def open_panel(page: Page, name: Literal["Song", "Sound", "Write", "Who is here"]) -> None:
+def open_panel(page: Page, name: Panel) -> None:
     """Opens one of the panels beside the house, if it is not open."""
     button = page.get_by_role("group", name="Panels").get_by_role("button", name=name, exact=True)
     if button.get_attribute("aria-expanded") != "true":
         button.click()
 
 
-def pick_piece(page: Page, title: str | None = "Ode an die Freude", *, key: int = 0, tempo_bpm: int | None = None) -> None:
+def pick_piece(
+    page: Page, title: str | None = "Ode an die Freude", *, key: int = 0, tempo_bpm: int | None = None
+) -> None:
     """The leader picks a piece by its title (None: free singing), its key and, in steps of 4, its tempo."""
     open_panel(page, "Song")
     page.get_by_role("radio", name=title or "Free singing").check()
@@ -191,7 +195,7 @@ def open_performance(page: Page, address: str) -> None:
 
 
 def download(page: Page, what: str, kind: str, folder: Path) -> Path:
-    """Downloads a file from the performance's page: `what` is the song's title or a singer's name, `kind` WAV, FLAC, ..."""
+    """Downloads a file from the performance's page: `what` is the song's title or a singer's name, `kind` WAV or so."""
     with page.expect_download() as started:
         page.get_by_role("link", name=f"Download {what} as {kind.upper()}").first.click()
     path = folder / started.value.suggested_filename

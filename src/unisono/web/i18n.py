@@ -36,7 +36,7 @@ _PLURAL_TABLE_LENGTH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """One language: `one` maps an id to its translation, `many` an id to its plural forms, `form` n to the form's index."""
+    """One language: `one` maps an id to its translation, `many` to its plural forms, `form` n to the form's index."""
 
     language: str
     one: dict[str, str]

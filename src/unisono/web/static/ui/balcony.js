@@ -38,7 +38,8 @@ export class UnBalcony extends HTMLElement {
     say(this.#who, look.name);
     say(this.#where, look.place);
     this.#flag.flag = look.flag;
-    this.title = [look.name, look.place, flagInWords(look.flag)].filter(Boolean).join(", ");
+    const facts = [look.name, look.place, flagInWords(look.flag), ...this.#doings(look).map((one) => one.text)];
+    this.setAttribute("aria-label", facts.filter(Boolean).join(", "));
     this.classList.toggle("me", Boolean(look.me));
     this.classList.toggle("away", look.present === false);
     this.classList.toggle("up", Boolean(look.hand));
@@ -78,13 +79,18 @@ export class UnBalcony extends HTMLElement {
   }
 
   /** @param {Look} look */
-  #tellDoing(look) {
-    const words = [
+  #doings(look) {
+    return [
       look.leads ? { text: t("leads"), kind: "leads" } : null,
       look.hand ? { text: t("hand up"), kind: "hand" } : null,
       look.talking ? { text: t("talking"), kind: "talks" } : null,
       look.present === false ? { text: t("coming back"), kind: "gone" } : null,
     ].filter((one) => one !== null);
+  }
+
+  /** @param {Look} look */
+  #tellDoing(look) {
+    const words = this.#doings(look);
     const now = words.map((one) => one.text).join();
     if (this.#doing.dataset.now === now) return;
     this.#doing.dataset.now = now;

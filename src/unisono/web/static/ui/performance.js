@@ -112,9 +112,10 @@ function saysWhat(kind) {
 function download(file, whose) {
   const kind = kindOf(file);
   const label = kind.toUpperCase();
-  const link = h("a", { class: "button", href: file.url, download: file.name, "aria-label": t("Download {what} as {kind}", { what: whose, kind: label }) },
-    h("strong", {}, label), h("small", {}, [saysWhat(kind), megabytes(file.bytes)].filter(Boolean).join(" · ")));
-  return h("li", {}, link);
+  const facts = [saysWhat(kind), megabytes(file.bytes)].filter(Boolean).join(" · ");
+  const name = t("Download {what} as {kind}", { what: whose, kind: label });
+  return h("li", {}, h("a", { class: "button", href: file.url, download: file.name, "aria-label": `${name} ${facts}` },
+    h("strong", {}, label), " ", h("small", {}, facts)));
 }
 
 /** @param {SungStem} stem */

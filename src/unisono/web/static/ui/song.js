@@ -62,6 +62,8 @@ export class SongPanel {
 
   /** The backing may have to be rendered first: the button waits with us. */
   #start() {
+    const method = this.#room.mySeat?.method;
+    if (this.#room.leader === this.#room.me && (!method || method === "none")) toast(t("Without the sound check you lead, but nobody hears you."));
     this.#sendPick();
     this.#engine.send({ type: "start" });
     this.#starting = true;

@@ -61,9 +61,13 @@ export class SoundPanel {
 
   #drawEarshot() {
     const { me, role, seats } = this.#room;
-    const isLive = (/** @type {number} */ seat) => seats.get(seat)?.output !== "loudspeakers";
+    const isLive = (/** @type {number} */ seat) => sings(seats.get(seat)) && seats.get(seat)?.output !== "loudspeakers";
     if (role === "listener") {
       say(byId("you-hear"), t("You hear everybody."));
+      return say(byId("heard-by"), "");
+    }
+    if (!sings(seats.get(me))) {
+      say(byId("you-hear"), me ? t("You only listen now. Press Sound check to sing along.") : "");
       return say(byId("heard-by"), "");
     }
     const near = earshot(this.#room.seating, me, isLive);
@@ -97,6 +101,11 @@ export class SoundPanel {
     ]);
     byId("diagnostics").replaceChildren(...rows);
   }
+}
+
+/** Whether somebody's place is known, so that what they sing can be used. @param {import("./types.js").Seat | undefined} seat */
+function sings(seat) {
+  return seat?.method === "acoustic" || seat?.method === "tapped";
 }
 
 /** @returns {Record<string, number>} */

@@ -75,7 +75,7 @@ function isTalkKey(event, talk) {
   if (event.key !== " " && !(event.key === "Enter" && event.target === talk)) return false;
   if (event.target === talk) return true;
   const on = /** @type {HTMLElement} */ (event.target);
-  return !document.querySelector("dialog[open]") && !on.closest("input, select, textarea, button, summary, a, [tabindex]");
+  return !document.querySelector("dialog[open]") && !on.closest("input, select, textarea, button, summary, a, [tabindex]:not(main)");
 }
 
 /** @param {RoomView} room @param {Engine} engine */
