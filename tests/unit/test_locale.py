@@ -32,7 +32,7 @@ KEYS = {"Enter", "Escape", "Free", "Tab"}
 def used() -> set[str | tuple[str, ...]]:
     """Every message id in templates and scripts, found as `make locale` finds them."""
     with (ROOT / "babel.cfg").open() as file:
-        methods, options = parse_mapping_cfg(file)
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     web = "src/unisono/web/"
     methods = [(pattern.removeprefix(web), method) for pattern, method in methods]
     options = {pattern.removeprefix(web): chosen for pattern, chosen in options.items()}
@@ -45,7 +45,9 @@ def catalogue(language: str) -> dict[str | tuple[str, ...], Message]:
     return {(m.id if isinstance(m.id, str) else tuple(m.id)): m for m in read if m.id}
 
 
-def forms(message: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+def forms(message: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    if message is None:
+        return ("",)
     return (message,) if isinstance(message, str) else tuple(message)
 
 

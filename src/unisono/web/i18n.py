@@ -65,12 +65,12 @@ def words(language: str) -> Words:
     one: dict[str, str] = {}
     many: dict[str, tuple[str, ...]] = {}
     for message in catalogue:
-        if not message.id or message.fuzzy:
+        if message.fuzzy:
             continue
         if isinstance(message.id, str):
-            if message.string:
+            if message.id and message.string:
                 one[message.id] = str(message.string)
-        elif all(message.string):
+        elif isinstance(message.string, tuple | list) and all(message.string):
             many[message.id[0]] = tuple(message.string)
     return Words(language=language, one=one, many=many, form=standard_gettext.c2py(catalogue.plural_expr))
 
@@ -82,7 +82,7 @@ def countries_with_flags() -> frozenset[str]:
     first = 0x1F1E6
     pairs = (path.stem.split("-") for path in folder.glob("1F1*-1F1*.svg"))
     codes = {"".join(chr(ord("a") + int(half, 16) - first) for half in pair) for pair in pairs if len(pair) == 2}
-    known = {code.lower() for code in babel.Locale("en").territories if len(code) == 2}
+    known = {str(code).lower() for code in babel.Locale("en").territories}
     return frozenset(codes & known)
 
 
