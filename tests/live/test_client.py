@@ -124,8 +124,7 @@ async def test_a_second_visit_with_the_key_takes_the_seat_over(house: House) -> 
     ):
         assert second.view.seat == first.view.seat
         with pytest.raises(SeatTakenOver):
-            await happens(first, Lost)
-            await happens(first, messages.Welcome)
+            await happens(first, messages.Premiere)
 
 
 async def test_a_pulled_cable_is_noticed_and_one_comes_back_as_oneself(house: House) -> None:

@@ -30,6 +30,7 @@ async def make_robots(
 
     Raises NoRecording, Refused, aiohttp.ClientError.
     """
+    plans = plan_choir(spec)
     voices: list[Audio | None] = [await asyncio.to_thread(read_recording, path) for path in wavs] or [None]
     async with aiohttp.ClientSession() as http:
         known = {piece["id"]: piece for piece in await pieces(http, link.server)}
@@ -42,7 +43,7 @@ async def make_robots(
             wav=voice,
             song_began=began,
         )
-        for plan, voice in zip(plan_choir(spec), itertools.cycle(voices), strict=False)
+        for plan, voice in zip(plans, itertools.cycle(voices), strict=False)
     ]
 
 
