@@ -28,7 +28,7 @@ from bench.conditions import FAIR, FOUL, Loop, Probe, Scene, voices
 from bench.loops import Sound
 
 SEED = 20_200_313
-CASES = 120
+CASES = 110
 CASES_LONG = 480
 WRONG_MS = 1.0
 HEARD_DB = 10.0
