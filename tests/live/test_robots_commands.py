@@ -161,3 +161,22 @@ async def sing_nine_seconds(singer: Courtyard) -> Span:
     await asyncio.wait_for(singing, 40)
     assert await asyncio.wait_for(singer.until_written(), 30)
     return span(start, start + voice.size)
+
+
+async def test_the_example_in_the_docs_sings(tmp_path: Path) -> None:
+    example = tmp_path / "example.py"
+    page = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
+    example.write_text(page.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    async with served(tmp_path / "data") as server, aiohttp.ClientSession() as http:
+        links = await open_courtyard(http, server.url, title="Example")
+        async with Courtyard.join(links.host, name="Host") as host:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, str(example), links.singers.page_url, stdout=PIPE, stderr=STDOUT
+            )
+            await asyncio.wait_for(host.until(lambda: any(seat.method for seat in host.view.seats.values())), 30)
+            host.pick(None)
+            host.start()
+            await asyncio.wait_for(host.until(lambda: host.view.is_live), 20)
+            await asyncio.sleep(4.0)
+            host.stop()
+            assert (await said(process), process.returncode) == ("", 0)
