@@ -116,7 +116,8 @@ export class UnFacade extends HTMLElement {
     const compact = this.hasAttribute("compact");
     const plan = planHouse(width, this.#people.length, compact ? 1 : 3);
     const order = compact ? rowByRow(plan) : fillOrder(plan);
-    this.#people.forEach((one, i) => place(this.balcony(one.seat), order[i]));
+    const taken = leftToRight(order.slice(0, this.#people.length));
+    this.#people.forEach((one, i) => place(this.balcony(one.seat), taken[i]));
     const now = `${plan.columns}x${plan.storeys}${plan.small}:${this.#people.length}`;
     if (now === this.#plan) return;
     this.#plan = now;
@@ -144,6 +145,14 @@ export class UnFacade extends HTMLElement {
     say(this.#count, this.#listeners ? tn("{n} person is listening", "{n} people are listening", this.#listeners) : "");
     this.#street.replaceChildren(street(this.#listeners), this.#count);
   }
+}
+
+/**
+ * Who came earlier lives further left, because that is how the mix is laid out (`pans_of` on the server).
+ * @param {{column: number, storey: number}[]} cells
+ */
+function leftToRight(cells) {
+  return [...cells].sort((a, b) => a.column - b.column || a.storey - b.storey);
 }
 
 /** @param {Plan} plan */

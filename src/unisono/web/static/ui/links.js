@@ -92,7 +92,8 @@ export class UnLinks extends HTMLElement {
 /** @param {string} link @param {string} alt */
 async function codeImage(link, alt) {
   const { svg } = await post("/api/qr", { text: link });
-  return h("img", { alt, src: `data:image/svg+xml,${encodeURIComponent(svg)}`, width: 220, height: 220 });
+  const drawing = svg.includes("xmlns=") ? svg : svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
+  return h("img", { alt, src: `data:image/svg+xml,${encodeURIComponent(drawing)}`, width: 220, height: 220 });
 }
 
 /** @param {string} text */

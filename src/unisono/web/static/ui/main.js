@@ -5,6 +5,7 @@ import "./facade.js";
 import "./links.js";
 import { button, byId, dialog, post, say, show, tokenInAddress, wireCloseButtons } from "./dom.js";
 import { t, wireLanguagePicker } from "./i18n.js";
+import { stayAwake } from "./awake.js";
 import { Ending } from "./ending.js";
 import { UnFacade } from "./facade.js";
 import { UnLinks } from "./links.js";
@@ -54,6 +55,7 @@ async function begin() {
   wireWriting(room, engine, () => panels.isOpen("panel-write"));
   wirePeople(room);
   wireMenu();
+  stayAwake(room);
   await enter(panels);
 }
 

@@ -126,6 +126,7 @@ export class SongPanel {
     const { mayLead, running, song, role } = this.#room;
     const picked = this.#picked;
     show(byId("pick"), mayLead && !running);
+    show(byId("sung-part"), !running);
     show(byId("lead-part"), mayLead);
     show(button("start"), !running);
     show(button("stop"), running);
