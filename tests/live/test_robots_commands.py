@@ -180,3 +180,13 @@ async def test_the_example_in_the_docs_sings(tmp_path: Path) -> None:
             await asyncio.sleep(4.0)
             host.stop()
             assert (await said(process), process.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("role", "words", "reason"), [("singers", ["--lead"], "host's link"), ("listeners", [], "gone")]
+)
+async def test_robots_with_the_wrong_link_say_so(tmp_path: Path, role: str, words: list[str], reason: str) -> None:
+    async with served(tmp_path / "data") as server, aiohttp.ClientSession() as http:
+        link = getattr(await open_courtyard(http, server.url, title="Robots"), role)
+        async with command("unisono", "robots", link.page_url, "--voices", "1", *words) as robots:
+            assert reason in await said(robots)

@@ -36,6 +36,7 @@ from unisono.client.ways import Ways
 from unisono.core import messages
 from unisono.core.messages import FromPage, FromRoom
 from unisono.core.wire import Echo, Kind, Packet, Probe, pack, unpack
+from unisono.errors import NotAllowed
 from unisono.units import Audio, Position
 
 PROBES_AT_FIRST = 12
@@ -158,8 +159,11 @@ class Courtyard(Commands):
     ) -> None:
         """Say what the sound check found of this seat's card, and how long its ways are; sing through it from now.
 
-        Returns when the room shows it, so that in the middle of a song one's row is known.
+        Returns when the room shows it, so that in the middle of a song one's row is known. Raises NotAllowed for
+        listeners.
         """
+        if self.view.room is not None and self.view.room.role == "listener":
+            raise NotAllowed(what="singing")
         self.card = card
         self._send_link()
         self.send(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from unisono.client import Courtyard
+from unisono.errors import NotAllowed
 from unisono.units import SAMPLE_RATE
 
 _GATHER_S = 10.0
@@ -30,7 +31,12 @@ class Programme:
 
 
 async def lead(courtyard: Courtyard, programme: Programme) -> None:
-    """Lead song after song. Steps back while somebody else leads, and goes on when the lead is given back."""
+    """Lead song after song. Steps back while somebody else leads, and goes on when the lead is given back.
+
+    Raises NotAllowed if the robot came by a link that is not a host's.
+    """
+    if courtyard.view.room is None or courtyard.view.room.role != "host":
+        raise NotAllowed(what="leading, without a host's link,")
     if courtyard.view.leader != courtyard.view.seat:
         courtyard.lead(courtyard.view.seat)
     await _for_at_most(_GATHER_S, courtyard, lambda: _singers(courtyard) >= programme.singers)
