@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,31 @@ async def test_a_room_is_itself_after_a_restart(tmp_path: Path) -> None:
         assert again.welcome is not None
         assert again.welcome.seats[0].name == "Bea"
         assert before < await again.room_position() < before + 48_000 * 60
+
+
+async def test_a_line_that_only_seems_open_is_noticed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-open: the page is gone without a word. The others see its balcony go dark, and its stem waits for it."""
+    monkeypatch.setattr(session_module, "HEARTBEAT_SECONDS", 0.4)
+    links = await house.open()
+    ada = await house.come(links["host"], "Ada")
+    eve = await house.come(links["singers"], "Eve")
+    connection = eve.ws._response.connection
+    assert connection is not None
+    assert connection.transport is not None
+    connection.transport.pause_reading()
+    assert (await ada.get(m.Left)).seat == eve.seat
+    await still_fine(ada)
+
+
+async def test_repair_is_slowed_down_and_never_a_flood(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that was cut off for long sends much again; that is what it is there for."""
+    monkeypatch.setattr(session_module, "_PACKETS_PER_SECOND", 1000)
+    monkeypatch.setattr(session_module, "_PACKETS_BURST", 100)
+    links = await house.open()
+    ada = await house.sing_in(links["host"], "Ada")
+    for _ in range(600):
+        await ada.send(frame(1000, repair=True))
+    await still_fine(ada)
+    with suppress(ConnectionError):
+        await ada.sing(1000, 1000 + 2000 * 960)
+    assert await ada.closed() == 4429

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from unisono.units import SAMPLE_RATE
 
 
@@ -16,12 +18,16 @@ class Bucket:
         self._tokens = burst
         self._updated = now
 
-    def take(self, now: int, tokens: float = 1.0) -> bool:
-        """Whether that many tokens were there; they are gone if so, and none is if not."""
+    def samples_until(self, now: int, tokens: float = 1.0) -> int:
+        """How long until that many tokens are there; 0 if they are."""
         gained = max(0, now - self._updated) * self._per_sample
         self._tokens = min(self._burst, self._tokens + gained)
         self._updated = max(now, self._updated)
-        if self._tokens < tokens:
+        return ceil(max(0.0, tokens - self._tokens) / self._per_sample)
+
+    def take(self, now: int, tokens: float = 1.0) -> bool:
+        """Whether that many tokens were there; they are gone if so, and none is if not."""
+        if self.samples_until(now, tokens) > 0:
             return False
         self._tokens -= tokens
         return True

@@ -249,6 +249,11 @@ def restamped(data: bytes, *, kind: Kind, seat: int) -> bytes:
     return bytes((kind,)) + data[1:2] + _RESTAMP.pack(seat) + data[4:]
 
 
+def is_repair(data: bytes) -> bool:
+    """Whether these bytes, which nobody has checked yet, call themselves a voice sent again."""
+    return len(data) > 1 and data[0] == Kind.VOICE and bool(data[1] & _REPAIR)
+
+
 def bundled(packets: Iterable[Packet], *, frames_max: int = FRAMES_MAX) -> list[Packet]:
     """The same frames in as few packets as their contiguity allows; the order of `packets` is kept.
 

@@ -94,5 +94,6 @@ class Rooms:
             await asyncio.sleep(_SWEEP_SECONDS)
             for room, runner in list(self._runners.items()):
                 if runner.idle and loop.time() - runner.left_at > _EMPTY_SECONDS_MAX:
-                    del self._runners[room]
-                    await runner.stop()
+                    async with self._loading[room]:
+                        del self._runners[room]
+                        await runner.stop()

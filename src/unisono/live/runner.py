@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from copy import copy
 from pathlib import Path
 from typing import assert_never
 
@@ -282,7 +283,7 @@ class Runner:
             return
         seat = self.room.seats.find(event.seat)
         if seat is not None:
-            self._services.keep(ledger.keep_seat, room, seat)
+            self._services.keep(ledger.keep_seat, room, copy(seat))
 
     def _do_song(
         self,

@@ -16,9 +16,10 @@ from aiohttp import WSMsgType, web
 
 from unisono.core.limits import Bucket
 from unisono.core.messages import MESSAGE_BYTES_MAX, FromPage, Hello, Problem, decode_from_page, encode
-from unisono.core.wire import PACKET_BYTES_MAX, Echo, Packet, Probe, pack, unpack_from_page
+from unisono.core.wire import PACKET_BYTES_MAX, Echo, Packet, Probe, is_repair, pack, unpack_from_page
 from unisono.errors import Flood, MalformedMessage, NoHello, UnisonoError
 from unisono.live.pulse import Pulse
+from unisono.units import SAMPLE_RATE
 
 HELLO_SECONDS: Final = 10.0
 SOUND_BYTES_MAX: Final = 192 * 1024
@@ -28,6 +29,9 @@ _SEND_SECONDS_MAX: Final = 30.0
 _BYTES_PER_SECOND, _BYTES_BURST = 600_000, 6_000_000
 _PACKETS_PER_SECOND, _PACKETS_BURST = 400, 4000
 _MESSAGES_PER_SECOND, _MESSAGES_BURST = 20, 120
+_REPAIR_PAUSE_SECONDS = 0.05
+HEARTBEAT_SECONDS: Final = 20.0
+"""A page that answers no ping within half of this is gone, though its line still seems open."""
 _log = logging.getLogger(__name__)
 
 
@@ -142,8 +146,7 @@ class Session:
         async for received in self._socket:
             now = pulse.now()
             if received.type is WSMsgType.BINARY:
-                self._spend(self._packets, now, 1, "packets")
-                self._spend(self._bytes, now, len(received.data), "bytes")
+                await self._spend_on_packet(received.data, pulse)
                 packet = unpack_from_page(received.data)
                 if isinstance(packet, Probe):
                     self.send_sound(pack(Echo(sent_ms=packet.sent_ms, position=pulse.exactly())))
@@ -154,6 +157,15 @@ class Session:
                 on_message(decode_from_page(received.data))
             else:
                 return
+
+    async def _spend_on_packet(self, data: bytes, pulse: Pulse) -> None:
+        """Sound faster than anybody sings is a flood, unless it is repair: then it is read no faster than allowed."""
+        now = pulse.now()
+        wait_samples = max(self._packets.samples_until(now), self._bytes.samples_until(now, len(data)))
+        if wait_samples and is_repair(data):
+            await asyncio.sleep(wait_samples / SAMPLE_RATE + _REPAIR_PAUSE_SECONDS)
+        self._spend(self._packets, pulse.now(), 1, "packets")
+        self._spend(self._bytes, pulse.now(), len(data), "bytes")
 
     @staticmethod
     def _spend(bucket: Bucket, now: int, amount: float, what: str) -> None:
@@ -166,7 +178,10 @@ async def serve_socket(
 ) -> web.WebSocketResponse:
     """Upgrade, let `attend` do the rest, and close with the code that fits whatever it raises."""
     socket = web.WebSocketResponse(
-        max_msg_size=max(PACKET_BYTES_MAX, MESSAGE_BYTES_MAX) + 1, heartbeat=20.0, compress=False, timeout=5.0
+        max_msg_size=max(PACKET_BYTES_MAX, MESSAGE_BYTES_MAX) + 1,
+        heartbeat=HEARTBEAT_SECONDS,
+        compress=False,
+        timeout=5.0,
     )
     await socket.prepare(request)
     session = Session(socket, number=number)
