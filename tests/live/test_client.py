@@ -212,3 +212,11 @@ async def test_bad_weather_is_measured_and_told(house: House) -> None:
     ):
         assert wet.ways.one_way_ms > bea.ways.one_way_ms + 50
         assert wet.ways.up_samples(wet.card) > bea.ways.up_samples(bea.card)
+
+
+async def test_who_leaves_was_not_lost(house: House) -> None:
+    links = await opened(house)
+    async with Courtyard.join(links.singers, name="Bea") as bea:
+        await happens(bea, messages.Welcome)
+    assert bea.breaks == 0
+    assert not any(isinstance(event, Lost) for event in [event async for event in bea])

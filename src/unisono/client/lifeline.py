@@ -38,17 +38,23 @@ class Lifeline:
         self._callbacks = callbacks
         self._connection: Connection | None = None
         self._away_until_ms = 0.0
+        self._closed = False
 
     @property
     def is_open(self) -> bool:
         """Whether a socket is open now."""
         return self._connection is not None
 
-    async def run(self, http: aiohttp.ClientSession) -> int:
-        """Stay connected; the closing code that ended it for good. Raises only if the very first attempt fails."""
+    async def run(self, http: aiohttp.ClientSession) -> int | None:
+        """Stay connected; the closing code that ended it for good, or None if it was closed from here.
+
+        Raises only if the very first attempt fails.
+        """
         await self._open(http)
         while True:
             code = await self._listen()
+            if self._closed:
+                return None
             self._callbacks.lost(code)
             if code in FINAL_CODES:
                 return code
@@ -76,6 +82,7 @@ class Lifeline:
 
     async def close(self, *, flush_s: float) -> None:
         """Send what is queued, for at most `flush_s`, then close."""
+        self._closed = True
         if self._connection is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._connection.flush(), timeout=flush_s)

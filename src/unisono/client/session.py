@@ -41,8 +41,8 @@ from unisono.units import Audio, Position
 
 PROBES_AT_FIRST = 12
 PROBE_PAUSE_S = 0.03
-PROBE_EVERY_S = 2.0
-LINK_EVERY_PROBES = 10
+PROBE_EVERY_S = 1.0
+LINK_EVERY_PROBES = 5
 _WELCOME_S = 15.0
 _ANSWER_S = 5.0
 _FLUSH_S = 2.0
@@ -69,6 +69,7 @@ class Courtyard(Commands):
         self.breaks = 0
         """How often the connection broke."""
         self._performer: Performer | None = None
+        self._http: aiohttp.ClientSession | None = None
         self._epoch = guest.first_epoch
         self._sent: list[messages.Sent] = []
         callbacks = Callbacks(opened=self._opened, came=self._came, lost=self._lost)
@@ -118,8 +119,15 @@ class Courtyard(Commands):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.close()
+        if self._http is not None:
+            await self._http.close()
         self._tell(None)
+
+    @property
+    def _web(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            raise RuntimeError("a courtyard is entered with `async with` before anything is done in it")
+        return self._http
 
     async def drop(self, *, away_ms: float = 0.0) -> None:
         """Break the connection as a pulled cable does and come back after `away_ms`. Singing goes on meanwhile."""
@@ -203,7 +211,7 @@ class Courtyard(Commands):
         song = self.view.song
         if song is None or song.backing is None:
             return None
-        return api.sound_of_wav(await api.download(self._http, self.link.server, song.backing.url))
+        return api.sound_of_wav(await api.download(self._web, self.link.server, song.backing.url))
 
     async def sing(self, sound: Audio | Source, *, card: CardSpec | None = None) -> None:
         """Sing the song under way from where it is now to its stop, through a card.
@@ -277,8 +285,9 @@ class Courtyard(Commands):
 
     async def _live(self) -> None:
         try:
-            code = await self._line.run(self._http)
-            self._end(seat_lost(code))
+            code = await self._line.run(self._web)
+            if code is not None:
+                self._end(seat_lost(code))
         except (aiohttp.ClientError, OSError) as error:
             self._end(error)
 

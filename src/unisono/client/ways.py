@@ -10,7 +10,8 @@ from unisono.core.clock import RoomClock
 from unisono.core.wire import Echo
 from unisono.units import FRAME_SAMPLES, OPUS_LOOKAHEAD_SAMPLES, samples_of_ms
 
-_TRIPS = 64
+_TRIPS = 40
+"""How many of the last round trips count: less than a minute's."""
 _READY_ECHOES = 5
 _WAKE_MS = 10.0
 """How late this process may notice that a block is due."""
