@@ -116,8 +116,8 @@ def test_nothing_scrolls_sideways_on_a_phone(base_url: str, playwright: Playwrig
             courtyard.open_panel(page, name)
             assert sideways_px(page) <= 0
         courtyard.pick_piece(page)
-        page.get_by_role("button", name="Close", exact=True).locator("visible=true").click()
         courtyard.start_song(page)
+        expect(page.get_by_role("heading", name="Song")).to_be_hidden()
         expect(page.get_by_role("button", name="Stop", exact=True)).to_be_in_viewport(ratio=1)
         assert sideways_px(page) <= 0
         courtyard.open_performance(page, f"{base_url}/performance#sung")

@@ -13,7 +13,7 @@ import { listenPlainly } from "./plain.js";
 import { wirePanels } from "./panels.js";
 import { closingInWords, problemInWords } from "./problems.js";
 import { forgetSeat, rememberedLook, rememberSeat, seatKey } from "./remember.js";
-import { RoomView } from "./room.js";
+import { RoomView, RUNNING } from "./room.js";
 import { SongPanel } from "./song.js";
 import { SoundCheck } from "./soundcheck.js";
 import { SoundPanel } from "./sound.js";
@@ -56,6 +56,10 @@ async function begin() {
   wirePeople(room);
   wireMenu();
   stayAwake(room);
+  room.addEventListener("song", (event) => {
+    const began = room.running && !RUNNING.has(/** @type {CustomEvent} */ (event).detail.before);
+    if (began) panels.leave("panel-song"); // the stage is the house's now
+  });
   await enter(panels);
 }
 

@@ -31,5 +31,6 @@ export function wirePanels() {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !byId("rail").hidden && !document.querySelector("dialog[open]")) close();
   });
-  return { open, isOpen: (/** @type {string} */ id) => !byId(id).hidden && !byId("rail").hidden };
+  const leave = (/** @type {string} */ id) => byId(id).hidden || open(null);
+  return { open, leave, isOpen: (/** @type {string} */ id) => !byId(id).hidden && !byId("rail").hidden };
 }

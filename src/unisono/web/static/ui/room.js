@@ -11,7 +11,8 @@
 /** @typedef {import("./types.js").Picked} Picked */
 /** @typedef {import("./types.js").Role} Role */
 
-const RUNNING = new Set(["count_in", "singing", "ending"]);
+/** States in which a song is sung. */
+export const RUNNING = new Set(["count_in", "singing", "ending"]);
 
 export class RoomView extends EventTarget {
   title = "";
