@@ -70,7 +70,7 @@ def test_every_make_command_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
+    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()) + re.findall(r'src="(.+?)"', page.read_text())
     away = [link for link in links if not link.startswith(("http:", "https:"))]
     assert not [link for link in away if not (page.parent / link).exists()]
 
