@@ -62,6 +62,7 @@ def serve(**options: str | int | Path | None) -> None:
         logging.basicConfig(
             level=settings.log.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         asyncio.run(_serve(settings))
     except OperatorError as error:
         raise click.ClickException(str(error)) from error
