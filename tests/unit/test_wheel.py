@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,26 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     imported = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"unisono"}
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert imported == {re.split(r"[>=<\[]", line)[0].replace("-", "_") for line in declared}
+
+
+def test_everything_an_installation_brings_along_is_in_the_notice() -> None:
+    notice = (ROOT / "NOTICE").read_text().lower().replace("-", "_")
+    assert [name for name in sorted(brought_by("unisono")) if name.replace("-", "_") not in notice] == []
+
+
+def brought_by(name: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The distributions that this one needs, and those that they need; extras and other platforms left out."""
+    found = known
+    for requirement in metadata.requires(name) or []:
+        needed = re.split(r"[^\w.-]", requirement)[0].lower()
+        if "extra ==" not in requirement and needed not in found and is_installed(needed):
+            found = brought_by(needed, found | {needed})
+    return found
+
+
+def is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
