@@ -36,13 +36,14 @@ Reals = NDArray[np.float64]
 class Fit:
     """Lags and gains of each source, in their order; a positive lag: the recording has it late.
 
-    explained: share (0..1) of the recording's energy in the band that the sources account for.
+    explained: share (0..1) of the recording's energy in the band that the sources account for; shares: each one's own.
     spread_samples: standard error of each lag, from what is left unexplained.
     """
 
     lags_samples: tuple[float, ...]
     gains: tuple[float, ...]
     explained: float
+    shares: tuple[float, ...]
     spread_samples: tuple[float, ...]
 
 
@@ -145,6 +146,9 @@ def _fit(sources: Sequence[Reals], target: Reals, start: int, samples: int, at: 
     # Codec noise is not white: samples in the band are worth about 2 * bandwidth / rate independent ones.
     independent = 2 * (BAND_HZ[1] - BAND_HZ[0]) / RULER_HZ
     spread = np.sqrt(noise / independent / np.maximum(np.square(gains) * slope_energy, 1e-30))
-    explained = 1 - float(rest @ rest) / max(float(target @ target), 1e-30)
+    energy = max(float(target @ target), 1e-30)
+    shares = np.square(gains) * np.sum(np.square(delayed), axis=0) / energy
+    explained = 1 - float(rest @ rest) / energy
     return Fit(lags_samples=tuple(map(float, at)), gains=tuple(map(float, gains)), explained=max(explained, 0.0),
+               shares=tuple(map(float, shares)),
                spread_samples=tuple(map(float, spread)))

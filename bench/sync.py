@@ -44,7 +44,8 @@ def _measure(number: int, sung: Sung) -> dict[str, Any]:
     rows = sorted(opening.stems)
     lost = {row: sync_measure.lost_frames_s(opening.tapes[row], opening.stems[row]) for row in rows}
     return {
-        "opening": number, "rows": len(rows), "drifts_ppm": dict(sung.drifts_ppm), "pages": dict(sung.pages),
+        "opening": number, "rows": len(rows), "drifts_ppm": dict(sung.drifts_ppm),
+        "delays_ms": sung.delays_ms, "pages": dict(sung.pages),
         "windows": [{"opening": number, **asdict(window)} for window in sync_measure.stem_windows(opening)],
         "hops": [{"opening": number, **asdict(hop)} for hop in sync_measure.hops(opening)],
         "lost": [{"opening": number, "row": row, "at_s": at_s} for row in rows for at_s in lost[row]],
@@ -82,5 +83,6 @@ def _figures(measured: list[dict[str, Any]]) -> dict[str, Any]:
             for row, against in sorted({(window["row"], window["against"]) for window in sure})},
         "cards": [asdict(plan) for plan in PLANS],
         "drifts_ppm": [each["drifts_ppm"] for each in measured],
+        "delays_ms": [each["delays_ms"] for each in measured],
         "pages": [each["pages"] for each in measured], **gather,
     }

@@ -8,7 +8,6 @@ measured of the leader's card. Nothing here corrects anything: a lag is what the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -16,14 +15,19 @@ from bench import lags
 from bench.lags import RULER_HZ, Audio, Reals
 
 WINDOW_SAMPLES = 5 * RULER_HZ
-SEARCH_SAMPLES = RULER_HZ * 6 // 10
+STEP_SAMPLES = RULER_HZ // 2
+PIECE_SAMPLES = RULER_HZ
+# Less than a beat: a song resembles itself one beat later.
+SEARCH_SAMPLES = RULER_HZ // 4
+EARLIEST_SAMPLES, LATEST_SAMPLES = -RULER_HZ, 8 * RULER_HZ
+SAME_SAMPLES = RULER_HZ // 50
 AUDIBLE_DBFS = -45.0
-TRUSTED_SHARE = 0.5
-TRUSTED_SPREAD_MS = 0.2
+TRUSTED_EXPLAINED = 0.25
+TRUSTED_SHARE = 0.05
+TRUSTED_SPREAD_MS = 0.1
 LOST_FRAME_MS = 10
 FRAME_SAMPLES = RULER_HZ * LOST_FRAME_MS // 1000
 ALIKE = 0.5
-TRACK_SAMPLES = RULER_HZ // 2
 JUMP_MS = 1.0
 
 
@@ -62,9 +66,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """The leader's voice in the ears of `row - 1`, and `hop_ms` later in those of `row`."""
+    """A sound in the ears of `row - 1`, and `hop_ms` later in those of `row`: the leader's voice, or the backing."""
 
     row: int
+    by: str
     start_s: float
     hop_ms: float
     sure: bool
@@ -107,7 +112,7 @@ def placed(opening: Opening, recording: Audio, samples: int) -> list[Place]:
     sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
     spans = [(start, samples) for start in range(0, opening.samples - samples + 1, samples)]
     heard = lags.in_band(recording)
-    first = lags.coarse_lag_samples(sources[0], heard, *_everywhere(sources[0], heard))[0]
+    first = _anywhere(sources[0], heard)
     fits = _fits(sources, recording, [(start + first, size) for start, size in spans])
     return [Place(start_s=start / RULER_HZ, backing_ms=lags.ms(fit.lags_samples[0]),
                   voice_ms=lags.ms(fit.lags_samples[1]), voice_sure=_trusted(fit, 1))
@@ -117,14 +122,28 @@ def placed(opening: Opening, recording: Audio, samples: int) -> list[Place]:
 def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int]]) -> list[lags.Fit]:
     """One joint fit of all `sources` per span; the search starts anew in every one, so that a jump is seen."""
     heard = lags.in_band(sound)
-    starts_at = [lags.coarse_lag_samples(source, heard, *_everywhere(source, heard))[0] for source in sources]
+    starts_at = [_anywhere(source, heard) for source in sources]
     return [lags.refine(sources, heard, start, samples, [
         _near(source, heard, start, samples, first) for source, first in zip(sources, starts_at, strict=True)
     ]) for start, samples in spans]
 
 
-def _everywhere(source: Reals, heard: Reals) -> tuple[int, int]:
-    return -len(source) + RULER_HZ, len(heard) - RULER_HZ
+def _anywhere(source: Reals, heard: Reals) -> int:
+    """The lag of `source` in `heard`, -1..8 s: the one on which most pieces, each looked for everywhere, agree.
+
+    Pieces, because a page that follows the room's clock on a drifting card stretches what it plays, which blurs one
+    long match; agreement, because a song resembles itself a beat or a verse later, each piece at another distance.
+    """
+    found = []
+    for start in range(0, len(source) - PIECE_SAMPLES + 1, PIECE_SAMPLES):
+        piece = source[start:start + PIECE_SAMPLES]
+        first, last = start + EARLIEST_SAMPLES, min(start + LATEST_SAMPLES, len(heard) - PIECE_SAMPLES // 2)
+        if first >= last:
+            break
+        lag, clear = lags.coarse_lag_samples(piece, heard, first, last)
+        found.append((lag - start, clear - 1))
+    votes = [(sum(weight for lag, weight in found if abs(lag - chosen) <= SAME_SAMPLES), chosen) for chosen, _ in found]
+    return max(votes)[1]
 
 
 def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> int:
@@ -137,7 +156,8 @@ def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> 
 
 
 def _trusted(fit: lags.Fit, source: int) -> bool:
-    return fit.explained >= TRUSTED_SHARE and lags.ms(fit.spread_samples[source]) <= TRUSTED_SPREAD_MS
+    return (fit.explained >= TRUSTED_EXPLAINED and fit.shares[source] >= TRUSTED_SHARE
+            and lags.ms(fit.spread_samples[source]) <= TRUSTED_SPREAD_MS)
 
 
 def _window(row: int, against: str, start: int, fit: lags.Fit, source: int, true_lag: float, heard: bool) -> Window:
@@ -147,54 +167,85 @@ def _window(row: int, against: str, start: int, fit: lags.Fit, source: int, true
         spread_ms=round(lags.ms(fit.spread_samples[source]), 4), sure=heard and _trusted(fit, source))
 
 
-def hops(opening: Opening) -> list[Hop]:
-    """Sink to sink, on the tapes alone: how long after row k - 1 each row k hears the same stretch of the voice."""
-    sources = (lags.in_band(opening.voice), lags.in_band(opening.backing))
-    found = {row: _heard_at(sources, opening, row) for row in sorted(opening.tapes)}
-    return [Hop(row=row, start_s=start / RULER_HZ, hop_ms=round((later[0] - before[0]) * 1e3, 2),
-                sure=later[1] and before[1])
-            for row in sorted(found) if row - 1 in found
-            for (start, _), later, before in zip(windows_of(opening), found[row], found[row - 1], strict=True)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """Where the sources (backing, voice) lie in a sound, one fit per step of the song; lags are theirs against it."""
+
+    starts: list[int]
+    fits: list[lags.Fit]
+
+    def lag(self, source: int, start: int, samples: int) -> float | None:
+        """The middle lag of a source over one stretch of the song; None where no step can be trusted."""
+        trusted = [fit.lags_samples[source] for at, fit in zip(self.starts, self.fits, strict=True)
+                   if start <= at < start + samples and _trusted(fit, source)]
+        return float(np.median(trusted)) if trusted else None
 
 
-def _heard_at(sources: Sequence[Reals], opening: Opening, row: int) -> list[tuple[float, bool]]:
-    """When (seconds on the machine's clock) the voice's stretch beginning at each window sounded in `row`'s ears."""
-    tape = lags.in_band(opening.tapes[row])
-    whole = [lags.coarse_lag_samples(source, tape, *_everywhere(source, tape))[0] for source in sources]
-    answers = []
-    for start, samples in windows_of(opening):
+def _follow(opening: Opening, tape: Audio) -> _Heard:
+    """Both sources on a tape, in steps short enough for a page that steers (at most 300 ppm: 0.15 ms a step)."""
+    sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
+    heard = lags.in_band(tape)
+    whole = [_anywhere(source, heard) for source in sources]
+    starts = list(range(0, opening.samples - STEP_SAMPLES + 1, STEP_SAMPLES))
+    fits = []
+    for start in starts:
         at = start + whole[0]
-        near = [_near(source, tape, at, samples, first) for source, first in zip(sources, whole, strict=True)]
-        fit = lags.refine(sources, tape, at, samples, near)
-        # The stretch is named by its place in the voice, so the same one is compared in every row.
-        second = opening.tape_starts_s[row] + (start + fit.lags_samples[0]) / RULER_HZ
-        answers.append((second, _trusted(fit, 0)))
-    return answers
+        near = [_near(source, heard, at, STEP_SAMPLES, first) for source, first in zip(sources, whole, strict=True)]
+        fits.append(lags.refine(sources, heard, at, STEP_SAMPLES, near))
+    return _Heard(starts=starts, fits=fits)
+
+
+def hops(opening: Opening) -> list[Hop]:
+    """Sink to sink, on the tapes alone: how long after row k - 1 each row k hears the same stretch of sound."""
+    followed = {row: _follow(opening, tape) for row, tape in sorted(opening.tapes.items())}
+    return [_hop(opening, followed, row, by, start, samples)
+            for row in followed if row - 1 in followed
+            for start, samples in windows_of(opening) for by in (0, 1)]
+
+
+def _hop(
+    opening: Opening, followed: Mapping[int, _Heard], row: int, by: int, start: int, samples: int,
+) -> Hop:
+    before, after = followed[row - 1].lag(by, start, samples), followed[row].lag(by, start, samples)
+    began_s = opening.tape_starts_s[row] - opening.tape_starts_s[row - 1]
+    sure = before is not None and after is not None
+    hop_s = began_s + (after - before) / RULER_HZ if before is not None and after is not None else float("nan")
+    return Hop(row=row, by=("backing", "voice")[by], start_s=start / RULER_HZ, hop_ms=round(hop_s * 1e3, 2), sure=sure)
 
 
 def lost_frames_s(source: Audio, stem: Audio) -> list[float]:
     """Starts (seconds in `stem`) of the frames of LOST_FRAME_MS whose sound is in `source` but not in `stem`.
 
     source: the outside recording of what went into the microphone; where it lies against the stem is found here, anew
-    every second. A frame is lost when its source is audible and the stem holds less than a tenth of its
-    energy or nothing like it, by its own second's alignment and by its neighbours'.
+    every half second. A frame is lost when its source is audible and the stem holds less than a tenth of its
+    energy or nothing like it, by its own half second's alignment, by its neighbours' and by what lies between those.
     """
     heard, kept = lags.in_band(source), lags.in_band(stem)
-    first = lags.coarse_lag_samples(heard, kept, *_everywhere(heard, kept))[0]
-    spans = [(start, RULER_HZ) for start in range(0, len(kept) - RULER_HZ // 2, RULER_HZ)]
-    fits = [lags.refine([heard], kept, start, samples, [_near(heard, kept, start, samples, first)])
-            for start, samples in spans]
+    starts = list(range(0, len(kept) - STEP_SAMPLES // 2, STEP_SAMPLES))
+    found = _alignment(heard, kept, starts)
     lost: set[int] = set()
-    for index, (start, _) in enumerate(spans):
-        near = fits[max(0, index - 1):index + 2]
-        lost |= set.intersection(*(_missing(heard, kept, start, fit) for fit in near))
+    for index, start in enumerate(starts):
+        candidates = {lag for near in found[max(0, index - 1):index + 2] for lag in near}
+        lost |= set.intersection(*(_missing(heard, kept, start, lag) for lag in candidates))
     return [start / RULER_HZ for start in sorted(lost)]
 
 
-def _missing(heard: Reals, kept: Reals, start: int, fit: lags.Fit) -> set[int]:
-    frames = min(RULER_HZ, len(kept) - start) // FRAME_SAMPLES
+def _alignment(heard: Reals, kept: Reals, starts: Sequence[int]) -> list[tuple[float, float]]:
+    """Per step of `kept` two lags of `heard` in it: as found there, and as the steps that are beyond doubt suggest."""
+    first = -_anywhere(kept, heard)
+    fits = [lags.refine([heard], kept, start, STEP_SAMPLES, [_near(heard, kept, start, STEP_SAMPLES, first)])
+            for start in starts]
+    sure = [(start, fit.lags_samples[0]) for start, fit in zip(starts, fits, strict=True) if fit.explained > 0.7]
+    if not sure:
+        return [(fit.lags_samples[0], float(first)) for fit in fits]
+    between = np.interp(starts, [start for start, _ in sure], [lag for _, lag in sure])
+    return [(fit.lags_samples[0], float(lag)) for fit, lag in zip(fits, between, strict=True)]
+
+
+def _missing(heard: Reals, kept: Reals, start: int, lag: float) -> set[int]:
+    frames = min(STEP_SAMPLES, len(kept) - start) // FRAME_SAMPLES
     size = frames * FRAME_SAMPLES
-    was = lags.shifted(heard, start - fit.lags_samples[0], size).reshape(frames, FRAME_SAMPLES)
+    was = lags.shifted(heard, start - lag, size).reshape(frames, FRAME_SAMPLES)
     is_there = kept[start:start + size].reshape(frames, FRAME_SAMPLES)
     energy, remains = np.sum(was**2, axis=1), np.sum(is_there**2, axis=1)
     alike = np.sum(was * is_there, axis=1) / np.sqrt(np.maximum(energy * remains, 1e-30))
@@ -213,18 +264,14 @@ class Dropout:
 
 
 def dropouts(opening: Opening, row: int) -> list[Dropout]:
-    """Jumps of the known sounds on the tape of `row`'s ears, followed in half-second steps."""
-    sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
-    tape = lags.in_band(opening.tapes[row])
-    whole = [lags.coarse_lag_samples(source, tape, *_everywhere(source, tape))[0] for source in sources]
-    steps = range(0, opening.samples - TRACK_SAMPLES, TRACK_SAMPLES)
-    track: list[tuple[float, float]] = []
-    for start in steps:
-        at = start + whole[0]
-        near = [_near(source, tape, at, TRACK_SAMPLES, first) for source, first in zip(sources, whole, strict=True)]
-        fit = lags.refine(sources, tape, at, TRACK_SAMPLES, near)
-        if fit.explained > 0.8 and lags.ms(fit.spread_samples[0]) < TRUSTED_SPREAD_MS:
-            track.append((start / RULER_HZ, fit.lags_samples[0]))
-    return [Dropout(row=row, at_s=at_s, moved_ms=round(lags.ms(lag - before), 2))
-            for (_, before), (at_s, lag) in pairwise(track)
-            if abs(lags.ms(lag - before)) > JUMP_MS]
+    """Jumps of the backing on the tape of `row`'s ears: steps before and after agree among themselves, not together."""
+    heard = _follow(opening, opening.tapes[row])
+    track = [(start / RULER_HZ, fit.lags_samples[0]) for start, fit in zip(heard.starts, heard.fits, strict=True)
+             if _trusted(fit, 0)]
+    found = []
+    for one, two, three, four in zip(track, track[1:], track[2:], track[3:], strict=False):
+        moved_ms = lags.ms((three[1] + four[1] - one[1] - two[1]) / 2)
+        steady = all(abs(lags.ms(b[1] - a[1])) < JUMP_MS / 2 for a, b in ((one, two), (three, four)))
+        if steady and abs(moved_ms) > JUMP_MS:
+            found.append(Dropout(row=row, at_s=three[0], moved_ms=round(moved_ms, 2)))
+    return found

@@ -84,10 +84,27 @@ def _turns_right(x: Reals, y: Reals, a: int, b: int, c: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tape:
-    """A finished recording: `sound` is float32 (samples,) mono, as the card delivered it, at the card's own rate."""
+    """A finished recording: `sound` is float32 (samples,) mono, as the card delivered it, at the card's own rate.
+
+    stamps: shape (chunks, 2): so many samples had arrived, when the machine's clock showed so many seconds.
+    """
 
     sound: Audio
     clock: ClockFit
+    stamps: Reals
+
+    def between(self, start_s: float, stop_s: float) -> "Tape":
+        """The part recorded between two moments of the machine's clock, with a clock fitted to that part alone.
+
+        Opening or closing a stream can change how far ahead a null sink works, once and by some milliseconds: a stretch
+        in which no stream came or went has the straightest clock.
+        """
+        chosen = (self.stamps[:, 1] >= start_s) & (self.stamps[:, 1] <= stop_s)
+        stamps = self.stamps[chosen]
+        first, last = int(stamps[0, 0]), int(stamps[-1, 0])
+        inside = stamps - np.array([first, 0.0])
+        return Tape(sound=self.sound[first:last], clock=fit_clock(inside[:, 0], inside[:, 1], self.clock.nominal_hz),
+                    stamps=inside)
 
     def on_clock(self) -> Audio:
         """The sound on the machine's clock, float32 (samples,), CLOCK_RATE_HZ; its first sample at `clock.start_s`."""
@@ -170,4 +187,4 @@ def _finish(reel: _Reel) -> Tape:
     stamps = np.array(reel.stamps, np.float64)
     # The first chunks may hold what had waited in the daemon, and come in one gulp.
     settled = stamps[stamps[:, 0] > SETTLE_S * reel.nominal_hz]
-    return Tape(sound=sound, clock=fit_clock(settled[:, 0], settled[:, 1], reel.nominal_hz))
+    return Tape(sound=sound, clock=fit_clock(settled[:, 0], settled[:, 1], reel.nominal_hz), stamps=stamps)
