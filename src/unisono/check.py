@@ -83,7 +83,8 @@ def show(found: list[Finding], ways: list[Link], console: Console) -> None:
     for finding in found:
         machine.add_row(finding.name, _MARKS[finding.verdict], escape(finding.says))
     doors = Table(title="Links", title_justify="left")
-    for heading in ("Address", "For", "Good for", ""):
+    doors.add_column("Address", no_wrap=True)  # whole, so that it can be copied
+    for heading in ("For", "Good for", ""):
         doors.add_column(heading)
     for way in ways:
         doors.add_row(escape(way.url), way.devices, _USES[way.use], way.says)

@@ -11,6 +11,7 @@ import platform
 import shutil
 import socket
 import sqlite3
+import ssl
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from typing import Final
 import numpy as np
 
 from unisono import opus
+from unisono.addresses import EVERYWHERE
 from unisono.config import Settings
 from unisono.errors import BrokenFrame, LibraryMissing
 from unisono.songbook.shelf import read_shelf
@@ -74,7 +76,7 @@ def findings(settings: Settings) -> list[Finding]:
         disk(settings.data),
         ledger(settings),
         songbook(settings.songbook),
-        port(settings.host, settings.port, secure=settings.cert is not None),
+        port(settings.host, settings.port, cert=settings.cert),
     ]
 
 
@@ -280,12 +282,12 @@ def songbook(extra: Path | None) -> Finding:
     return Finding(name="Songbook", verdict=Verdict.GOOD, says=says, facts={"pieces": count})
 
 
-def port(host: str, number: int, *, secure: bool = False) -> Finding:
-    """Is the port free, or is Unisono serving there already?"""
+def port(host: str, number: int, *, cert: Path | None = None) -> Finding:
+    """Is the port free, or is Unisono serving there already (by HTTPS, if a certificate is given)?"""
     try:
         _bind_everywhere(host, number)
     except OSError as error:
-        if _is_unisono(host, number, secure=secure):
+        if _is_unisono(host, number, cert):
             return Finding(name="Port", verdict=Verdict.GOOD, says=f"Unisono is already serving on port {number}")
         reason = error.strerror or str(error)
         return Finding(name="Port", verdict=Verdict.BAD, says=f"{host} port {number} cannot be used: {reason}")
@@ -308,13 +310,21 @@ def _bind_everywhere(host: str, number: int) -> None:
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
 
-def _is_unisono(host: str, number: int, *, secure: bool) -> bool:
-    """Whether what holds the port answers as Unisono does. Behind TLS one cannot tell without trusting it."""
-    if secure:
-        return False
-    name = "localhost" if host in ("", "0.0.0.0", "::") else host  # noqa: S104  # comparing, not binding
+def _is_unisono(host: str, number: int, cert: Path | None) -> bool:
+    """Whether what holds the port answers as Unisono does."""
+    name = "localhost" if host in EVERYWHERE else host
     try:
-        with urllib.request.urlopen(f"http://{name}:{number}/health", timeout=2) as answer:
+        context = None if cert is None else _trusting(cert)
+        scheme = "http" if cert is None else "https"
+        url = f"{scheme}://{name}:{number}/health"
+        with urllib.request.urlopen(url, timeout=2, context=context) as answer:  # noqa: S310  # never a file: see above
             return bool(answer.read(100).replace(b" ", b"") == b'{"ok":true}')
     except (OSError, ValueError):
         return False
+
+
+def _trusting(cert: Path) -> ssl.SSLContext:
+    """Trusts the server's own certificate, by whatever name of this machine it is called."""
+    context = ssl.create_default_context(cafile=str(cert))
+    context.check_hostname = False
+    return context
