@@ -21,6 +21,7 @@ REPAIR_PAUSE_S = 0.02
 """Repair goes one bundle at a time, this far apart, and only while nothing live waits."""
 
 _HEARTBEAT_S = 20.0
+_GOODBYE_S = 2.0
 _MESSAGE_BYTES_MAX = 4_000_000
 
 
@@ -81,7 +82,8 @@ class Connection:
     async def close(self) -> None:
         """Say goodbye and end."""
         with contextlib.suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
-            await asyncio.wait_for(self._socket.close(), timeout=2.0)
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._socket.close()
         await self._end()
 
     async def abort(self) -> None:
@@ -151,4 +153,5 @@ class Connection:
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when something live comes."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout=seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()

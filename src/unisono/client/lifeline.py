@@ -85,7 +85,8 @@ class Lifeline:
         self._closed = True
         if self._connection is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._connection.flush(), timeout=flush_s)
+                async with asyncio.timeout(flush_s):
+                    await self._connection.flush()
             await self._connection.close()
             self._connection = None
 

@@ -102,7 +102,8 @@ class Courtyard(Commands):
         self._http = aiohttp.ClientSession()
         self._tasks = [asyncio.create_task(self._live()), asyncio.create_task(self._probe())]
         try:
-            await asyncio.wait_for(self.until(lambda: self.view.room is not None and self.ways.is_ready), _WELCOME_S)
+            async with asyncio.timeout(_WELCOME_S):
+                await self.until(lambda: self.view.room is not None and self.ways.is_ready)
         except BaseException:
             await self.leave()
             raise
@@ -182,7 +183,8 @@ class Courtyard(Commands):
                 spread_samples=spread_samples if method != "none" else None,
             )
         )
-        await asyncio.wait_for(self.until(lambda: self._shown_method() == method), _ANSWER_S)
+        async with asyncio.timeout(_ANSWER_S):
+            await self.until(lambda: self._shown_method() == method)
 
     def _shown_method(self) -> messages.Method | None:
         own = self.view.seats.get(self.view.seat)

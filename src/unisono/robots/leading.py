@@ -80,7 +80,8 @@ def _singers(courtyard: Courtyard) -> int:
 async def _for_at_most(seconds: float, courtyard: Courtyard, true: Callable[[], bool]) -> bool:
     """Wait for something, but not for ever; whether it came."""
     try:
-        await asyncio.wait_for(courtyard.until(true), seconds)
+        async with asyncio.timeout(seconds):
+            await courtyard.until(true)
     except TimeoutError:
         return False
     return True

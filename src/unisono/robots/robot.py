@@ -137,7 +137,8 @@ class Robot:
         if self._performance == song.performance:
             self.status.state = "sung"
         try:
-            whole = await asyncio.wait_for(courtyard.until_written(), _WRITTEN_S)
+            async with asyncio.timeout(_WRITTEN_S):
+                whole = await courtyard.until_written()
         except TimeoutError:
             whole = False
         self.status.whole += whole
