@@ -19,6 +19,9 @@ const SENTENCES = {
   disk_trouble: () => t("The server cannot write just now. What you sing is kept in your browser until it can."),
   microphone_lost: () => t("Your microphone is gone. Plug it in again and do the sound check once more."),
   codec: () => t("Your browser cannot pack sound. Please try another browser."),
+  encoder: () => t("Your browser cannot pack sound. Please try another browser."),
+  engine: () => t("Something went wrong in this page. Please load it again."),
+  no_premiere: () => t("The finished song could not be fetched. It is on its page."),
   no_backing: () => t("The backing could not be fetched. You hear the others."),
   flood: () => t("That was too much at once. Please wait a moment and come back in."),
   song_running: () => t("A song is running. Please wait until it is over."),
@@ -52,11 +55,6 @@ const CLOSING = {
 /** @param {string} code */
 export function problemInWords(code) {
   return (SENTENCES[code] ?? (() => t("Something went wrong. Please try again.")))();
-}
-
-/** @param {string} code */
-export function isKnown(code) {
-  return code in SENTENCES;
 }
 
 /** @param {string} code */
