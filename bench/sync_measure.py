@@ -97,28 +97,6 @@ def stem_windows(opening: Opening) -> list[Window]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where backing and voice lie in one stretch of a recording, and whether the voice was loud enough to say."""
-
-    start_s: float
-    backing_ms: float
-    voice_ms: float
-    voice_sure: bool
-
-
-def placed(opening: Opening, recording: Audio, samples: int) -> list[Place]:
-    """Both known sounds in `recording`, in whole stretches of `samples` of the song; zero: on the room's axis."""
-    sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
-    spans = [(start, samples) for start in range(0, opening.samples - samples + 1, samples)]
-    heard = lags.in_band(recording)
-    first = _anywhere(sources[0], heard)
-    fits = _fits(sources, recording, [(start + first, size) for start, size in spans])
-    return [Place(start_s=start / RULER_HZ, backing_ms=lags.ms(fit.lags_samples[0]),
-                  voice_ms=lags.ms(fit.lags_samples[1]), voice_sure=_trusted(fit, 1))
-            for (start, _), fit in zip(spans, fits, strict=True)]
-
-
 def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int]]) -> list[lags.Fit]:
     """One joint fit of all `sources` per span; the search starts anew in every one, so that a jump is seen."""
     heard = lags.in_band(sound)
@@ -168,11 +146,16 @@ def _window(row: int, against: str, start: int, fit: lags.Fit, source: int, true
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
+class Heard:
     """Where the sources (backing, voice) lie in a sound, one fit per step of the song; lags are theirs against it."""
 
     starts: list[int]
     fits: list[lags.Fit]
+
+    def apart_ms(self) -> dict[int, float]:
+        """By step: how much later than the backing the voice's beginning lies, where both can be trusted."""
+        return {at: lags.ms(fit.lags_samples[1] - fit.lags_samples[0])
+                for at, fit in zip(self.starts, self.fits, strict=True) if _trusted(fit, 0) and _trusted(fit, 1)}
 
     def lag(self, source: int, start: int, samples: int) -> float | None:
         """The middle lag of a source over one stretch of the song; None where no step can be trusted."""
@@ -181,8 +164,8 @@ class _Heard:
         return float(np.median(trusted)) if trusted else None
 
 
-def _follow(opening: Opening, tape: Audio) -> _Heard:
-    """Both sources on a tape, in steps short enough for a page that steers (at most 300 ppm: 0.15 ms a step)."""
+def follow(opening: Opening, tape: Audio) -> Heard:
+    """Both sources on a tape or in a stem, in steps short enough for a page that steers: 300 ppm, 0.15 ms a step."""
     sources = (lags.in_band(opening.backing), lags.in_band(opening.voice))
     heard = lags.in_band(tape)
     whole = [_anywhere(source, heard) for source in sources]
@@ -192,19 +175,19 @@ def _follow(opening: Opening, tape: Audio) -> _Heard:
         at = start + whole[0]
         near = [_near(source, heard, at, STEP_SAMPLES, first) for source, first in zip(sources, whole, strict=True)]
         fits.append(lags.refine(sources, heard, at, STEP_SAMPLES, near))
-    return _Heard(starts=starts, fits=fits)
+    return Heard(starts=starts, fits=fits)
 
 
 def hops(opening: Opening) -> list[Hop]:
     """Sink to sink, on the tapes alone: how long after row k - 1 each row k hears the same stretch of sound."""
-    followed = {row: _follow(opening, tape) for row, tape in sorted(opening.tapes.items())}
+    followed = {row: follow(opening, tape) for row, tape in sorted(opening.tapes.items())}
     return [_hop(opening, followed, row, by, start, samples)
             for row in followed if row - 1 in followed
             for start, samples in windows_of(opening) for by in (0, 1)]
 
 
 def _hop(
-    opening: Opening, followed: Mapping[int, _Heard], row: int, by: int, start: int, samples: int,
+    opening: Opening, followed: Mapping[int, Heard], row: int, by: int, start: int, samples: int,
 ) -> Hop:
     before, after = followed[row - 1].lag(by, start, samples), followed[row].lag(by, start, samples)
     began_s = opening.tape_starts_s[row] - opening.tape_starts_s[row - 1]
@@ -265,7 +248,7 @@ class Dropout:
 
 def dropouts(opening: Opening, row: int) -> list[Dropout]:
     """Jumps of the backing on the tape of `row`'s ears: steps before and after agree among themselves, not together."""
-    heard = _follow(opening, opening.tapes[row])
+    heard = follow(opening, opening.tapes[row])
     track = [(start / RULER_HZ, fit.lags_samples[0]) for start, fit in zip(heard.starts, heard.fits, strict=True)
              if _trusted(fit, 0)]
     found = []

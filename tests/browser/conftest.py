@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.browser.cards import CardPlan, SoundCard
+from tests.browser.realtime import RealtimeSound
 from tests.browser.serving import Server
 
 
@@ -18,8 +19,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def realtime() -> Iterator[RealtimeSound]:
+    """Sound threads go first, as on people's machines."""
+    with RealtimeSound() as raising:
+        yield raising
+
+
 @pytest.fixture
-def new_card() -> Iterator[Callable[..., SoundCard]]:
+def new_card(realtime: RealtimeSound) -> Iterator[Callable[..., SoundCard]]:
     """Builds sound cards: `new_card(rate_hz=44_100, drift_ppm=100)`; all end with the test."""
     with ExitStack() as cards:
         yield lambda **plan: cards.enter_context(SoundCard(CardPlan(**plan)))
@@ -28,6 +36,7 @@ def new_card() -> Iterator[Callable[..., SoundCard]]:
 @pytest.fixture
 def playwright() -> Iterator[Playwright]:
     """A Playwright of this test's own."""
+    expect.set_options(timeout=30_000)
     with sync_playwright() as running:
         yield running
 
