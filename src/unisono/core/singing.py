@@ -76,8 +76,6 @@ class Singing:
         self._heard_said = False
         self._premiere_until: Position | None = None
 
-    # ------------------------------------------------------------------------------------ who and what
-
     @property
     def running(self) -> bool:
         """Whether a song is being sung, or its last rows and stems are waited for."""
@@ -259,8 +257,6 @@ class Singing:
         self.song.state = state
         self._outbox.put(SongStateChanged(performance=self.song.performance))
         self._outbox.send_all(self.song.message())
-
-    # ------------------------------------------------------------------------------------ seating
 
     def _seating(self, leader: Seat) -> Seating:
         members = {seat.number: seat.member() for seat in self._seats.singers()}
