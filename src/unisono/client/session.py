@@ -135,7 +135,7 @@ class Courtyard(Commands):
         await self._line.drop(away_ms=away_ms)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Wait until `true()`, asked after every message; raises what ended the seat, if that comes first."""
+        """Wait until `true()`, asked after all that comes; raises what ended the seat, if that comes first."""
         while not true():
             if self._ended is not None:
                 raise self._ended
@@ -322,6 +322,7 @@ class Courtyard(Commands):
             self._notify()
         elif isinstance(packet, Packet) and packet.kind in HEARD_KINDS and self.guest.hears:
             self.ear.hear(packet, heard_position=self.heard_position if self.ways.is_ready else None)
+            self._notify()
 
     def _take(self, message: FromRoom) -> None:
         self.view.take(message)
