@@ -3,10 +3,8 @@
 Every neighbour is a thread with its own Playwright, so that three people do their sound checks at once, as people do.
 """
 
-import json
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -159,7 +157,7 @@ class Stage:
         return resampled(self._voice, self._voice_rate_hz * stretch, SAMPLE_RATE)
 
     def _gather(self, link: str, taped: Mapping[str, Tape], delays_ms: list[float]) -> Sung:
-        told = self.ask("/api/performance", {"token": link.rsplit("#", 1)[1]})
+        told = self.server.ask("/api/performance", {"token": link.rsplit("#", 1)[1]})
         by_name = {neighbour.name: neighbour for neighbour in self.neighbours}
         stems, tapes, starts_s, pages = {}, {}, {}, {}
         for stem in told["stems"]:
@@ -167,7 +165,7 @@ class Stage:
             stems[row] = self._download(stem["files"])
             tapes[row], starts_s[row] = taped[name].on_clock(), taped[name].clock.start_s
             pages[row] = by_name[name].do(courtyard.diagnostics, by_name[name].page).result()
-        backing, _ = read_sound(self._get(f"/api/pieces/{PIECE}/backing.wav?key=0&tempo_bpm=0"))
+        backing, _ = read_sound(self.server.get(f"/api/pieces/{PIECE}/backing.wav?key=0&tempo_bpm=0"))
         sung = min(len(stem) for stem in stems.values())
         return Sung(
             opening=Opening(backing=backing[:sung], voice=self._on_axis(taped[self.leader.name]), stems=stems,
@@ -177,18 +175,7 @@ class Stage:
 
     def _download(self, files: list[dict[str, Any]]) -> Audio:
         wav = next(file for file in files if file["url"].endswith((".wav", ".flac")))
-        return read_sound(self._get(wav["url"]))[0]
-
-    def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.server.url + path, timeout=PATIENCE_S) as answer:
-            return bytes(answer.read())
-
-    def ask(self, path: str, body: dict[str, Any]) -> Any:
-        """What the server's API answers to a POST."""
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.server.url + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-            return json.load(answer)
+        return read_sound(self.server.get(wav["url"]))[0]
 
     def __enter__(self) -> Self:
         return self

@@ -36,8 +36,9 @@ PREFERENCES = {
 # What a screen reader would call a control, as far as tests need it.
 BY_NAME = """
 const [selector, name] = arguments;
-const called = (element) => (element.getAttribute("aria-label") || [...(element.labels || [])].map((it) => it.textContent)
-  .join(" ") || element.textContent || "").replace(/\\s+/g, " ").trim();
+const labels = (element) => [...(element.labels || [])].map((it) => it.textContent).join(" ");
+const called = (element) => (element.getAttribute("aria-label") || labels(element) || element.textContent || "")
+  .replace(/\\s+/g, " ").trim();
 return [...document.querySelectorAll(selector)].find((it) => it.checkVisibility() && called(it).includes(name)) || null;
 """
 

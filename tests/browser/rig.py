@@ -10,6 +10,7 @@ prompt, which is no part of the page and which a browser without a screen cannot
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Playwright
@@ -30,13 +31,13 @@ def chromium_path() -> Path:
     return Path(found)
 
 
-def launch_chromium(playwright: Playwright, card: SoundCard | None = None) -> Browser:
+def launch_chromium(playwright: Playwright, card: SoundCard | None = None, *, flags: Sequence[str] = ()) -> Browser:
     """A Chromium of its own, playing and recording through `card` (None: a browser that needs no sound)."""
     return playwright.chromium.launch(
         executable_path=chromium_path(),
         # Playwright mutes headless browsers: the card would record silence.
         ignore_default_args=["--mute-audio"] if card else None,
-        args=QUIET_FLAGS + HELPING_FLAGS,
+        args=[*QUIET_FLAGS, *HELPING_FLAGS, *flags],
         env={**card.environ()} if card else None,
     )
 

@@ -1,5 +1,6 @@
 """`unisono serve` as people start it: a process of its own, on a free port, with data of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 READY_TIMEOUT_S = 30.0
 
@@ -64,6 +65,13 @@ class Server:
         """What a GET of `path` answers."""
         with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return bytes(answer.read())
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        """What the API answers to a POST."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
 
     def log(self) -> str:
         """What the server said so far."""
