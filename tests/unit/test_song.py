@@ -69,6 +69,14 @@ def test_a_start_waits_for_its_backing(yard: Courtyard) -> None:
     assert yard.song.leader == yard.seat(ada)
 
 
+def test_a_new_pick_forgets_a_start_that_waited_for_the_old_one(yard: Courtyard) -> None:
+    yard.renders = False
+    ada, _ = singing(yard, piece="ode")
+    yard.say(ada, m.Pick(piece="ode", key=2))
+    yard.backing_ready()
+    assert yard.room.singing.song is None
+
+
 def test_two_songs_are_not_sung_at_once(yard: Courtyard) -> None:
     ada, _ = singing(yard)
     yard.say(ada, m.Start())

@@ -127,6 +127,7 @@ class Singing:
         tempo = piece.tempo(message.tempo_bpm) if piece else 0
         self.picked = Picked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number)
         self._backing = None
+        self._start_waits_for = None
         self._outbox.send_all(PiecePicked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number))
         if piece:
             self._outbox.put(PrepareBacking(piece=piece.id, key=message.key, tempo_bpm=tempo))
