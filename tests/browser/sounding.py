@@ -1,6 +1,7 @@
 """People with a voice: the page's flows that need somebody to sing into a card while somebody clicks."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -11,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import courtyard
 from tests.browser.cards import Audio, Mouth
 
-HEARD_MS = 20_000
+HEARD_MS, PHRASE_MS = 40_000, 6_000
 MEASURED_MS = 30_000
 SILENCE_MS = 600
 
@@ -36,6 +37,18 @@ def step_back_out(page: Page) -> None:
     expect(page.get_by_role("dialog", name="Sound check")).to_be_visible()
 
 
+def _sing_until_heard(page: Page, mouth: Mouth, phrase: Audio) -> None:
+    """Sing, and again if nobody heard, as people do who watch a light."""
+    done = page.get_by_role("dialog", name="Sound check").get_by_role("button", name="Continue")
+    for _ in range(HEARD_MS // PHRASE_MS):
+        mouth.sing(phrase)
+        with suppress(AssertionError):
+            expect(done).to_be_enabled(timeout=PHRASE_MS)
+            break
+    expect(done).to_be_enabled()
+    mouth.hush()
+
+
 def check_with_voice(page: Page, mouth: Mouth, phrase: Audio, *, attempts: int = 4) -> str:
     """The whole open sound check: the page hears `phrase` (at the mouth's rate) sung, then measures in silence.
 
@@ -43,9 +56,7 @@ def check_with_voice(page: Page, mouth: Mouth, phrase: Audio, *, attempts: int =
     """
     dialog = page.get_by_role("dialog", name="Sound check")
     courtyard.open_microphone(page)
-    mouth.sing(phrase)
-    expect(dialog.get_by_role("button", name="Continue")).to_be_enabled(timeout=HEARD_MS)
-    mouth.hush()
+    _sing_until_heard(page, mouth, phrase)
     page.wait_for_timeout(SILENCE_MS)
     dialog.get_by_role("button", name="Continue").click()
     for _ in range(attempts):
