@@ -15,6 +15,9 @@ from unisono.errors import ImpossiblePosition, NotAllowed
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, span
 
 
+CHECK = m.Check(method="acoustic", output="headphones", round_trip_samples=3600, spread_samples=5)
+
+
 @pytest.fixture
 def yard() -> Courtyard:
     return Courtyard()
@@ -91,6 +94,36 @@ def test_rows_do_not_change_inside_a_song(yard: Courtyard) -> None:
     yard.wait(5)
     assert yard.song.seating == before
     assert yard.heard(ada, m.Rows) == []
+
+
+def test_a_way_of_no_length_was_not_measured(yard: Courtyard) -> None:
+    _, bea = singing(yard)
+    yard.wait(4)
+    dan = yard.come("performer", "Dan")
+    yard.say(dan, m.Link(up_samples=0, down_samples=960))
+    yard.say(dan, CHECK)
+    assert yard.song.seating.row_of(yard.seat(dan)) is None, "nobody is seated before their way is known"
+    yard.say(dan, m.Link(up_samples=2400, down_samples=960))
+    assert yard.song.seating.row_of(yard.seat(dan)) == yard.song.seating.row_of(yard.seat(bea))
+
+
+def test_a_check_said_again_in_a_song_moves_nobody(yard: Courtyard) -> None:
+    ada, bea = singing(yard)
+    yard.wait(4)
+    seating, seat = yard.song.seating, yard.room.seats.find(yard.seat(bea))
+    assert seat is not None
+    seat.check = None  # as after the server's restart
+    yard.say(bea, CHECK)
+    told = len(yard.heard(ada, m.SongChanged)), len(yard.heard(ada, m.SeatChanged))
+    yard.say(bea, CHECK)
+    assert (len(yard.heard(ada, m.SongChanged)), len(yard.heard(ada, m.SeatChanged))) == told
+    assert yard.song.seating == seating
+    assert seat.up_samples is not None
+    yard.sing(bea, yard.now - 20_000)
+    assert yard.events(ev.Sang)[-1].audible
+    yard.say(bea, m.Check(method="acoustic", output="bluetooth", round_trip_samples=9000, spread_samples=5))
+    assert seat.up_samples is None
+    assert yard.song.seating == seating
 
 
 def test_a_late_comer_joins_the_last_row_and_moves_nobody(yard: Courtyard) -> None:

@@ -281,10 +281,14 @@ class Room:
 
     def _change(self, seat: Seat, message: Who | Check | Link, now: Position) -> None:
         if isinstance(message, Link):
-            seat.up_samples, seat.down_samples = message.up_samples, message.down_samples
+            # Nothing takes no time: a page that says so has not sung yet, and its way is not known.
+            seat.up_samples = message.up_samples if message.up_samples > 0 else None
+            seat.down_samples = message.down_samples
             self.singing.seat_late_comer(seat)
             self._rows_changed(now)
             return
+        if message == seat.check:
+            return  # said again after coming back: nothing has changed
         if not seat.changes.take(now):
             self._problem(seat, "too_fast", "that was a little too fast")
             return
@@ -294,6 +298,8 @@ class Room:
         else:
             if not seat.sings:
                 raise NotAllowed(what="the sound check")
+            if seat.check is not None:
+                seat.up_samples = None  # another microphone, perhaps: its way is measured anew
             seat.check = message
             self.singing.seat_late_comer(seat)
             self._rows_changed(now)
