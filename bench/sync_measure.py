@@ -16,10 +16,10 @@ from bench.lags import RULER_HZ, Audio, Reals
 
 WINDOW_SAMPLES = 5 * RULER_HZ
 STEP_SAMPLES = RULER_HZ // 2
-PIECE_SAMPLES = RULER_HZ
+PIECES_SAMPLES = (RULER_HZ, 3 * RULER_HZ)
 # Less than a beat: a song resembles itself one beat later.
 SEARCH_SAMPLES = RULER_HZ // 4
-EARLIEST_SAMPLES, LATEST_SAMPLES = -RULER_HZ, 8 * RULER_HZ
+EARLIEST_SAMPLES, LATEST_SAMPLES = -RULER_HZ, 6 * RULER_HZ
 SAME_SAMPLES = RULER_HZ // 50
 AUDIBLE_DBFS = -45.0
 TRUSTED_EXPLAINED = 0.25
@@ -107,21 +107,24 @@ def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int
 
 
 def _anywhere(source: Reals, heard: Reals) -> int:
-    """The lag of `source` in `heard`, -1..8 s: the one on which most pieces, each looked for everywhere, agree.
+    """The lag of `source` in `heard`, -1..6 s: the one on which most pieces, each looked for everywhere, agree.
 
     Pieces, because a page that follows the room's clock on a drifting card stretches what it plays, which blurs one
     long match; agreement, because a song resembles itself a beat or a verse later, each piece at another distance.
     """
-    found = []
-    for start in range(0, len(source) - PIECE_SAMPLES + 1, PIECE_SAMPLES):
-        piece = source[start:start + PIECE_SAMPLES]
-        first, last = start + EARLIEST_SAMPLES, min(start + LATEST_SAMPLES, len(heard) - PIECE_SAMPLES // 2)
-        if first >= last:
-            break
-        lag, clear = lags.coarse_lag_samples(piece, heard, first, last)
-        found.append((lag - start, clear - 1))
+    found = [vote for length in PIECES_SAMPLES for start in range(0, len(source) - length + 1, PIECES_SAMPLES[0])
+             for vote in _vote(source, heard, start, length)]
     votes = [(sum(weight for lag, weight in found if abs(lag - chosen) <= SAME_SAMPLES), chosen) for chosen, _ in found]
     return max(votes)[1]
+
+
+def _vote(source: Reals, heard: Reals, start: int, length: int) -> list[tuple[int, float]]:
+    """Where one piece of `source` is found best, and how much that counts; nothing where the piece cannot be."""
+    first, last = start + EARLIEST_SAMPLES, min(start + LATEST_SAMPLES, len(heard) - length // 2)
+    if first >= last:
+        return []
+    lag, clear = lags.coarse_lag_samples(source[start:start + length], heard, first, last)
+    return [(lag - start, (clear - 1) ** 2)]
 
 
 def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> int:
