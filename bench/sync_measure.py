@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import fft
 
 from bench import lags
 from bench.lags import RULER_HZ, Audio, Reals
 
 WINDOW_SAMPLES = 5 * RULER_HZ
 STEP_SAMPLES = RULER_HZ // 2
-PIECES_SAMPLES = (RULER_HZ, 3 * RULER_HZ)
+SPECTRUM, SPECTRUM_HOP = 512, 32
 # Less than a beat: a song resembles itself one beat later.
 SEARCH_SAMPLES = RULER_HZ // 4
 EARLIEST_SAMPLES, LATEST_SAMPLES = -RULER_HZ, 6 * RULER_HZ
-SAME_SAMPLES = RULER_HZ // 50
 AUDIBLE_DBFS = -45.0
 TRUSTED_EXPLAINED = 0.25
 TRUSTED_SHARE = 0.05
@@ -107,24 +107,24 @@ def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int
 
 
 def _anywhere(source: Reals, heard: Reals) -> int:
-    """The lag of `source` in `heard`, -1..6 s: the one on which most pieces, each looked for everywhere, agree.
+    """The lag of `source` in `heard`, -1..6 s, good to a few milliseconds: where their spectrograms fit best.
 
-    Pieces, because a page that follows the room's clock on a drifting card stretches what it plays, which blurs one
-    long match; agreement, because a song resembles itself a beat or a verse later, each piece at another distance.
+    Spectrograms, because a page that follows the room's clock on a drifting card stretches what it plays, which blurs a
+    match of waves over a whole song; and only as a whole is a song told from itself a beat or a verse later.
     """
-    found = [vote for length in PIECES_SAMPLES for start in range(0, len(source) - length + 1, PIECES_SAMPLES[0])
-             for vote in _vote(source, heard, start, length)]
-    votes = [(sum(weight for lag, weight in found if abs(lag - chosen) <= SAME_SAMPLES), chosen) for chosen, _ in found]
-    return max(votes)[1]
+    known, found = _spectrogram(source), _spectrogram(heard)
+    size = fft.next_fast_len(len(known) + len(found), real=True)
+    cross = np.conj(fft.rfft(known, size, axis=0)) * fft.rfft(found, size, axis=0)
+    fits = fft.irfft(cross.sum(axis=1), size)
+    frames = np.arange(EARLIEST_SAMPLES // SPECTRUM_HOP, LATEST_SAMPLES // SPECTRUM_HOP)
+    return int(frames[np.argmax(fits[frames])]) * SPECTRUM_HOP
 
 
-def _vote(source: Reals, heard: Reals, start: int, length: int) -> list[tuple[int, float]]:
-    """Where one piece of `source` is found best, and how much that counts; nothing where the piece cannot be."""
-    first, last = start + EARLIEST_SAMPLES, min(start + LATEST_SAMPLES, len(heard) - length // 2)
-    if first >= last:
-        return []
-    lag, clear = lags.coarse_lag_samples(source[start:start + length], heard, first, last)
-    return [(lag - start, (clear - 1) ** 2)]
+def _spectrogram(sound: Reals) -> Reals:
+    """Compressed magnitudes less their mean over time, shape (frames, bins): what changes counts, loud or not."""
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(sound, (0, SPECTRUM)), SPECTRUM)[::SPECTRUM_HOP]
+    level = np.sqrt(np.abs(fft.rfft(frames * np.hanning(SPECTRUM), axis=1)))
+    return np.asarray(level - level.mean(axis=0), np.float64)
 
 
 def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> int:
