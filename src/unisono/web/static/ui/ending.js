@@ -1,33 +1,62 @@
-/** After the last note: the mix's progress, the premiere for the whole courtyard, and what was sung here before. */
+/** After the last note: the mix's progress, the premiere for the whole courtyard, and what was sung here before; the host may delete it. */
 
 import { byId, h, post, show } from "./dom.js";
 import { day, minutes, t } from "./i18n.js";
+import { toast } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
+/** @typedef {EventTarget & {send(message: object): void}} Engine */
+/** @typedef {{performance: string, title: string, sung_at: string, seconds: number, page: string | null}} Listed */
 
 const AFTER_SONG = new Set(["ending", "mixing", "premiere", "done"]);
 
 export class Ending {
   #room;
+  #engine;
   #token;
+  /** Asked to be deleted; the server may still list them for a moment. @type {Set<string>} */
+  #deleted = new Set();
   #dismissed = "";
 
-  /** @param {RoomView} room @param {EventTarget} engine @param {string} token */
+  /** @param {RoomView} room @param {Engine} engine @param {string} token */
   constructor(room, engine, token) {
     this.#room = room;
+    this.#engine = engine;
     this.#token = token;
     for (const what of ["song", "mix", "premiere"]) room.addEventListener(what, () => this.#draw());
     engine.addEventListener("song", () => this.#draw());
     room.addEventListener("mix", (event) => /** @type {CustomEvent} */ (event).detail.page && this.list());
     room.addEventListener("room", () => this.list());
+    room.addEventListener("song", () => room.song?.state === "discarded" && this.list());
   }
 
   /** Draws the list of everything sung in this courtyard. */
   async list() {
     const sung = await post("/api/performances", { token: this.#token }).catch(() => []);
-    const done = sung.filter((/** @type {any} */ one) => one.page);
-    byId("sung").replaceChildren(...done.map(sungRow));
+    const done = sung.filter((/** @type {Listed} */ one) => one.page && !this.#deleted.has(one.performance));
+    byId("sung").replaceChildren(...done.map((/** @type {Listed} */ one) => this.#row(one)));
     show(byId("sung-none"), done.length === 0);
+  }
+
+  /** @param {Listed} one */
+  #row(one) {
+    const title = one.title || t("Free singing");
+    const link = h("a", { href: one.page, target: "_blank" }, h("strong", {}, title));
+    const when = h("small", { class: "dim" }, `${day(one.sung_at)} · ${minutes(one.seconds)}`);
+    const named = t("Delete {title}, {day}", { title, day: day(one.sung_at) });
+    const remove = () => this.#discard(one, title);
+    const host = this.#room.role === "host";
+    return h("li", {}, h("span", {}, link, " ", when), host ? h("button", { type: "button", class: "plain quiet", "aria-label": named, click: remove }, t("Delete")) : null);
+  }
+
+  /** @param {Listed} one @param {string} title */
+  #discard(one, title) {
+    if (!confirm(t("Delete {title} for everybody, with every voice? It cannot be brought back.", { title }))) return;
+    this.#deleted.add(one.performance);
+    this.#engine.send({ type: "discard", performance: one.performance });
+    toast(t("{title} is deleted.", { title }));
+    byId("sung-heading").focus();
+    this.list();
   }
 
   #draw() {
@@ -62,10 +91,4 @@ export class Ending {
     this.#dismissed = this.#room.song?.performance ?? "";
     this.#draw();
   }
-}
-
-/** @param {{title: string, sung_at: string, seconds: number, page: string}} one */
-function sungRow(one) {
-  return h("li", {}, h("a", { href: one.page, target: "_blank" }, h("strong", {}, one.title || t("Free singing"))),
-    h("small", { class: "dim" }, ` ${day(one.sung_at)} · ${minutes(one.seconds)}`));
 }

@@ -6,6 +6,8 @@ import "./links.js";
 import { button, byId, dialog, post, say, show, tokenInAddress, wireCloseButtons } from "./dom.js";
 import { t, wireLanguagePicker } from "./i18n.js";
 import { stayAwake } from "./awake.js";
+import { wireCurious } from "./curious.js";
+import { Doubts } from "./doubts.js";
 import { Ending } from "./ending.js";
 import { UnFacade } from "./facade.js";
 import { UnLinks } from "./links.js";
@@ -20,14 +22,12 @@ import { SoundPanel } from "./sound.js";
 import { Stage } from "./stage.js";
 import { askLook, askToListen } from "./step.js";
 import { wireGestures, wirePeople, wireTalk, wireWriting } from "./together.js";
-import { toast } from "./toasts.js";
+import { toast, withdraw } from "./toasts.js";
 
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").Piece} Piece */
 
 const DARK_AFTER_MS = 450;
-/** Troubles that pass by themselves and are only worth a line in the curious panel. */
-const QUIET_TROUBLES = new Set(["jump"]);
 
 const token = tokenInAddress();
 const engine = new Engine();
@@ -55,6 +55,7 @@ async function begin() {
   wireWriting(room, engine, () => panels.isOpen("panel-write"));
   wirePeople(room);
   wireMenu();
+  wireCurious(engine);
   stayAwake(room);
   room.addEventListener("song", (event) => {
     const began = room.running && !RUNNING.has(/** @type {CustomEvent} */ (event).detail.before);
@@ -67,6 +68,7 @@ let drawTalk = () => {};
 /** The seat's secret. @type {string | null} */
 let myKey = null;
 const check = new SoundCheck(engine);
+const doubts = new Doubts(room, soundCheck);
 
 /** @returns {Promise<Map<string, Piece>>} */
 async function songbook() {
@@ -114,6 +116,8 @@ function stepOut(look) {
 
 async function soundCheck() {
   if (room.running) toast(t("A song is running: after the sound check you join in where it is."));
+  withdraw();
+  doubts.settle();
   await check.run();
   drawTalk();
 }
@@ -171,7 +175,7 @@ function connection({ state, code }) {
 
 /** @param {string} code */
 function problem(code) {
-  if (!QUIET_TROUBLES.has(code)) toast(problemInWords(code), "trouble");
+  if (!doubts.take(code)) toast(problemInWords(code), "trouble");
 }
 
 /** The end: says why, and how to come back. @param {number | undefined} code */

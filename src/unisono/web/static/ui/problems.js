@@ -32,7 +32,7 @@ const SENTENCES = {
   late: () => t("You are recorded, but your connection is slow: the others hear you afterwards."),
   storage: () => t("Your browser cannot keep what you sing. Please leave this page open until the song is mixed."),
   processed_microphone: () => t("Your browser changes the sound of your microphone. It works, but a different browser may sound better."),
-  jump: () => t("Your sound stumbled for a moment. It goes on in the right place."),
+  jump: () => t("Your sound stumbled. So that what you sing lands in its place, please do the sound check once more."),
 };
 
 /** @type {Record<string, () => string>} */

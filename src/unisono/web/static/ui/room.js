@@ -80,9 +80,10 @@ export class RoomView extends EventTarget {
     return (seat !== null && this.seats.get(seat)?.name) || "";
   }
 
-  /** Rows of the song that runs, else as they would be now. */
+  /** Rows of the song that runs, else as they would be now; who came meanwhile has only been told the song's. */
   get seating() {
-    return this.running && this.song ? this.song.rows : this.rows;
+    const sung = this.song?.rows ?? [];
+    return this.running || !this.rows.length ? sung : this.rows;
   }
 
   /** @param {Message} welcome */

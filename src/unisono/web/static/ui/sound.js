@@ -1,11 +1,11 @@
-/** The sound panel: a fader for each stream, whom one hears and who hears one, and figures for the curious. */
+/** The sound panel: a fader for each stream, whom one hears and who hears one; the latter on the stage too. */
 
 import { byId, h, say, show } from "./dom.js";
 import { list, t } from "./i18n.js";
 import { earshot } from "./room.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
-/** @typedef {{setFader(name: string, gain: number): void, diagnostics: Record<string, any>}} Engine */
+/** @typedef {{setFader(name: string, gain: number): void}} Engine */
 
 const KEPT = "unisono.faders";
 const NAMES_SHOWN = 8;
@@ -26,8 +26,6 @@ export class SoundPanel {
     this.#room = room;
     this.#engine = engine;
     for (const what of ["room", "seats", "song", "rows", "leader"]) room.addEventListener(what, () => this.draw());
-    const curious = byId("panel-sound").querySelector("details");
-    setInterval(() => curious?.open && this.#drawDiagnostics(), 1000);
   }
 
   draw() {
@@ -60,24 +58,28 @@ export class SoundPanel {
   }
 
   #drawEarshot() {
-    const { me, role, seats } = this.#room;
+    const [youHear, heardBy] = this.#earshot();
+    say(byId("you-hear"), youHear);
+    say(byId("heard-by"), heardBy);
+    say(byId("earshot"), [youHear, heardBy].filter(Boolean).join(" "));
+    show(byId("earshot"), this.#room.running);
+  }
+
+  /** Whom this page hears and who hears it, in words. @returns {[string, string]} */
+  #earshot() {
+    const { me, role, seats, seating } = this.#room;
     const isLive = (/** @type {number} */ seat) => sings(seats.get(seat)) && seats.get(seat)?.output !== "loudspeakers";
-    if (role === "listener") {
-      say(byId("you-hear"), t("You hear everybody."));
-      return say(byId("heard-by"), "");
-    }
-    if (!sings(seats.get(me))) {
-      say(byId("you-hear"), me ? t("You only listen now. Press Sound check to sing along.") : "");
-      return say(byId("heard-by"), "");
-    }
-    const near = earshot(this.#room.seating, me, isLive);
-    say(byId("you-hear"), near ? this.#youHear(near.hears) : "");
-    say(byId("heard-by"), near ? this.#heardBy(near.heardBy, isLive(me)) : "");
+    if (role === "listener") return [t("You hear everybody."), ""];
+    if (!sings(seats.get(me))) return [me ? t("You only listen now. Press Sound check to sing along.") : "", ""];
+    const near = earshot(seating, me, isLive);
+    if (!near) return this.#room.running ? [t("You hear everybody."), this.#heardBy([], false)] : ["", ""]; // came late: beside the rows
+    const leads = Boolean(seating[0]?.includes(me));
+    return [leads ? t("You lead and hear nobody else; you hear the choir when the song is over.") : this.#youHear(near.hears), this.#heardBy(near.heardBy, isLive(me))];
   }
 
   /** @param {number[]} seats */
   #youHear(seats) {
-    if (!seats.length) return t("You lead: you hear the backing, and the choir first of all when the song is over.");
+    if (!seats.length) return t("You hear nobody else while you sing.");
     return t("You hear: {names}.", { names: this.#names(seats) });
   }
 
@@ -93,13 +95,6 @@ export class SoundPanel {
     const names = seats.map((seat) => this.#room.name(seat)).filter(Boolean);
     const more = names.length - NAMES_SHOWN;
     return list(more > 0 ? [...names.slice(0, NAMES_SHOWN), t("{n} more", { n: more })] : names);
-  }
-
-  #drawDiagnostics() {
-    const rows = Object.entries(this.#engine.diagnostics ?? {}).flatMap(([name, value]) => [
-      h("dt", {}, name), h("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value)),
-    ]);
-    byId("diagnostics").replaceChildren(...rows);
   }
 }
 

@@ -67,6 +67,10 @@ export class SoundCheck {
   #heard = false;
   #loud = 0;
   #waiting_since_ms = 0;
+  /** Microphones whose names are known. @type {Device[]} */
+  #inputs = [];
+  /** Whether somebody chose the microphone themselves. */
+  #chosen = false;
 
   /** @param {Engine} engine */
   constructor(engine) {
@@ -80,7 +84,11 @@ export class SoundCheck {
     byId("measure-done").addEventListener("click", () => this.#apply("acoustic"));
     byId("tap-instead").addEventListener("click", () => this.#startTapping());
     byId("tap-done").addEventListener("click", () => this.#apply("tapped"));
-    byId("microphone-choice").addEventListener("change", () => this.#openMicrophone());
+    byId("microphone-choice").addEventListener("change", () => {
+      this.#chosen = true;
+      this.#openMicrophone();
+    });
+    byId("check-output").addEventListener("change", () => this.#keepOffBluetooth());
     this.#wireTap();
     for (const one of dialog("check").querySelectorAll("[data-just-listen]")) one.addEventListener("click", () => this.#justListen());
     dialog("check").addEventListener("cancel", (event) => {
@@ -122,9 +130,24 @@ export class SoundCheck {
     const select = byId("microphone-choice", HTMLSelectElement);
     const before = select.value;
     select.replaceChildren(...named.map((one) => h("option", { value: one.id }, one.label)));
-    const builtIn = named.find((one) => !one.bluetooth);
-    select.value = named.some((one) => one.id === before) ? before : (builtIn ?? named[0])?.id ?? "";
+    this.#inputs = named;
+    select.value = named.some((one) => one.id === before) ? before : (builtIn(named) ?? named[0])?.id ?? "";
+    this.#keepOffBluetooth();
     show(byId("microphone-part"), named.length > 1);
+  }
+
+  /** A headset's own microphone makes Bluetooth headphones sound like a telephone; whoever wants it may still choose it. */
+  #keepOffBluetooth() {
+    const select = byId("microphone-choice", HTMLSelectElement);
+    const chosen = this.#inputs.find((one) => one.id === select.value);
+    const better = builtIn(this.#inputs);
+    if (this.#output === "bluetooth" && chosen?.bluetooth && better && !this.#chosen) select.value = better.id;
+  }
+
+  /** @param {string[]} warnings of the engine */
+  #warnings(warnings) {
+    const chosen = this.#inputs.find((one) => one.id === byId("microphone-choice", HTMLSelectElement).value);
+    return [...warnings, ...(chosen?.bluetooth ? ["bluetooth"] : [])].map(warningInWords).join(" ");
   }
 
   async #openMicrophone() {
@@ -138,7 +161,7 @@ export class SoundCheck {
       this.#loud = 0;
       this.#waiting_since_ms = performance.now();
       button("level-done").disabled = true;
-      say(byId("level-hint"), warnings.map(warningInWords).join(" "));
+      say(byId("level-hint"), this.#warnings(warnings));
       this.#part("level");
     } catch (error) {
       this.#refused(/** @type {{code?: string}} */ (error).code ?? "busy");
@@ -189,7 +212,7 @@ export class SoundCheck {
   async #measure() {
     button("measure").disabled = true;
     show(byId("measure-progress"), true);
-    say(byId("measure-result"), t("Listening …"));
+    say(byId("measure-result"), this.#output === "loudspeakers" ? t("Listening …") : t("Listening … keep the earpiece at the microphone."));
     const progress = byId("measure-progress", HTMLProgressElement);
     const result = await this.#engine.measureRoundTrip((share) => (progress.value = share)).catch(() => null);
     show(progress, false);
@@ -278,7 +301,10 @@ export class SoundCheck {
 
   #drawMeasure() {
     const loud = this.#output === "loudspeakers";
-    say(byId("measure-heading"), loud ? t("Now be quiet for a moment") : t("Now hold one earpiece to the microphone"));
+    say(byId("measure-heading"), loud ? t("Now be quiet for a moment") : t("First hold one earpiece to the microphone"));
+    say(byId("measure-why"), loud
+      ? t("Press Measure. We play a short sound and listen to how long it takes: about four seconds of quiet, please.")
+      : t("Hold it right against the microphone, then press Measure. We play a short sound and listen to how long it takes: about four seconds of quiet, please."));
     say(byId("measure-result"), "");
     say(button("measure"), t("Measure"));
     button("measure").classList.add("gold");
@@ -291,4 +317,10 @@ export class SoundCheck {
 function choose(output) {
   const radio = document.querySelector(`input[name=output][value=${output}]`);
   if (radio instanceof HTMLInputElement) radio.checked = true;
+}
+
+/** The built-in microphone, else any that is not a Bluetooth one. @param {Device[]} inputs */
+function builtIn(inputs) {
+  const wired = inputs.filter((one) => !one.bluetooth);
+  return wired.find((one) => /built-?in|internal|integrat|intern/i.test(one.label)) ?? wired[0];
 }

@@ -1,6 +1,7 @@
 /** Short news: seen for a while, and said once to screen readers. */
 
 import { byId, h, say } from "./dom.js";
+import { t } from "./i18n.js";
 
 const SEEN_MS = 6000;
 const GATHER_MS = 700;
@@ -20,14 +21,47 @@ export function tell(text) {
   }, GATHER_MS);
 }
 
-/** Shows and says something; while a dialog is open it would not be seen, and waits. @param {string} text @param {"news" | "trouble"} [kind] */
+/**
+ * Shows and says something; while a dialog is open it would not be seen, and waits.
+ * @param {string} text
+ * @param {"news" | "trouble"} [kind]
+ */
 export function toast(text, kind = "news") {
   const dialog = document.querySelector("dialog[open]");
   if (dialog) return void dialog.addEventListener("close", () => toast(text, kind), { once: true });
-  const already = [...byId("toasts").children].some((one) => one.textContent === text);
-  if (already) return;
+  if (isShown(text)) return;
   const note = h("p", { class: `toast ${kind}`, "aria-hidden": "true" }, text);
   byId("toasts").append(note);
   setTimeout(() => note.remove(), kind === "trouble" ? 2 * SEEN_MS : SEEN_MS);
   tell(text);
+}
+
+/**
+ * Something to do about what happened: stays until it is done or put away. One offer at a time.
+ * @param {string} text
+ * @param {string} label of the button
+ * @param {() => void} act
+ */
+export function offer(text, label, act) {
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) return void dialog.addEventListener("close", () => offer(text, label, act), { once: true });
+  withdraw();
+  const close = (/** @type {() => void} */ then) => () => {
+    withdraw();
+    then();
+  };
+  const yes = h("button", { type: "button", class: "gold", click: close(act) }, label);
+  const no = h("button", { type: "button", class: "plain", click: close(() => {}) }, t("Not now"));
+  byId("toasts").append(h("div", { class: "toast offer", role: "group", "aria-label": text }, h("p", {}, text), h("div", { class: "row" }, yes, no)));
+  tell(text);
+}
+
+/** Takes the offer back: it was done some other way. */
+export function withdraw() {
+  for (const one of byId("toasts").querySelectorAll(".offer")) one.remove();
+}
+
+/** @param {string} text */
+function isShown(text) {
+  return [...byId("toasts").children].some((one) => one.textContent === text);
 }

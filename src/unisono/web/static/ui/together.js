@@ -51,12 +51,21 @@ export function wireTalk(room, engine) {
     press();
   });
   for (const end of ["pointerup", "pointercancel"]) talk.addEventListener(end, release);
+  /** The key that holds talk open; wherever the focus goes meanwhile, letting go of it ends the talk. */
+  let held = "";
   document.addEventListener("keydown", (event) => {
-    if (!isTalkKey(event, talk) || talk.hidden) return;
+    if (!isTalkKey(event, talk) || talk.hidden || talk.disabled) return;
     event.preventDefault();
-    if (!event.repeat) press();
+    if (event.repeat) return;
+    held = event.key;
+    press();
   });
-  document.addEventListener("keyup", (event) => isTalkKey(event, talk) && !talk.hidden && (event.preventDefault(), release()));
+  document.addEventListener("keyup", (event) => {
+    if (!held || event.key !== held) return;
+    held = "";
+    event.preventDefault();
+    release();
+  });
   window.addEventListener("blur", () => !kept && set(false));
   const draw = () => {
     show(talk, room.role !== "listener" && room.me !== 0);

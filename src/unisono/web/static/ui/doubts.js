@@ -1,0 +1,47 @@
+/**
+ * Troubles that a new sound check mends: the round trip may have moved, or the microphone is gone. A moved round trip is said
+ * only between songs; nobody can measure anything while singing. A lost microphone is said at once.
+ */
+
+import { dialog } from "./dom.js";
+import { t } from "./i18n.js";
+import { problemInWords } from "./problems.js";
+import { offer } from "./toasts.js";
+
+/** @typedef {import("./room.js").RoomView} RoomView */
+
+const CAN_WAIT = "jump";
+const AT_ONCE = "microphone_lost";
+
+export class Doubts {
+  #room;
+  #check;
+  #waiting = false;
+
+  /** @param {RoomView} room @param {() => void} check begins the sound check */
+  constructor(room, check) {
+    this.#room = room;
+    this.#check = check;
+    room.addEventListener("song", () => this.#waiting && !room.running && this.#offer(CAN_WAIT));
+  }
+
+  /** Whether this trouble is one of ours; it is told then, now or after the song. @param {string} code */
+  take(code) {
+    if (code === AT_ONCE) this.#offer(code);
+    else if (code !== CAN_WAIT) return false;
+    else if (this.#room.running) this.#waiting = true;
+    else if (!dialog("check").open) this.#offer(code); // a check that is open mends it anyway
+    return true;
+  }
+
+  /** A check is made: nothing is in doubt any more. */
+  settle() {
+    this.#waiting = false;
+  }
+
+  /** @param {string} code */
+  #offer(code) {
+    this.#waiting = false;
+    offer(problemInWords(code), t("Sound check"), this.#check);
+  }
+}
