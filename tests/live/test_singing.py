@@ -177,8 +177,8 @@ async def test_a_song_is_repaired_mixed_and_played(house: House) -> None:
         assert (answer.status, await answer.read()) == (206, b"RIFF")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
-    mix = [message for message in listener.messages if isinstance(message, m.MixProgress) and message.page]
-    token = str(mix[0].page).partition("#")[2]
+    ready = await listener.get(m.MixProgress, step="ready")
+    token = str(ready.page).partition("#")[2]
     status, page = await house.post("/api/performance", {"token": token})
     assert status == 200
     assert {file["name"] for file in page["files"]} >= {"mix.wav", "mix.flac"}
@@ -195,6 +195,29 @@ async def test_a_song_is_repaired_mixed_and_played(house: House) -> None:
         await asyncio.sleep(0.05)
     assert not folder.exists()
     assert (await house.post("/api/performance", {"token": token}))[0] == 401
+
+
+async def test_a_mix_that_fails_is_listed_as_failed_and_the_next_song_starts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_args: object) -> None:
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr("unisono.live.publishing.run_mix", broken)
+    links = await house.open()
+    ada = await house.sing_in(links["host"], "Ada")
+    await ada.say(m.Start())
+    song = await ada.get(m.SongChanged)
+    await wait_until(song.start + 10 * FRAME_SAMPLES, ada)
+    await ada.sing(song.start, song.start + 10 * FRAME_SAMPLES)
+    stop = await end_song(ada, song, 1.0)
+    await ada.say(m.Sent(performance=song.performance, epoch=0, start=song.start, stop=song.start + 9600))
+    assert await ada.problem() == "mix_failed"
+    await ada.get(m.SongChanged, state="done", stop=stop)
+    _, listed = await house.post("/api/performances", {"token": links["listeners"]})
+    assert [(one["state"], one["page"]) for one in listed] == [("failed", None)]
+    await ada.say(m.Start())
+    assert (await ada.get(m.SongChanged, state="count_in")).performance != song.performance
 
 
 async def test_a_song_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:

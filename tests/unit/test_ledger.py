@@ -84,6 +84,16 @@ def test_links_of_one_room_do_not_open_another(ledger: Ledger) -> None:
     assert ledger.admit(second[1]).role == "host"
 
 
+def test_recovery_closes_every_earlier_link_of_hosts(ledger: Ledger) -> None:
+    keys = ledger.open_room(title="Via Roma", place="", anchor=Anchor(boot_id="b", monotonic_ns=0, wall_ns=0))
+    first = ledger.admit(keys.host).link
+    stolen, _ = ledger.revoke(keys.host, "host")
+    second = ledger.admit(stolen.host).link
+    fresh, closed = ledger.recover(keys.recovery)
+    assert closed == {first, second}
+    assert ledger.admit(fresh.host).link not in closed
+
+
 def test_seats_come_back_as_they_were(ledger: Ledger, url: str) -> None:
     room, host = opened(ledger)
     link = ledger.admit(host).link

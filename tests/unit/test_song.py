@@ -12,7 +12,7 @@ from unisono.core.room import RoomLimits
 from unisono.core.song import START_AHEAD_SAMPLES, SongRun
 from unisono.core.wire import Kind
 from unisono.errors import ImpossiblePosition, NotAllowed
-from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, span
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, span
 
 
 CHECK = m.Check(method="acoustic", output="headphones", round_trip_samples=3600, spread_samples=5)
@@ -459,11 +459,28 @@ def test_the_mix_is_told_and_played_to_everybody(yard: Courtyard) -> None:
     told = yard.heard(bea, m.MixProgress)
     assert [(mix.share, mix.page) for mix in told] == [(0.5, None), (1.0, "/performance#x")]
     premiere = yard.heard(bea, m.Premiere)[0]
-    assert premiere.start == yard.now + START_AHEAD_SAMPLES
+    assert premiere.start == yard.now + START_AHEAD_SAMPLES + 96_000 // 20
+    assert yard.heard(yard.come(), m.Premiere) == [premiere], "who comes in the middle hears the rest"
     yard.wait(3)
     assert state(yard) == "premiere"
     yard.wait(1)
     assert states(yard, ada)[-3:] == ["mixing", "premiere", "done"]
+
+
+def test_the_premiere_begins_with_the_first_file_and_ends_with_the_last(yard: Courtyard) -> None:
+    ada, bea = mixing(yard)
+    yard.room.singing.first_file_ready("p1", url="/m", samples=60 * 60 * SAMPLE_RATE, now=yard.now)
+    yard.settle()
+    assert [told.start for told in yard.heard(bea, m.Premiere)] == [yard.now + 15 * SAMPLE_RATE]
+    assert yard.room.singing.premiere is not None
+    yard.now = Position(yard.room.singing.premiere.start + 60 * 60 * SAMPLE_RATE)
+    yard.wait(0.1)
+    assert state(yard) == "premiere"
+    yard.room.singing.mix_ready("p1", page="/p", url="/m", samples=1, now=yard.now)
+    yard.wait(0.1)
+    assert state(yard) == "done"
+    assert len(yard.heard(ada, m.Premiere)) == 1
+    assert yard.heard(yard.come(), m.Premiere) == []
 
 
 def test_a_new_song_goes_before_an_old_premiere(yard: Courtyard) -> None:

@@ -220,6 +220,8 @@ class Room:
             capacity=self._capacity,
         )
         self._outbox.send(connection, message)
+        if self.singing.premiere is not None:
+            self._outbox.send(connection, self.singing.premiere)
 
     def _show(self, seat: Seat, *, apart_from: int | None = None) -> None:
         self._outbox.send_all(SeatChanged(seat=seat.info(self.singing.row_of(seat.number))), apart_from=apart_from)

@@ -32,6 +32,7 @@ from unisono.core.messages import (
     Rows,
     SongState,
 )
+from unisono.core.premiere import premiere_of, progress_of
 from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
 from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun, pans_of
@@ -74,7 +75,8 @@ class Singing:
         self._rows_said: tuple[tuple[int, ...], ...] = ()
         self._leaderless_since: Position | None = None
         self._heard_said = False
-        self._premiere_until: Position | None = None
+        self._pages_ready = False
+        self.premiere: Premiere | None = None
 
     @property
     def running(self) -> bool:
@@ -204,7 +206,7 @@ class Singing:
         self._gathering = Gathering(outbox=self._outbox, seats=self._seats, performance=self.song.performance)
         self._frames = {}
         self._heard_said = False
-        self._premiere_until = None
+        self.premiere = None
         self._leaderless_since = None
 
     def restore(self, song: SongRun, written: Mapping[int, Mapping[int, Iterable[Span]]]) -> None:
@@ -256,6 +258,8 @@ class Singing:
     def _move_to(self, state: SongState) -> None:
         assert self.song is not None
         self.song.state = state
+        if state in ("done", "discarded"):
+            self.premiere = None
         self._outbox.put(SongStateChanged(performance=self.song.performance))
         self._outbox.send_all(self.song.message())
 
@@ -342,8 +346,8 @@ class Singing:
             self._tick_singing(song, now)
         if song.state == "ending":
             self._tick_ending(song, now)
-        if song.state == "premiere" and self._premiere_until is not None and now >= self._premiere_until:
-            self._move_to("done")
+        if song.state == "premiere":
+            self._tick_premiere(now)
 
     def _tick_singing(self, song: SongRun, now: Position) -> None:
         if song.stop is None:
@@ -381,21 +385,33 @@ class Singing:
 
     def mix_progress(self, performance: str, share: float, step: str) -> None:
         """The mix is so far."""
-        self._outbox.send_all(MixProgress(performance=performance, share=min(1.0, max(0.0, share)), step=step))
+        self._outbox.send_all(progress_of(performance, share, step))
 
-    def mix_ready(self, performance: str, *, page: str, url: str, samples: int, now: Position) -> None:
-        """The mix is there: tell where, and play it to everybody if nothing else is sung by now."""
-        self._outbox.send_all(MixProgress(performance=performance, share=1.0, step="ready", page=page))
+    def first_file_ready(self, performance: str, *, url: str, samples: int, now: Position) -> None:
+        """The mix can be played: play it to everybody, if nothing else is sung by now."""
         song = self.song
         if song is None or song.performance != performance or song.state != "mixing":
             return
-        start = Position(now + START_AHEAD_SAMPLES)
-        self._premiere_until = Position(start + samples)
+        self.premiere = premiere_of(performance, url, samples, now)
+        self._pages_ready = False
         self._move_to("premiere")
-        self._outbox.send_all(Premiere(performance=performance, start=start, url=url, samples=samples))
+        self._outbox.send_all(self.premiere)
+
+    def mix_ready(self, performance: str, *, page: str, url: str, samples: int, now: Position) -> None:
+        """All files are there: tell where, and have the premiere unless it has begun."""
+        self.first_file_ready(performance, url=url, samples=samples, now=now)
+        self._outbox.send_all(MixProgress(performance=performance, share=1.0, step="ready", page=page))
+        if self.premiere is not None and self.premiere.performance == performance:
+            self._pages_ready = True
 
     def mix_failed(self, performance: str) -> None:
         """There will be no mix; the stems stay."""
         self._outbox.send_all(Problem(code="mix_failed", text="the mix could not be made; every voice is kept"))
-        if self.song and self.song.performance == performance and self.song.state == "mixing":
+        if self.song and self.song.performance == performance and self.song.state in ("mixing", "premiere"):
+            self._move_to("done")
+
+    def _tick_premiere(self, now: Position) -> None:
+        """Done when it has been heard and all its files are there."""
+        told = self.premiere
+        if told is not None and self._pages_ready and now >= told.start + told.samples:
             self._move_to("done")

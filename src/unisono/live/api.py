@@ -17,7 +17,8 @@ from unisono.store import tokens
 from unisono.store.records import Admission, Keys, PerformanceRecord
 
 _TITLE_MAX, _PLACE_MAX = 80, 60
-_READY = frozenset({"premiere", "done"})
+_READY = frozenset({"done"})
+"""A performance's own state, not its song's: all files are there, though the courtyard may still be listening."""
 Token = Annotated[str, msgspec.Meta(max_length=100)]
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from unisono.core.room import Room
 from unisono.core.song import SongRun
-from unisono.errors import UnisonoError
+from unisono.errors import MixFailed
 from unisono.live.services import Services
 from unisono.store.records import PerformanceRecord, RoomRecord, StemRecord
 from unisono.store.stems import stem_seats
@@ -81,32 +81,48 @@ class Publishing:
         self._mixing[song.performance] = self.spawn(self._publish(song, settled))
 
     async def _publish(self, song: SongRun, settled: Callable[[], None]) -> None:
-        performance = song.performance
         try:
-            record = await self._services.ask(self._services.ledger.performance, performance=performance)
-            assert record is not None
-            folder = self._services.settings.performances / performance
-            await self._on_disk(performance)
-            await self._write_facts(folder, song, record)
-
-            def progress(share: float, step: str) -> None:
-                self._room.singing.mix_progress(performance, share, step)
-                settled()
-
-            report = await run_mix(folder, progress)
-            await self._services.blobs.publish(folder, performance)
-        except (UnisonoError, OSError) as error:
-            _log.error("performance %s was not mixed: %s", performance, error)
-            self._services.keep(self._services.ledger.set_state, performance, "failed")
-            self._room.singing.mix_failed(performance)
-        else:
-            self._services.keep(self._services.ledger.set_state, performance, "done")
-            url = f"/media/{record.media_key}/{PREMIERE_FILE}"
-            page = f"/performance#{record.token}"
-            self._room.singing.mix_ready(performance, page=page, url=url, samples=report.samples, now=self._now())
+            await self._mix(song, settled)
+        except Exception:
+            _log.exception("performance %s was not mixed", song.performance)
+            self._room.singing.mix_failed(song.performance)
+            settled()  # the room keeps the song's own state first: the performance's is the one that stays
+            self._services.keep(self._services.ledger.set_state, song.performance, "failed")
         finally:
-            self._mixing.pop(performance, None)
+            self._mixing.pop(song.performance, None)
+
+    async def _mix(self, song: SongRun, settled: Callable[[], None]) -> None:
+        performance, ledger = song.performance, self._services.ledger
+        record = await self._services.ask(ledger.performance, performance=performance)
+        if record is None:
+            raise MixFailed(reason="the ledger does not know it")
+        folder = self._services.settings.performances / performance
+        await self._on_disk(performance)
+        await self._write_facts(folder, song, record)
+        url = f"/media/{record.media_key}/{PREMIERE_FILE}"
+        singing = self._room.singing
+
+        def progress(share: float, step: str) -> None:
+            singing.mix_progress(performance, share, step)
+            if step == "files" and song.stop is not None and self._can_be_played(performance):
+                samples = song.stop - song.start
+                singing.first_file_ready(performance, url=url, samples=samples, now=self._now())
+            settled()
+
+        report = await run_mix(folder, progress)
+        await self._services.blobs.publish(folder, performance)
+        page = f"/performance#{record.token}"
+        singing.mix_ready(performance, page=page, url=url, samples=report.samples, now=self._now())
         settled()
+        self._services.keep(ledger.set_state, performance, "done")
+
+    def _can_be_played(self, performance: str) -> bool:
+        """Whether the first file is where pages fetch it; the studio says `files` for the first time when it is made.
+
+        Files that are served from elsewhere are all copied there at the end.
+        """
+        path = self._services.blobs.local(performance, PREMIERE_FILE)
+        return path is not None and path.is_file()
 
     async def _on_disk(self, performance: str) -> None:
         """Until the recorder has written and closed the performance's stems."""

@@ -83,7 +83,7 @@ class Runner:
         for record in records:
             if record.song.running and not self.room.singing.running:
                 await self._go_on_with(record)
-            elif record.state == "mixing":
+            elif record.state in ("mixing", "premiere"):
                 self._publishing.publish(record.song, self._settled)
         self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
         self._task = asyncio.create_task(self._run())

@@ -30,6 +30,7 @@ from unisono.store.schema import LinkRow, PerformanceRow, RoomRow, SeatRow, Stem
 from unisono.units import Position
 
 ROLES: tuple[Role, ...] = ("host", "performer", "listener")
+_IS_HOSTS = LinkRow.role == "host"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -122,18 +123,22 @@ class Ledger:
             return _keys(session, room.id, host, secret), revoked
 
     def recover(self, recovery: str) -> tuple[Keys, frozenset[int]]:
-        """A new host link from the recovery code; the old one is revoked. Raises LinkNotValid."""
+        """A new host link from the recovery code; every earlier one is closed. Raises LinkNotValid.
+
+        Those revoked before are returned too: whoever revoked them may have stayed, and may be the thief.
+        """
         code = tokens.plain_recovery(recovery)
         with self._session() as session:
             room = session.scalar(select(RoomRow).where(RoomRow.recovery_hash == tokens.hashed(code)))
             if room is None:
                 raise LinkNotValid
             secret = tokens.sealed(room.secret_by_recovery, code)
-            revoked, number = _revoke(session, room.id, "host")
+            _, number = _revoke(session, room.id, "host")
+            earlier = frozenset(session.scalars(select(LinkRow.id).where(LinkRow.room_id == room.id, _IS_HOSTS)))
             host = tokens.fresh_token()
             room.secret_by_host = tokens.sealed(secret, host)
             _add_link(session, room.id, "host", number, host)
-            return _keys(session, room.id, host, secret, code), revoked
+            return _keys(session, room.id, host, secret, code), earlier
 
     def room(self, room: int) -> RoomRecord:
         """A room as it was left."""
@@ -263,8 +268,8 @@ class Ledger:
         return found[0] if found else None
 
     def unfinished(self) -> list[PerformanceRecord]:
-        """Performances that a stopped server left before their mix was there."""
-        return self._performances(PerformanceRow.state.in_(("count_in", "singing", "ending", "mixing")))
+        """Performances that a stopped server left before all their files were there."""
+        return self._performances(PerformanceRow.state.in_(("count_in", "singing", "ending", "mixing", "premiere")))
 
     def _performances(self, where: ColumnElement[bool]) -> list[PerformanceRecord]:
         query = select(PerformanceRow, RoomRow.place).join(RoomRow, RoomRow.id == PerformanceRow.room_id)
