@@ -9,7 +9,7 @@ error_ms      a stem against the backing (absolute: the backing's position is ar
 hop_ms        the same sound from the ears of one row to the ears of the next: the leader's voice, and the backing.
 lost_ms       sound that went into a card's microphone and is absent from the stem.
 takes         stems judged. `windows_unsure` windows had too little of a source to measure and are in no percentile.
-sound_system_dropouts  where an ear's tape breaks: the known sound goes on by more than 1 ms later or earlier.
+sound_system_dropouts  where an ear's tape breaks: the known sound goes on by more than 2 ms later or earlier.
 live_late_share        share of live frames that came too late for their row: heard in the mix, but not live.
 """
 

@@ -28,7 +28,10 @@ TRUSTED_SPREAD_MS = 0.1
 LOST_FRAME_MS = 10
 FRAME_SAMPLES = RULER_HZ * LOST_FRAME_MS // 1000
 ALIKE = 0.5
-JUMP_MS = 1.0
+# Within a millisecond: whether sound is there, not where, is asked of lost frames.
+MOVES = tuple(range(-RULER_HZ // 1000, RULER_HZ // 1000 + 1))
+# The smallest block that a browser can drop is 128 frames, 2.7 ms.
+JUMP_MS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +140,8 @@ def _near(source: Reals, heard: Reals, start: int, samples: int, first: int) -> 
 
 
 def _trusted(fit: lags.Fit, source: int) -> bool:
-    return (fit.explained >= TRUSTED_EXPLAINED and fit.shares[source] >= TRUSTED_SHARE
+    # A fit with its sign turned has locked half a period away.
+    return (fit.explained >= TRUSTED_EXPLAINED and fit.gains[source] > 0 and fit.shares[source] >= TRUSTED_SHARE
             and lags.ms(fit.spread_samples[source]) <= TRUSTED_SPREAD_MS)
 
 
@@ -221,7 +225,8 @@ def _alignment(heard: Reals, kept: Reals, starts: Sequence[int]) -> list[tuple[f
     first = -_anywhere(kept, heard)
     fits = [lags.refine([heard], kept, start, STEP_SAMPLES, [_near(heard, kept, start, STEP_SAMPLES, first)])
             for start in starts]
-    sure = [(start, fit.lags_samples[0]) for start, fit in zip(starts, fits, strict=True) if fit.explained > 0.7]
+    sure = [(start, fit.lags_samples[0]) for start, fit in zip(starts, fits, strict=True)
+            if fit.explained > 0.7 and fit.gains[0] > 0]
     if not sure:
         return [(fit.lags_samples[0], float(first)) for fit in fits]
     between = np.interp(starts, [start for start, _ in sure], [lag for _, lag in sure])
@@ -234,10 +239,17 @@ def _missing(heard: Reals, kept: Reals, start: int, lag: float) -> set[int]:
     was = lags.shifted(heard, start - lag, size).reshape(frames, FRAME_SAMPLES)
     is_there = kept[start:start + size].reshape(frames, FRAME_SAMPLES)
     energy, remains = np.sum(was**2, axis=1), np.sum(is_there**2, axis=1)
-    alike = np.sum(was * is_there, axis=1) / np.sqrt(np.maximum(energy * remains, 1e-30))
+    alike = np.max([_likeness(lags.shifted(heard, start - lag + move, size), is_there) for move in MOVES], axis=0)
     audible = energy > FRAME_SAMPLES * 10 ** (AUDIBLE_DBFS / 10)
     gone = audible & ((remains < 0.1 * energy) | (alike < ALIKE))
     return {start + int(frame) * FRAME_SAMPLES for frame in np.flatnonzero(gone)}
+
+
+def _likeness(was: Reals, is_there: Reals) -> Reals:
+    """Normalised correlation, -1..1, of each frame (row) of `is_there` with the same stretch of `was`."""
+    frames = was.reshape(is_there.shape)
+    energies = np.sum(frames**2, axis=1) * np.sum(is_there**2, axis=1)
+    return np.asarray(np.sum(frames * is_there, axis=1) / np.sqrt(np.maximum(energies, 1e-30)), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
