@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { Delivery } from "../../src/unisono/web/static/engine/delivery.js";
 import { BestLine, FrameClock, RoomClock } from "../../src/unisono/web/static/engine/clock.js";
 import { CHIRP_AT, chirp, findChirp, fromPcm, levelOf, toPcm } from "../../src/unisono/web/static/engine/codec.js";
-import { records } from "../../src/unisono/web/static/engine/keep.js";
+import { markOf, owed, records } from "../../src/unisono/web/static/engine/keep.js";
 import { Outbox, REPAIRS_AT_ONCE } from "../../src/unisono/web/static/engine/outbox.js";
 import { parseWav } from "../../src/unisono/web/static/engine/player.js";
 import { PortWriter, Ring } from "../../src/unisono/web/static/engine/ring.js";
@@ -129,31 +130,67 @@ test("the outbox keeps what is not written, and sends it again, oldest first, pa
   const box = new Outbox();
   const bytes = pack(packet);
   for (let i = 0; i < 100; i++) box.add(3, i * 960, bytes, i < 50 ? 0 : NaN);
-  assert.equal(box.repairs(1_000).length, 0 + Math.min(REPAIRS_AT_ONCE, 50));
-  assert.equal(box.repairs(1_000).length, 25);
-  assert.equal(box.repairs(1_000).length, 0);
-  assert.equal(unpack(box.repairs(3_500)[0].buffer).repair, true);
+  assert.equal(box.repairs(2_000, REPAIRS_AT_ONCE).length, REPAIRS_AT_ONCE, "what never went out goes first");
+  assert.equal(box.repairs(2_000, 100).length, 50 - REPAIRS_AT_ONCE);
+  assert.equal(box.repairs(2_000, 100).length, 0);
+  assert.equal(unpack(box.repairs(3_500, 1)[0].buffer).repair, true);
   box.written(3, [[0, 96 * 960]]);
   assert.equal(box.size, 4);
   box.missing([[98 * 960 + 10, 98 * 960 + 20]]);
-  assert.equal(box.repairs(3_501).length, 1);
+  assert.equal(box.repairs(3_501, 100).length, 1);
   box.written(2, [[0, 1e9]]);
   assert.equal(box.size, 4);
   box.written(3, [[0, 1e9]]);
   assert.equal(box.size, 0);
 });
 
-test("a file of kept packets is read up to its torn end", () => {
-  const bytes = pack(packet);
-  const file = new Uint8Array(2 * (4 + bytes.length) + 7);
-  for (const at of [0, 4 + bytes.length]) {
+test("a file of kept packets is read up to its torn end, and what was marked as written is not owed", () => {
+  const stamped = (/** @type {number} */ position) => pack({ ...packet, position, frames: [Uint8Array.of(1)] });
+  const kept = [stamped(0), stamped(960), markOf(300, 0, 960), stamped(1_920), markOf(7, 0, 1e9), stamped(2_880)];
+  const file = new Uint8Array(kept.reduce((sum, bytes) => sum + 4 + bytes.length, 0) - 2);
+  let at = 0;
+  for (const bytes of kept) {
     new DataView(file.buffer).setUint32(at, bytes.length, true);
-    file.set(bytes, at + 4);
+    file.set(bytes.subarray(0, file.length - at - 4), at + 4);
+    at += 4 + bytes.length;
   }
-  new DataView(file.buffer).setUint32(2 * (4 + bytes.length), bytes.length, true);
   const read = records(file.buffer);
-  assert.equal(read.length, 2);
-  assert.deepEqual([...read[1]], [...bytes]);
+  assert.equal(read.length, 5, "the last one is torn");
+  const { packets, spans } = owed(read);
+  assert.deepEqual(packets.map((bytes) => unpack(bytes.buffer).position), [960, 1_920]);
+  assert.deepEqual([...spans], [[300, { start: 0, stop: 2_880 }]]);
+});
+
+test("delivery keeps what the line refuses, says what was sung, and lets an old song wait behind the new one", async () => {
+  /** @type {Uint8Array[]} */
+  const out = [];
+  /** @type {any[]} */
+  const said = [];
+  let flows = false;
+  let now = 0;
+  const send = (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => (flows ? out.push(bytes) > 0 : false);
+  const delivery = new Delivery({ send, say: (message) => said.push(message), onTrouble: () => undefined, nowMs: () => now });
+  const sing = (/** @type {number} */ epoch, /** @type {number} */ position) => delivery.add(epoch, position, pack({ ...packet, epoch, position, frames: [Uint8Array.of(1)] }));
+  delivery.begin("one");
+  for (let i = 0; i < 40; i++) sing(3, i * 960);
+  assert.equal(out.length, 0);
+  flows = true;
+  delivery.repair(false);
+  assert.equal(out.length, 0, "only an idle line repairs");
+  delivery.finish();
+  delivery.finish();
+  assert.deepEqual(said, [{ type: "sent", performance: "one", epoch: 3, start: 0, stop: 40 * 960 }]);
+  delivery.connected();
+  assert.equal(said.length, 2, "said again on a new line");
+  delivery.begin("two");
+  sing(4, 100_000);
+  now = 10_000;
+  delivery.repair(true);
+  assert.equal(unpack(/** @type {ArrayBuffer} */ (out[1].buffer)).epoch, 4, "the running song goes first");
+  assert.equal(out.length, 1 + REPAIRS_AT_ONCE);
+  delivery.written(3, [[0, 40 * 960]]);
+  delivery.written(4, [[0, 1e9]]);
+  assert.equal(delivery.unwritten, 0);
 });
 
 test("PCM goes there and back, levels are decibels", () => {
@@ -204,4 +241,11 @@ test("the output's watch hears a step and an underrun, and nothing in drift and 
   assert.match(String(said.find(Boolean)), /moved by -[78]\.\d ms/);
   assert.match(String(stepped.look(-8, 1)), /ran dry/);
   assert.equal(stepped.look(-8, 1), null);
+});
+
+test("a room whose clock has stepped is learnt anew after three echoes", () => {
+  const clock = new RoomClock();
+  for (let ms = 0; ms < 30_000; ms += 1_000) clock.add(ms, ms + 8, 48 * (ms + 4));
+  for (let ms = 30_000; ms < 33_000; ms += 1_000) clock.add(ms, ms + 8, 48 * (ms + 4) + 480_000);
+  assert.ok(Math.abs(clock.at(33_000) - (48 * 33_000 + 480_000)) < 48);
 });

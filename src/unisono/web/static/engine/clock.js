@@ -8,6 +8,7 @@ import { SAMPLE_RATE } from "./units.js";
 
 const SPAN_FOR_SLOPE_MS = 15_000;
 const DRIFT_PPM_MAX = 1_000;
+const CONTRADICTION_MS = 10;
 
 /** @typedef {{x: number, y: number, cost: number}} Observation  y at x; the lower the cost, the purer */
 
@@ -80,6 +81,7 @@ export class RoomClock {
     this._line = new BestLine({ nominal: SAMPLE_RATE / 1000, binWidth: 1000, bins: 90, tolerance: 3 });
     /** @type {number[]} */
     this._trips = [];
+    this._contradictions = 0;
   }
 
   get ready() {
@@ -93,9 +95,18 @@ export class RoomClock {
   /** @param {number} sentMs @param {number} receivedMs @param {number} position the room's when it answered */
   add(sentMs, receivedMs, position) {
     const trip = receivedMs - sentMs;
+    if (this._contradicted((sentMs + receivedMs) / 2, position, trip)) this.clear();
     this._line.add((sentMs + receivedMs) / 2, position, trip);
     this._trips.push(trip);
     if (this._trips.length > 64) this._trips.shift();
+  }
+
+  /** Three echoes in a row that no network explains: this clock or the room's has stepped. @param {number} ms @param {number} position @param {number} trip */
+  _contradicted(ms, position, trip) {
+    if (!this._line.ready) return false;
+    const offMs = Math.abs(this._line.at(ms) - position) / (SAMPLE_RATE / 1000);
+    this._contradictions = offMs > trip / 2 + CONTRADICTION_MS ? this._contradictions + 1 : 0;
+    return this._contradictions >= 3;
   }
 
   get perMs() {
@@ -118,6 +129,7 @@ export class RoomClock {
   clear() {
     this._line.clear();
     this._trips.length = 0;
+    this._contradictions = 0;
   }
 }
 

@@ -9,15 +9,36 @@ import { OutputWatch } from "./watch.js";
 
 const HEARD_DBFS = -45;
 const HEARD_FOR = 3;
+const EPOCH = "unisono.epoch";
+const EPOCHS = 60_000;
 /** Output buffer asked for, short at first; a machine that proves too busy for it (an underrun moves the round trip) gets twice as much, and again. */
 const OUTPUT_SECONDS = 0.02;
 const OUTPUT_SECONDS_MAX = 0.08;
+/** A little more than one such buffer; and before it, long enough for the queue to run. */
+const QUEUE_SECONDS = 0.025;
+const SETTLE_SECONDS = 0.3;
+const OPENING_MS_MAX = 3_000;
 
 /** @typedef {{type: string, [field: string]: any}} Message */
 /** @typedef {{granted: MediaTrackSettings & {label: string}, warnings: string[]}} OpenedMicrophone */
 /** @typedef {{accepted: boolean, round_trip_samples: number, spread_samples: number, confidence: number, snr_db: number, reason: string | null}} RoundTrip */
 
 const nowMs = () => performance.timeOrigin + performance.now();
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Resolves when the context has played for so long. @param {AudioContext} context @param {number} seconds */
+async function played(context, seconds) {
+  const until = context.currentTime + seconds;
+  for (let waited = 0; context.currentTime < until && waited < OPENING_MS_MAX; waited += 2) await pause(2);
+}
+
+/** Resolves when the microphone has delivered something, as far as the browser tells; at the latest after half a second. @param {any} track */
+async function firstSound(track) {
+  const before = track.stats?.deliveredFrames;
+  for (let waited = 0; before !== undefined && track.stats.deliveredFrames === before && waited < 500; waited += 4) await pause(4);
+}
 
 /** An error with a code that the page translates. @param {string} code @param {string} text */
 const coded = (code, text) => Object.assign(new Error(text), { code });
@@ -52,6 +73,9 @@ export class Engine extends EventTarget {
     this._phase = "";
     this._seat = 0;
     this._loudFor = 0;
+    this._epoch = 0;
+    /** @type {Promise<void> | null} */
+    this._building = null;
     /** @type {TapSession | null} */
     this._taps = null;
     /** @type {Record<string, number>} */
@@ -116,7 +140,11 @@ export class Engine extends EventTarget {
 
   /** Open the sound output; call inside a gesture. Resolves when sound runs. */
   async openEar() {
-    if (!this._context) await this._buildEar();
+    this._building ??= this._buildEar();
+    await this._building.catch((error) => {
+      this._building = this._context = null;
+      throw error;
+    });
     const context = /** @type {AudioContext} */ (this._context);
     if (context.state !== "running") await context.resume();
   }
@@ -138,7 +166,7 @@ export class Engine extends EventTarget {
     } catch (error) {
       throw microphoneError(error);
     }
-    this._listenTo(stream);
+    await this._listenTo(stream);
     const track = stream.getAudioTracks()[0];
     track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
     const settings = track.getSettings();
@@ -197,7 +225,7 @@ export class Engine extends EventTarget {
   /** Stamp by this from now on, and tell the room. @param {{method: string, output: string, round_trip_samples: number, spread_samples: number}} check */
   applyCheck({ method, output, round_trip_samples, spread_samples }) {
     const measured = method !== "none";
-    this._worker.postMessage({ type: "check", check: measured ? { round_trip_samples, unsure: method !== "acoustic" } : null });
+    this._worker.postMessage({ type: "check", check: measured ? { round_trip_samples, unsure: method !== "acoustic", output } : null });
     const whole = (/** @type {number} */ value) => (measured && Number.isFinite(value) ? Math.max(0, Math.round(value)) : 0);
     this.send({ type: "check", method, output, round_trip_samples: whole(round_trip_samples), spread_samples: whole(spread_samples) });
   }
@@ -251,7 +279,7 @@ export class Engine extends EventTarget {
     this.closeMicrophone();
     this._worker.postMessage({ type: "close_ear" });
     await this._context?.close();
-    this._context = null;
+    this._context = this._building = null;
     this._worker.postMessage({ type: "check", check: null });
     await this.openMicrophone(this._microphone);
   }
@@ -269,8 +297,12 @@ export class Engine extends EventTarget {
     this._worker.postMessage({ type: "open_ear", port: port1, contextRate: context.sampleRate, shared: crossOriginIsolated }, [port1]);
   }
 
-  /** @param {MediaStream} stream */
-  _listenTo(stream) {
+  /**
+   * The browser's capture queue, read in bursts that race with its filling, would one day come up short and be one buffer longer from then on: a step of the
+   * round trip in the middle of a song. So reading pauses once for that long, and the queue is longer from the beginning.
+   * @param {MediaStream} stream
+   */
+  async _listenTo(stream) {
     const context = /** @type {AudioContext} */ (this._context);
     const source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
     const mic = new AudioWorkletNode(context, "mic", { numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit" });
@@ -278,6 +310,11 @@ export class Engine extends EventTarget {
     mic.connect(context.destination); // silent: it writes no output, but a node that leads nowhere is not run everywhere
     this._stream = stream;
     this._micNodes = [source, mic];
+    await firstSound(stream.getAudioTracks()[0]);
+    await played(context, SETTLE_SECONDS);
+    source.disconnect();
+    await played(context, QUEUE_SECONDS);
+    source.connect(mic);
     const { port1, port2 } = new MessageChannel();
     mic.port.postMessage({ port: port2 }, [port2]);
     this._worker.postMessage({ type: "open_microphone", port: port1 }, [port1]);
@@ -285,10 +322,23 @@ export class Engine extends EventTarget {
 
   /** Epochs of one seat go up over reloads, so that what is sung later wins. */
   _firstEpoch() {
-    const name = "unisono.epoch";
-    const epoch = (Number(localStorage.getItem(name) ?? 0) + 16) % 60_000;
-    localStorage.setItem(name, String(epoch));
-    return epoch;
+    try {
+      return (Number(localStorage.getItem(EPOCH) ?? 0) + 1) % EPOCHS;
+    } catch {
+      return 0; // storage is blocked
+    }
+  }
+
+  /** @param {Record<string, any>} diagnostics */
+  _diagnosed(diagnostics) {
+    this.diagnostics = diagnostics;
+    if (diagnostics.epoch === null || diagnostics.epoch === this._epoch) return;
+    this._epoch = diagnostics.epoch;
+    try {
+      localStorage.setItem(EPOCH, String(this._epoch));
+    } catch {
+      // storage is blocked: a reload in the middle of a song then begins at 0
+    }
   }
 
   /** @param {any} question @returns {Promise<any>} */
@@ -307,7 +357,7 @@ export class Engine extends EventTarget {
       case "connection": return this._emit("connection", data);
       case "clock": return void (this._clock = data);
       case "level": return this._level(data);
-      case "diagnostics": return void (this.diagnostics = data.diagnostics);
+      case "diagnostics": return this._diagnosed(data.diagnostics);
       case "trouble": return this._emit("trouble", data);
       case "answer":
         this._asked.get(data.id)?.(data.answer);

@@ -3,15 +3,19 @@
  * private file system, or rows of IndexedDB where that is missing. A reload, a crashed tab or a killed server lose nothing that is here.
  */
 
-import { kindOf } from "./wire.js";
+import { FRAME_SAMPLES } from "./units.js";
+import { unpack } from "./wire.js";
 
 /** @typedef {Uint8Array<ArrayBuffer>} Bytes */
-/** @typedef {{append(bytes: Bytes): void, flush(): void, discard(): Promise<void>}} Keep */
-/** @typedef {{packets: Bytes[], discard: () => Promise<void>}} Leftover */
+/** @typedef {{append(bytes: Bytes): void, mark(epoch: number, start: number, stop: number): void, flush(): void, discard(): Promise<void>}} Keep  `mark`: these stamped positions are written at the server */
+/** @typedef {{packets: Bytes[], spans: Map<number, {start: number, stop: number}>}} Owed  packets not known to be written, and what was sung of each epoch */
+/** @typedef {Owed & {performance: string, discard: () => Promise<void>}} Leftover */
 
 const FOLDER = "unisono";
 const DATABASE = "unisono-keep";
 const STORE = "packets";
+/** First byte of a record that is no packet: "written" follows, as epoch (u16), start and stop (f64). */
+const MARK = 0xff;
 
 /** @param {string} owner who sang: letters and digits @param {string} performance @returns {Promise<Keep>} */
 export async function openKeep(owner, performance) {
@@ -27,22 +31,55 @@ export async function openKeep(owner, performance) {
 export async function leftovers(owner) {
   const files = await fileLeftovers(owner).catch(() => []);
   const rows = await rowLeftovers(owner).catch(() => []);
-  return [...files, ...rows].filter(({ packets }) => packets.length > 0);
+  return [...files, ...rows];
 }
 
-/** Records are u32 length, then the packet; a torn last record is dropped. @param {ArrayBuffer} data @returns {Bytes[]} */
+/** @param {number} epoch @param {number} start @param {number} stop @returns {Bytes} */
+export function markOf(epoch, start, stop) {
+  const view = new DataView(new ArrayBuffer(19));
+  view.setUint8(0, MARK);
+  view.setUint16(1, epoch, true);
+  view.setFloat64(3, start, true);
+  view.setFloat64(11, stop, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** Records are u32 length, then the bytes; a torn last record is dropped. @param {ArrayBuffer} data @returns {Bytes[]} */
 export function records(data) {
   const view = new DataView(data);
-  const packets = [];
+  const found = [];
   for (let at = 0; at + 4 <= data.byteLength; ) {
     const length = view.getUint32(at, true);
     if (length === 0 || at + 4 + length > data.byteLength) break;
-    const packet = data.slice(at + 4, at + 4 + length);
-    if (kindOf(packet) > 0) packets.push(new Uint8Array(packet));
+    found.push(new Uint8Array(data.slice(at + 4, at + 4 + length)));
     at += 4 + length;
   }
-  return packets;
+  return found;
 }
+
+/** What is still owed, of records in the order they were kept. @param {Bytes[]} kept @returns {Owed} */
+export function owed(kept) {
+  /** @type {Map<number, {start: number, stop: number}>} */
+  const spans = new Map();
+  /** @type {Map<string, {epoch: number, position: number, bytes: Bytes}>} */
+  const packets = new Map();
+  for (const bytes of kept) {
+    if (bytes[0] === MARK) {
+      const view = new DataView(bytes.buffer);
+      const [epoch, start, stop] = [view.getUint16(1, true), view.getFloat64(3, true), view.getFloat64(11, true)];
+      for (const [key, packet] of packets) if (packet.epoch === epoch && packet.position >= start && packet.position < stop) packets.delete(key);
+      continue;
+    }
+    const { epoch, position } = unpack(bytes.buffer);
+    packets.set(`${epoch} ${position}`, { epoch, position, bytes });
+    const seen = spans.get(epoch);
+    spans.set(epoch, { start: Math.min(seen?.start ?? position, position), stop: Math.max(seen?.stop ?? 0, position + FRAME_SAMPLES) });
+  }
+  return { packets: [...packets.values()].map(({ bytes }) => bytes), spans };
+}
+
+/** @param {string} name owner.performance.random */
+const performanceOf = (name) => name.split(".")[1];
 
 const folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
 
@@ -52,12 +89,15 @@ async function openFile(name) {
   const file = await (await parent.getFileHandle(name, { create: true })).createSyncAccessHandle();
   let at = 0;
   const length = new DataView(new ArrayBuffer(4));
+  /** @param {Bytes} bytes */
+  const append = (bytes) => {
+    length.setUint32(0, bytes.length, true);
+    at += file.write(length, { at });
+    at += file.write(bytes, { at });
+  };
   return {
-    append(bytes) {
-      length.setUint32(0, bytes.length, true);
-      at += file.write(length, { at });
-      at += file.write(bytes, { at });
-    },
+    append,
+    mark: (epoch, start, stop) => append(markOf(epoch, start, stop)),
     flush: () => file.flush(),
     async discard() {
       file.close();
@@ -82,10 +122,7 @@ async function fileLeftovers(owner) {
     const data = new ArrayBuffer(file.getSize());
     file.read(new Uint8Array(data), { at: 0 });
     file.close();
-    const discard = () => parent.removeEntry(name);
-    const packets = records(data);
-    if (packets.length === 0) await discard();
-    found.push({ packets, discard });
+    found.push({ performance: performanceOf(name), ...owed(records(data)), discard: () => parent.removeEntry(name) });
   }
   return found;
 }
@@ -102,8 +139,11 @@ function database() {
 
 /** @param {string} name @param {IDBDatabase} db @returns {Keep} */
 function openRows(name, db) {
+  /** @param {Bytes} bytes */
+  const append = (bytes) => void db.transaction(STORE, "readwrite").objectStore(STORE).add({ name, bytes });
   return {
-    append: (bytes) => void db.transaction(STORE, "readwrite").objectStore(STORE).add({ name, bytes }),
+    append,
+    mark: (epoch, start, stop) => append(markOf(epoch, start, stop)),
     flush: () => undefined,
     discard: () => discardRows(db, name),
   };
@@ -134,5 +174,5 @@ async function rowLeftovers(owner) {
   /** @type {Map<string, Bytes[]>} */
   const byName = new Map();
   for (const { name, bytes } of rows) if (name.startsWith(`${owner}.`)) byName.set(name, [...(byName.get(name) ?? []), bytes]);
-  return [...byName].map(([name, packets]) => ({ packets, discard: () => discardRows(db, name) }));
+  return [...byName].map(([name, kept]) => ({ performance: performanceOf(name), ...owed(kept), discard: () => discardRows(db, name) }));
 }

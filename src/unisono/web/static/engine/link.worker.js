@@ -6,7 +6,7 @@
 import { FrameClock } from "./clock.js";
 import { codecSupport, measureDecoder, measureEncoder } from "./codec.js";
 import { makeProbe, measureRoundTrip } from "./calibrate.js";
-import { leftovers } from "./keep.js";
+import { Delivery } from "./delivery.js";
 import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
 import { Singer } from "./singer.js";
@@ -24,6 +24,11 @@ const REPAIR_MS = 250;
 const TALK_DELAY_SAMPLES = 6_000;
 /** What the server adds before a mix leaves it: one tick of FRAME_SAMPLES is the room's part (core/rows.py); this is for the ear's burst. */
 const EAR_MARGIN_MS = 8;
+const LAGS_MIN = 25;
+/** The sung phrase's peaks are brought up to here, at most by so much. */
+const PHRASE_PEAK_DBFS = -12;
+const PHRASE_GAIN_DB_MAX = 15;
+const PHRASE_PEAKS = 80;
 const SONG_STATES = new Set(["count_in", "singing", "ending"]);
 
 /** @typedef {{performance: string, state: string, start: number, stop: number | null, rows: number[][], delays_samples: number[], listener_delay_samples: number, backing: {url: string, samples: number} | null}} SongMessage */
@@ -63,10 +68,17 @@ class Link {
     this.record = new Float64Array(4);
     this.heard = { frame: NaN, position: NaN, rate: NaN, epoch: 0 };
     this.seat = 0;
-    this.owner = "watcher";
+    this.delivery = new Delivery({
+      send: (bytes) => this._send(bytes),
+      say: (message) => this.socket?.send(message),
+      onTrouble: (code, text) => tell({ type: "trouble", code, text }),
+      nowMs,
+    });
     /** @type {SongMessage | null} */
     this.song = null;
     this.clip = { backing: "", premiere: "" };
+    /** @type {{performance: string, url: string, start: number} | null} */
+    this.premiere = null;
     this.gains = /** @type {Record<string, number>} */ ({});
     this.delay = TALK_DELAY_SAMPLES;
     this.codec = { encoder: false, decoder: false, decoder_shift_samples: 0, encoder_lookahead_samples: 0, likeness: 0 };
@@ -74,8 +86,10 @@ class Link {
     this.firstEpoch = 0;
     this.shared = false;
     this.contextRate = SAMPLE_RATE;
-    /** @type {{round_trip_samples: number, unsure: boolean} | null} */
+    /** @type {{round_trip_samples: number, unsure: boolean, output: string} | null} */
     this.check = null;
+    /** @type {number[]} of the last seconds, dBFS */
+    this.peaks = [];
     this.talking = false;
     /** @type {((startFrame: number) => void) | null} */
     this.onTest = null;
@@ -84,10 +98,10 @@ class Link {
 
   /** Measure the codecs once; a page that cannot encode sends PCM, one that cannot decode asks for PCM. */
   async prepare() {
-    const support = await codecSupport();
-    const spec = await (await fetch(new URL("./opus-chirp.json", import.meta.url))).json();
-    const frames = spec.frames.map((/** @type {string} */ text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
     try {
+      const support = await codecSupport();
+      const spec = await (await fetch(new URL("./opus-chirp.json", import.meta.url))).json();
+      const frames = spec.frames.map((/** @type {string} */ text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
       const decoder = support.decoder ? await measureDecoder({ frames, chirp_at: spec.chirp_at }) : null;
       const encoder = support.encoder && decoder ? await measureEncoder(decoder.shiftSamples) : null;
       this.codec = {
@@ -115,40 +129,45 @@ class Link {
 
   /** @param {'open'|'lost'|'closed'} state @param {number} [code] @param {string} [text] */
   _state(state, code, text) {
-    if (state !== "open") this.singer?.outbox.lost();
     tell({ type: "connection", state, code, text });
   }
 
   /** @param {any} message */
   _message(message) {
-    if (message.type === "welcome") void this._welcome(message);
+    if (message.type === "welcome") this._welcome(message);
     else if (message.type === "song") this._song(message.song ?? message);
-    else if (message.type === "premiere") void this._playClip("premiere", message.performance, message.url, message.start);
-    else if (message.type === "written") this.singer?.written(message.epoch, message.spans);
-    else if (message.type === "missing") this.singer?.outbox.missing(message.spans);
+    else if (message.type === "piece") this._fetchAhead(message);
+    else if (message.type === "premiere") this._premiere(message);
+    else if (message.type === "written") this.delivery.written(message.epoch, message.spans);
+    else if (message.type === "missing") this.delivery.missing(message.spans);
     tell({ type: "message", message });
   }
 
   /** @param {any} message */
-  async _welcome(message) {
+  _welcome(message) {
     this.seat = message.seat;
-    if (message.key) this.owner = await shortHash(message.key);
     this._song(message.song);
-    if (this.singer && message.seat) this._adopt();
-    this.singer?.sayAgain();
+    this._fetchAhead(message.piece);
+    this.delivery.connected();
+    if (message.seat && message.key) void shortHash(message.key).then((owner) => this.delivery.adopt(owner));
   }
 
-  async _adopt() {
-    const singer = this.singer;
-    if (singer) for (const leftover of await leftovers(this.owner)) singer.adopt(leftover);
+  /** The backing is here before the song begins. @param {{piece: string | null, key: number, tempo_bpm: number} | null} picked */
+  _fetchAhead(picked) {
+    if (picked?.piece) void fetch(`/api/pieces/${picked.piece}/backing.wav?key=${picked.key}&tempo_bpm=${picked.tempo_bpm}`).then((answer) => answer.blob()).catch(() => undefined);
+  }
+
+  /** @param {{performance: string, url: string, start: number}} premiere kept for an ear that opens later */
+  _premiere(premiere) {
+    this.premiere = premiere;
+    void this._playClip("premiere", premiere.performance, premiere.url, premiere.start);
   }
 
   /** @param {SongMessage | null} song */
   _song(song) {
     this.song = song;
     this.delay = this._delay();
-    if (song === null || song.state === "discarded") this.singer?.song(null);
-    else if (SONG_STATES.has(song.state) && this.check) this.singer?.song(song);
+    this.singer?.song(song && SONG_STATES.has(song.state) && this.check ? song : null);
     if (song && SONG_STATES.has(song.state) && song.backing) void this._playClip("backing", song.performance, song.backing.url, song.start);
     if (!song || song.state === "discarded") {
       this._stopClip("backing");
@@ -200,6 +219,7 @@ class Link {
     for (const [name, gain] of Object.entries(this.gains)) port.postMessage({ type: "gain", name, gain });
     this.clip = { backing: "", premiere: "" };
     this._song(this.song);
+    if (this.premiere && this.premiere.performance === this.song?.performance) this._premiere(this.premiere);
     void this._loop(this.map);
   }
 
@@ -214,10 +234,10 @@ class Link {
     this.closeMicrophone();
     this.micPort = port;
     this.singer = new Singer(
-      { contextRate: this.contextRate, shared: this.shared, firstEpoch: this.firstEpoch, encodes: this.codec.encoder, lookahead: this.codec.encoder_lookahead_samples, owner: this.owner, nowMs },
+      { contextRate: this.contextRate, shared: this.shared, firstEpoch: this.firstEpoch, encodes: this.codec.encoder, lookahead: this.codec.encoder_lookahead_samples },
+      this.delivery,
       {
-        send: (bytes) => this._send(bytes),
-        say: (message) => this.socket?.send(message),
+        onTalk: (bytes) => void this._send(bytes),
         onLevel: (peak, power, count) => this._meter(peak, power, count),
         onTrouble: (code, text) => tell({ type: "trouble", code, text }),
       },
@@ -227,7 +247,6 @@ class Link {
     const { sound, heads } = this.singer.memory;
     port.postMessage({ type: "open", sound: this.shared ? sound : null, heads: this.shared ? heads : null });
     this._song(this.song);
-    void this._adopt();
   }
 
   closeMicrophone() {
@@ -235,6 +254,9 @@ class Link {
     this.micPort?.postMessage({ type: "close" });
     this.micPort = null;
     this.singer = null;
+    if (this.check) this.socket?.send({ type: "check", method: "none", output: this.check.output, round_trip_samples: null, spread_samples: null });
+    this.check = null;
+    this.peaks.length = 0;
   }
 
   /** @param {any} data from a worklet's port */
@@ -299,8 +321,8 @@ class Link {
     };
     if (due("aim", AIM_MS)) this._aim(now);
     if (due("level", 100)) this._tellLevel(now);
-    if (due("link", LINK_MS)) this._tellLink();
-    if (due("repair", REPAIR_MS)) this.singer?.repair(now, this.socket?.idle ?? false);
+    if (due("link", LINK_MS)) this._tellLink(now);
+    if (due("repair", REPAIR_MS)) this.delivery.repair(this.socket?.idle ?? false);
   }
 
   /** Tell the ear where the room stands. @param {number} now */
@@ -318,6 +340,8 @@ class Link {
   _tellLevel(now) {
     const { peak, power, count } = this.level;
     this.level = { peak: 0, power: 0, count: 0 };
+    if (count > 0) this.peaks.push(20 * Math.log10(peak + 1e-7));
+    if (this.peaks.length > PHRASE_PEAKS) this.peaks.shift();
     if (count > 0) tell({ type: "level", dbfs: 10 * Math.log10(power / count + 1e-13), peak_dbfs: 20 * Math.log10(peak + 1e-7), clipped: peak >= 0.999 });
     tell({ type: "diagnostics", diagnostics: this._diagnostics(now) });
   }
@@ -335,14 +359,19 @@ class Link {
     return Math.round(lag + encoding + ((clock?.oneWayMs ?? 0) * SAMPLE_RATE) / 1000);
   }
 
-  _tellLink() {
-    const up_samples = this.singer && this.check ? this._upSamples() : 0;
+  /** The way up counts once enough of the checked stream went it. @param {number} now */
+  _tellLink(now) {
+    const lags = this.check ? (this.singer?.lagSamples.length ?? 0) : 0;
+    const known = lags >= LAGS_MIN;
+    if (this.check && !known) this.ticks.link = now - LINK_MS + 300;
+    const up_samples = known ? this._upSamples() : 0;
     this.socket?.send({ type: "link", up_samples: Math.max(0, up_samples), down_samples: Math.max(0, this._downSamples()) });
   }
 
   /** Play the probe and record. @returns {Promise<any>} */
   async measure() {
     if (!this.singer || !this.earPort) return { accepted: false, reason: "no_microphone" };
+    this._setGain();
     const probe = makeProbe(this.contextRate);
     const started = new Promise((resolve) => (this.onTest = resolve));
     this.earPort.postMessage({ type: "test", sound: probe.sound });
@@ -353,9 +382,17 @@ class Link {
     return { ...result, round_trip_samples: result.round_trip_frames * samples, spread_samples: result.spread_frames * samples };
   }
 
-  /** @param {{round_trip_samples: number, unsure: boolean} | null} check */
+  /** A soft voice is brought up by what was sung before the measurement; the loud tenth of its peaks decides. */
+  _setGain() {
+    if (!this.singer || this.peaks.length === 0) return;
+    const missing = PHRASE_PEAK_DBFS - percentile(this.peaks, 0.9);
+    this.singer.gain = 10 ** (Math.max(0, Math.min(PHRASE_GAIN_DB_MAX, missing)) / 20);
+  }
+
+  /** @param {{round_trip_samples: number, unsure: boolean, output: string} | null} check */
   setCheck(check) {
     this.check = check;
+    if (this.singer) this.singer.lagSamples.length = 0;
     if (check) this.singer?.stamper.setRoundTrip((check.round_trip_samples * this.contextRate) / SAMPLE_RATE, check.unsure);
     this._song(this.song);
   }
@@ -393,7 +430,8 @@ class Link {
       holes: singer?.stamper.holes ?? 0,
       lost_frames: singer?.stamper.lostFrames ?? 0,
       round_trip_samples: this.check?.round_trip_samples ?? null,
-      unwritten_packets: singer?.outbox.size ?? 0,
+      gain: singer?.gain ?? 1,
+      unwritten_packets: this.delivery.unwritten,
       codec: this.codec,
       frames_heard: player?.frames,
       frames_late: player?.late,

@@ -46,19 +46,27 @@ export class Outbox {
     }
   }
 
+  /** Everything of another outbox. @param {Outbox} other */
+  take(other) {
+    for (const { epoch, position, bytes, sentMs } of other._all()) this.add(epoch, position, bytes, sentMs);
+    other.clear();
+  }
+
   /** Everything must be sent again: the connection it went out on is gone. */
   lost() {
     for (const kept of this._all()) kept.sentMs = NaN;
   }
 
-  /** Packets to send now, oldest first, as repairs. @param {number} nowMs @returns {Bytes[]} */
-  repairs(nowMs) {
+  /** At most `count` packets to send now, as repairs: what never went out first, then what went unanswered. @param {number} nowMs @param {number} count @returns {Bytes[]} */
+  repairs(nowMs, count) {
     const due = [];
-    for (const kept of this._all()) {
-      if (nowMs - kept.sentMs < RESEND_AFTER_MS) continue;
-      kept.sentMs = nowMs;
-      due.push(asRepair(kept.bytes));
-      if (due.length === REPAIRS_AT_ONCE) break;
+    for (const unsent of [true, false]) {
+      for (const kept of this._all()) {
+        if (due.length >= count) return due;
+        if (Number.isNaN(kept.sentMs) !== unsent || nowMs - kept.sentMs < RESEND_AFTER_MS) continue;
+        kept.sentMs = nowMs;
+        due.push(asRepair(kept.bytes));
+      }
     }
     return due;
   }

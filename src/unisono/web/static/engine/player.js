@@ -57,7 +57,7 @@ export class Player {
   /** @param {string} name @param {boolean} stereo @returns {Stream} */
   _stream(name, stereo) {
     let stream = this._streams.get(name);
-    if (stream && stream.stereo === stereo && stream.decoder !== null) return stream;
+    if (stream && stream.stereo === stereo) return stream;
     stream?.decoder?.close();
     /** @type {Stream} */
     const fresh = { decoder: null, stereo, queue: [], next: NaN, epoch: 0 };

@@ -1,12 +1,10 @@
-/** From the microphone to packets: drains the worklets' rings, stamps blocks, encodes them, keeps them on the device and hands them to the socket. */
+/** From the microphone to packets: drains the worklets' rings, stamps blocks, encodes them and hands them to delivery.js. */
 
 import { FRAME_SAMPLES } from "./units.js";
 import { OpusVoiceEncoder, levelOf, toPcm } from "./codec.js";
-import { openKeep } from "./keep.js";
-import { Outbox } from "./outbox.js";
 import { Ring } from "./ring.js";
 import { Stamper } from "./stamp.js";
-import { Kind, pack, unpack } from "./wire.js";
+import { Kind, pack } from "./wire.js";
 
 const SOUND_FLOATS = 1 << 18;
 const HEAD_FLOATS = 1 << 13;
@@ -17,18 +15,18 @@ const SAMPLES_OF_LAG = 250;
 /** @typedef {{epoch: number, position: number, level: number, unsure: boolean}} Meta */
 /** @typedef {{performance: string, start: number, stop: number | null}} Song */
 /** @typedef {import("./keep.js").Bytes} Bytes */
-/** @typedef {{send(bytes: Bytes): boolean, say(message: any): void, onLevel(peak: number, power: number, count: number): void, onTrouble(code: string, text: string): void}} SingerEvents */
+/** @typedef {{onTalk(bytes: Bytes): void, onLevel(peak: number, power: number, count: number): void, onTrouble(code: string, text: string): void}} SingerEvents */
 
 export class Singer {
   /**
-   * @param {{contextRate: number, shared: boolean, firstEpoch: number, encodes: boolean, lookahead: number, owner: string, nowMs: () => number}} setup
-   * @param {SingerEvents} events  `send` returns false when the packet did not go out
+   * @param {{contextRate: number, shared: boolean, firstEpoch: number, encodes: boolean, lookahead: number}} setup
+   * @param {import("./delivery.js").Delivery} delivery @param {SingerEvents} events
    */
-  constructor(setup, events) {
+  constructor(setup, delivery, events) {
     this._setup = setup;
+    this._delivery = delivery;
     this._events = events;
     this.stamper = new Stamper(setup.contextRate, setup.firstEpoch);
-    this.outbox = new Outbox();
     this.memory = { sound: Ring.memory(SOUND_FLOATS, 32, setup.shared), heads: Ring.memory(HEAD_FLOATS, 64, setup.shared) };
     this.sound = new Ring(this.memory.sound, 32);
     this.heads = new Ring(this.memory.heads, 64);
@@ -40,20 +38,14 @@ export class Singer {
     this._encoder = null;
     /** @type {Song | null} */
     this._song = null;
-    /** @type {Map<number, {start: number, stop: number}>} */
-    this._sung = new Map();
-    this._saidSent = false;
-    /** @type {import("./keep.js").Keep | null} */
-    this._keep = null;
-    /** @type {Bytes[]} */
-    this._unkept = [];
-    /** @type {(() => Promise<void>)[]} */
-    this._leftovers = [];
+    this._finished = "";
     /** @type {{startFrame: number, sound: Float32Array, filled: number, done: (sound: Float32Array) => void} | null} */
     this._capture = null;
     /** @type {number[]} */
     this.lagSamples = [];
     this.talking = false;
+    /** From the sung phrase of the sound check. */
+    this.gain = 1;
   }
 
   /** Take what the microphone worklet has brought. @param {number} heardNow position at the ear now, to measure how far blocks lag */
@@ -73,39 +65,15 @@ export class Singer {
     }
   }
 
-  /** The song changed; the same performance may only gain its stop. @param {Song | null} song */
+  /** What is sung; null between songs. @param {Song | null} song */
   song(song) {
-    const same = song?.performance === this._song?.performance;
     this._song = song;
-    if (same || !song) return;
-    this._sung.clear();
-    this._saidSent = false;
-    void this._openKeep(song.performance);
+    if (song) this._delivery.begin(song.performance);
   }
 
   /** Everything recorded raw from `startFrame` on. @param {number} startFrame @param {number} frames @returns {Promise<Float32Array>} */
   capture(startFrame, frames) {
     return new Promise((done) => (this._capture = { startFrame, sound: new Float32Array(frames), filled: 0, done }));
-  }
-
-  /** Send what is due again, if the line is idle. @param {number} nowMs @param {boolean} idle */
-  repair(nowMs, idle) {
-    if (idle) for (const bytes of this.outbox.repairs(nowMs)) this._events.send(bytes);
-  }
-
-  /** @param {number} epoch @param {[number, number][]} spans */
-  written(epoch, spans) {
-    this.outbox.written(epoch, spans);
-    if (this.outbox.size === 0 && (this._saidSent || !this._song)) void this._forget();
-  }
-
-  /** Give packets that an earlier page left behind to the outbox. @param {import("./keep.js").Leftover} leftover */
-  adopt({ packets, discard }) {
-    for (const bytes of packets) {
-      const { epoch, position } = unpack(bytes.buffer);
-      this.outbox.add(epoch, position, bytes, NaN);
-    }
-    this._leftovers.push(discard);
   }
 
   /** @param {number} frame @param {Float32Array} block */
@@ -137,6 +105,7 @@ export class Singer {
     const inSong = song !== null && block.position >= song.start - WARM_UP_SAMPLES && (song.stop === null || block.position < song.stop + 2 * FRAME_SAMPLES);
     if (!inSong && song !== null && song.stop !== null && block.position >= song.stop + 2 * FRAME_SAMPLES) this._finish(song);
     if (!inSong && !this.talking) return;
+    if (this.gain !== 1) for (let i = 0; i < block.samples.length; i++) block.samples[i] *= this.gain;
     const meta = { epoch: block.epoch, position: block.position, level: levelOf(block.samples), unsure: block.unsure };
     if (!this._setup.encodes) {
       this._encoded(meta, toPcm(block.samples), true);
@@ -167,51 +136,14 @@ export class Singer {
     const sung = song !== null && meta.position + FRAME_SAMPLES > song.start && (song.stop === null || meta.position < song.stop);
     if (!sung && !this.talking) return;
     const bytes = pack({ kind: sung ? Kind.VOICE : Kind.TALK, pcm, stereo: false, repair: false, unsure: meta.unsure, seat: 0, epoch: meta.epoch, level: meta.level, position: meta.position, frames: [frame] });
-    if (!sung) {
-      this._events.send(bytes);
-      return;
-    }
-    if (this._keep) this._keep.append(bytes);
-    else this._unkept.push(bytes);
-    const seen = this._sung.get(meta.epoch);
-    this._sung.set(meta.epoch, { start: seen?.start ?? meta.position, stop: meta.position + FRAME_SAMPLES });
-    this.outbox.add(meta.epoch, meta.position, bytes, this._events.send(bytes) ? this._setup.nowMs() : NaN);
+    if (sung) this._delivery.add(meta.epoch, meta.position, bytes);
+    else this._events.onTalk(bytes);
   }
 
-  /** The song is over for this page: say so, once everything has left the encoder. @param {Song} song */
+  /** The song is over for this page, once everything has left the encoder. @param {Song} song */
   _finish(song) {
-    if (this._saidSent) return;
-    this._saidSent = true;
-    this._keep?.flush();
-    const flushed = this._encoder?.flush() ?? Promise.resolve();
-    void flushed.then(() => {
-      for (const [epoch, { start, stop }] of this._sung) this._events.say({ type: "sent", performance: song.performance, epoch, start, stop });
-      if (this.outbox.size === 0) void this._forget();
-    });
-  }
-
-  /** Said again after a reconnect, in case the first time was lost. */
-  sayAgain() {
-    if (!this._saidSent || !this._song) return;
-    this._saidSent = false;
-    this._finish(this._song);
-  }
-
-  /** @param {string} performance */
-  async _openKeep(performance) {
-    try {
-      const keep = await openKeep(this._setup.owner, performance);
-      for (const bytes of this._unkept.splice(0)) keep.append(bytes);
-      this._keep = keep;
-    } catch (error) {
-      this._events.onTrouble("storage", String(error));
-    }
-  }
-
-  async _forget() {
-    const discards = this._leftovers.splice(0);
-    if (this._keep) discards.push(this._keep.discard);
-    this._keep = null;
-    for (const discard of discards) await discard().catch(() => undefined);
+    if (this._finished === song.performance) return;
+    this._finished = song.performance;
+    void (this._encoder?.flush() ?? Promise.resolve()).then(() => this._delivery.finish());
   }
 }

@@ -9,8 +9,15 @@ const PROBE_MS = 1_000;
 const RETRY_MS = [200, 400, 800, 1_600, 3_000];
 /** Closing codes after which coming back makes no sense (docs/wire.md). */
 const FINAL_CODES = new Set([4400, 4401, 4403, 4409, 4413, 4429]);
+/** The room forgets these with the connection: said again after every welcome. */
+const SAID_AGAIN = new Set(["check"]);
+/** Said while the line is lost, these wait for it. */
+const KEPT = new Set(["stop", "write", "hand", "talk"]);
 /** More than this in the socket's own buffer: the line stalls, live sound would only queue up. */
 const LIVE_BYTES_MAX = 24_000;
+
+/** A room whose clock is further away than any network explains has moved: learn it anew. */
+const CLOCK_MOVED_SAMPLES = 96_000;
 
 export const nowMs = () => performance.timeOrigin + performance.now();
 
@@ -28,6 +35,10 @@ export class RoomSocket {
     this._hello = hello;
     this._events = events;
     this.clock = new RoomClock();
+    /** @type {Map<string, any>} */
+    this._saidAgain = new Map();
+    /** @type {any[]} */
+    this._kept = [];
     this._tries = 0;
     this._closed = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -53,7 +64,9 @@ export class RoomSocket {
   /** @param {any} message */
   send(message) {
     if (message.type === "who") this._hello = { ...this._hello, name: message.name, flag: message.flag, place: message.place, watch: false };
+    if (SAID_AGAIN.has(message.type)) this._saidAgain.set(message.type, message);
     if (this.welcomed) this._socket.send(JSON.stringify(message));
+    else if (KEPT.has(message.type)) this._kept.push(message);
   }
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
@@ -97,6 +110,8 @@ export class RoomSocket {
     this._welcomed = true;
     this._tries = 0;
     if (message.key) this._hello = { ...this._hello, key: message.key };
+    if (this.clock.ready && Math.abs(this.clock.at(nowMs()) - message.position) > CLOCK_MOVED_SAMPLES) this.clock.clear();
+    if (message.seat) for (const again of [...this._saidAgain.values(), ...this._kept.splice(0)]) this._socket.send(JSON.stringify(again));
     this._events.onState("open");
     this._probe();
   }

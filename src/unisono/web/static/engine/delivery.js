@@ -1,0 +1,144 @@
+/**
+ * Delivery of what was sung: every packet goes to the device first, then out live if the line flows, and is kept until the server has written it.
+ * Outlives microphones and connections; what an earlier page of the same person left behind is delivered behind everything newer.
+ */
+
+import { FRAME_SAMPLES } from "./units.js";
+import { leftovers, openKeep } from "./keep.js";
+import { Outbox, REPAIRS_AT_ONCE } from "./outbox.js";
+import { unpack } from "./wire.js";
+
+/** @typedef {import("./keep.js").Bytes} Bytes */
+/** @typedef {import("./keep.js").Keep} Keep */
+/** @typedef {{send(bytes: Bytes): boolean, say(message: any): void, onTrouble(code: string, text: string): void, nowMs(): number}} DeliveryEvents  `send` returns false when the packet did not go out */
+
+export class Delivery {
+  /** @param {DeliveryEvents} events */
+  constructor(events) {
+    this._events = events;
+    this._outbox = new Outbox();
+    /** Of earlier songs and earlier pages. */
+    this._old = new Outbox();
+    /** @type {(() => Promise<void>)[]} */
+    this._discards = [];
+    this._owner = "";
+    this._performance = "";
+    /** @type {Keep | null} */
+    this._keep = null;
+    /** @type {Bytes[]} */
+    this._unkept = [];
+    /** @type {Map<number, {start: number, stop: number}>} epochs of the running performance */
+    this._sung = new Map();
+    this._saidSent = false;
+  }
+
+  get unwritten() {
+    return this._outbox.size + this._old.size;
+  }
+
+  /** Who sings here: their earlier pages' files may be looked for. @param {string} owner letters and digits */
+  async adopt(owner) {
+    if (owner === this._owner) return;
+    this._owner = owner;
+    for (const { performance, packets, spans, discard } of await leftovers(owner)) {
+      for (const bytes of packets) {
+        const { epoch, position } = unpack(bytes.buffer);
+        this._old.add(epoch, position, bytes, NaN);
+      }
+      if (performance === this._performance) for (const [epoch, span] of spans) if (!this._sung.has(epoch)) this._sung.set(epoch, span);
+      this._discards.push(discard);
+    }
+    void this._forget();
+  }
+
+  /** A performance begins; what the last one still owes goes on behind it. @param {string} performance */
+  begin(performance) {
+    if (performance === this._performance) return;
+    this._performance = performance;
+    this._retire();
+    void this._openKeep(performance);
+  }
+
+  /** @param {number} epoch @param {number} position stamped @param {Bytes} bytes packed */
+  add(epoch, position, bytes) {
+    if (this._keep) this._keep.append(bytes);
+    else this._unkept.push(bytes);
+    const seen = this._sung.get(epoch);
+    this._sung.set(epoch, { start: seen?.start ?? position, stop: position + FRAME_SAMPLES });
+    this._outbox.add(epoch, position, bytes, this._events.send(bytes) ? this._events.nowMs() : NaN);
+  }
+
+  /** All of the performance up to its stop has been added: say so for every epoch. */
+  finish() {
+    if (this._saidSent) return;
+    this._saidSent = true;
+    this._keep?.flush();
+    this._sayAgain();
+  }
+
+  /** A new connection: everything unwritten goes out again, and what was said may not have arrived. */
+  connected() {
+    this._outbox.lost();
+    this._old.lost();
+    if (this._saidSent) this._sayAgain();
+  }
+
+  /** @param {number} epoch @param {[number, number][]} spans of stamped positions */
+  written(epoch, spans) {
+    this._outbox.written(epoch, spans);
+    this._old.written(epoch, spans);
+    for (const [start, stop] of spans) this._keep?.mark(epoch, start, stop);
+    void this._forget();
+  }
+
+  /** @param {[number, number][]} spans */
+  missing(spans) {
+    this._outbox.missing(spans);
+    this._old.missing(spans);
+  }
+
+  /** Send what is due again. @param {boolean} idle nothing waits in the socket */
+  repair(idle) {
+    if (!idle) return;
+    const now = this._events.nowMs();
+    const due = this._outbox.repairs(now, REPAIRS_AT_ONCE);
+    due.push(...this._old.repairs(now, REPAIRS_AT_ONCE - due.length));
+    for (const bytes of due) this._events.send(bytes);
+  }
+
+  _sayAgain() {
+    for (const [epoch, { start, stop }] of this._sung) this._events.say({ type: "sent", performance: this._performance, epoch, start, stop });
+  }
+
+  /** The running performance becomes an old one. */
+  _retire() {
+    this._old.take(this._outbox);
+    if (this._keep) this._discards.push(this._keep.discard);
+    this._keep = null;
+    this._unkept.length = 0;
+    this._sung.clear();
+    this._saidSent = false;
+  }
+
+  /** @param {string} performance */
+  async _openKeep(performance) {
+    try {
+      const keep = await openKeep(this._owner || "guest", performance);
+      if (performance !== this._performance) return void (await keep.discard());
+      for (const bytes of this._unkept.splice(0)) keep.append(bytes);
+      this._keep = keep;
+    } catch (error) {
+      this._events.onTrouble("storage", String(error));
+    }
+  }
+
+  /** Nothing is owed any more: the files may go. */
+  async _forget() {
+    if (this._old.size === 0) for (const discard of this._discards.splice(0)) await discard().catch(() => undefined);
+    if (this._outbox.size === 0 && this._saidSent && this._keep) {
+      const keep = this._keep;
+      this._keep = null;
+      await keep.discard().catch(() => undefined);
+    }
+  }
+}
