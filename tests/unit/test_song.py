@@ -389,9 +389,9 @@ def test_who_left_is_waited_for_only_so_long(yard: Courtyard) -> None:
     ended(yard, numbers)
     send_all(yard, numbers[0])
     yard.wrote(yard.seat(numbers[0]), whole(yard))
-    yard.wait(15)
+    yard.wait(9)
     assert state(yard) == "ending"
-    yard.wait(6)
+    yard.wait(2)
     assert state(yard) == "mixing"
 
 
@@ -405,7 +405,7 @@ def test_who_came_back_in_time_completes_the_stem(yard: Courtyard) -> None:
     ended(yard, numbers)
     send_all(yard, ada)
     yard.wrote(yard.seat(ada), whole(yard))
-    yard.wait(10)
+    yard.wait(8)
     back = yard.come(key=key)
     send_all(yard, back)
     yard.wait(1)
@@ -420,12 +420,24 @@ def test_progress_buys_time(yard: Courtyard) -> None:
     ended(yard, numbers)
     send_all(yard, numbers[0])
     start, stop = whole(yard)
-    for at in range(start, stop - 48_000, 48_000):
+    for at in range(start, start + 3 * 48_000, 48_000):
         yard.wait(15)
         yard.wrote(yard.seat(numbers[0]), (at, at + 48_000))
         assert state(yard) == "ending"
     yard.wait(21)
     assert state(yard) == "mixing"
+
+
+def test_a_trickle_buys_five_minutes_at_most(yard: Courtyard) -> None:
+    numbers = singing(yard, voices=1)
+    ended(yard, numbers)
+    send_all(yard, numbers[0])
+    start, waited = whole(yard)[0], 0
+    while state(yard) == "ending" and waited < 1000:
+        yard.wrote(yard.seat(numbers[0]), (start + 960 * waited, start + 960 * waited + 960))
+        yard.wait(4)
+        waited += 4
+    assert 290 <= waited <= 310
 
 
 def test_a_singer_who_leaves_keeps_the_seat_while_stems_are_waited_for(yard: Courtyard) -> None:

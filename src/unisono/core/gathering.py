@@ -1,7 +1,8 @@
 """Gathering: after a song, waiting for every stem to be whole, and asking for what is missing.
 
 A page says once per epoch what it has sent; what is not on disk soon after is asked for, again every few seconds. Who
-never sang a note is not waited for, and nobody is waited for when nothing has come for `PATIENCE_SAMPLES`.
+never sang a note is not waited for, nor who has been away for `AWAY_SAMPLES`. Nobody is waited for when nothing has come
+for `PATIENCE_SAMPLES`, after the first minute only while sound is flowing, and never for longer than `AT_MOST_SAMPLES`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from unisono.core.seats import Seats
 from unisono.units import SAMPLE_RATE, Position, Span
 
 PATIENCE_SAMPLES = 20 * SAMPLE_RATE
+AWAY_SAMPLES = 10 * SAMPLE_RATE
+"""Whoever is away for so long after the end may send later (docs/wire.md): it is stored, and the mix does not wait."""
+SHORT_OF_PATIENCE_AFTER_SAMPLES = 60 * SAMPLE_RATE
+SHORT_PATIENCE_SAMPLES = 5 * SAMPLE_RATE
+AT_MOST_SAMPLES = 5 * 60 * SAMPLE_RATE
 ASK_AFTER_SAMPLES = SAMPLE_RATE * 6 // 10
 """Longer than the recorder takes to say what it has written: nothing is asked for that is on its way to the disk."""
 ASK_EVERY_SAMPLES = 3 * SAMPLE_RATE
@@ -34,6 +40,7 @@ class Gathering:
         self._settled_at: dict[int, Position] = {}
         self._progress = -1
         self._progress_at: Position | None = None
+        self._began_at: Position | None = None
 
     def wrote(self, seat: int, epoch: int, span: Span) -> None:
         """`span` of the seat's epoch is on disk."""
@@ -57,7 +64,15 @@ class Gathering:
         waited_for = {seat for seat, cover in self._covers.items() if cover.begun or cover.promised}
         if now < since + _SILENT_SAMPLES:
             waited_for |= {seat for seat in singing if self._is_there(seat)}
-        return all(self._whole(seat, now) for seat in waited_for)
+        return all(self._whole(seat, now) or self._is_away(seat, now) for seat in waited_for)
+
+    def _is_away(self, number: int, now: Position) -> bool:
+        """Whether this page left, and has not come back for a while since the song's end (or the server's start)."""
+        seat = self._seats.find(number)
+        if seat is None or seat.present:
+            return seat is None
+        began = self._began_at if self._began_at is not None else now
+        return now >= max(began, seat.left_at or 0) + AWAY_SAMPLES
 
     def _whole(self, seat: int, now: Position) -> bool:
         return self._cover(seat).complete() and now >= self._settled_at[seat]
@@ -70,7 +85,11 @@ class Gathering:
         progress = sum(cover.written_samples + int(cover.promised) for cover in self._covers.values())
         if progress != self._progress or self._progress_at is None:
             self._progress, self._progress_at = progress, max(now, since)
-        return now >= self._progress_at + PATIENCE_SAMPLES
+        if self._began_at is None:
+            self._began_at = max(now, since)
+        waited = now - self._began_at
+        patience = PATIENCE_SAMPLES if waited < SHORT_OF_PATIENCE_AFTER_SAMPLES else SHORT_PATIENCE_SAMPLES
+        return now >= self._progress_at + patience or waited >= AT_MOST_SAMPLES
 
     def ask(self, now: Position) -> None:
         """Ask every page that is there for what is missing of its stem, if it is time to."""
