@@ -49,7 +49,7 @@ def test_a_recording_sung_through_the_page_is_whole_and_in_place_in_the_download
     mouth = card.open_mouth()
     voice = voice_of(recordings)
     with PlainChromium(playwright, card) as plain, Tapes() as tapes:
-        context = plain.browser.new_context(locale="en", accept_downloads=True)
+        context = plain.browser.new_context(locale="en", accept_downloads=True, reduced_motion="reduce")
         grant_microphone(context, server.url)
         page = context.new_page()
         links = courtyard.open_courtyard(page, server.url, "One voice")
