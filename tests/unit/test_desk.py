@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from unisono.core.messages import Output
-from unisono.core.mix import pan_gains
+from unisono.core.mix import pan_gains, pans_of_seats
 from unisono.core.rows import Member, seat_rows
-from unisono.core.song import SongRun, pans_of
+from unisono.core.song import SongRun
 from unisono.core.wire import Codec, Kind, Packet, unpack
 from unisono.live.desk import LISTENERS, Desk, Outgoing
 from unisono.live.leading import Leading
@@ -39,7 +39,7 @@ def song_of(*outputs: Output, stop: int | None = None) -> SongRun:
         backing=None,
         stop=Position(stop) if stop is not None else None,
         state="singing",
-        pans=pans_of([member.seat for member in members]),
+        pans=pans_of_seats(sorted(member.seat for member in members)),
     )
 
 

@@ -14,7 +14,6 @@ from unisono.core.wire import Kind
 from unisono.errors import ImpossiblePosition, NotAllowed
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, span
 
-
 CHECK = m.Check(method="acoustic", output="headphones", round_trip_samples=3600, spread_samples=5)
 
 

@@ -18,6 +18,7 @@ class Lights:
     def __init__(self) -> None:
         self._windows: dict[int, dict[int, int]] = {}
         self._told_at = 0
+        self._last: dict[int, int] = {}
 
     @property
     def waiting(self) -> bool:
@@ -25,7 +26,10 @@ class Lights:
         return bool(self._windows)
 
     def sounded(self, seat: int, position: Position, level: int) -> None:
-        """A frame of this seat, `level` in -dBFS, stands at `position`."""
+        """A frame of this seat, `level` in -dBFS, stands at `position`; who goes back in time lights nothing."""
+        if position < self._last.get(seat, 0):
+            return
+        self._last[seat] = position
         if level >= min(_DARK_LEVEL, LEVEL_SILENT):
             return
         window = self._windows.setdefault(position // WINDOW_SAMPLES, {})

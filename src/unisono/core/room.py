@@ -31,6 +31,7 @@ from unisono.core.messages import (
     Problem,
     Role,
     RoomInfo,
+    Rows,
     SeatChanged,
     SeatHand,
     SeatWaved,
@@ -57,6 +58,7 @@ from unisono.units import SAMPLE_RATE, Position, Span
 WRITTEN_MAX: Final = 50
 _ROWS_QUIET_SAMPLES: Final = SAMPLE_RATE
 _LATE_QUIET_SAMPLES: Final = 5 * SAMPLE_RATE
+_TROUBLE_QUIET_SAMPLES: Final = 10 * SAMPLE_RATE
 _NAME_MAX, _PLACE_MAX, _TEXT_MAX = 40, 60, 500
 
 
@@ -110,6 +112,7 @@ class Room:
         self._written: deque[Wrote] = deque(maxlen=WRITTEN_MAX)
         self._lights = Lights()
         self._rows_due: Position | None = None
+        self._trouble_at: Position | None = None
 
     # ------------------------------------------------------------------------------------ feed, drain, re-arm
 
@@ -222,6 +225,8 @@ class Room:
         self._outbox.send(connection, message)
         if self.singing.premiere is not None:
             self._outbox.send(connection, self.singing.premiere)
+        if self.singing.rows_said:
+            self._outbox.send(connection, Rows(rows=self.singing.rows_said))
 
     def _show(self, seat: Seat, *, apart_from: int | None = None) -> None:
         self._outbox.send_all(SeatChanged(seat=seat.info(self.singing.row_of(seat.number))), apart_from=apart_from)
@@ -398,8 +403,11 @@ class Room:
         late.late_said_at = now
         self._outbox.send(late.connection, Late(late_samples=late_samples))
 
-    def disk_trouble(self, text: str) -> None:
-        """The recorder cannot write: hosts must know. The sound stays in the pages."""
+    def disk_trouble(self, text: str, now: Position) -> None:
+        """The recorder cannot write: hosts must know, not too often. The sound stays in the pages."""
+        if self._trouble_at is not None and now < self._trouble_at + _TROUBLE_QUIET_SAMPLES:
+            return
+        self._trouble_at = now
         for seat in self.seats.present():
             if seat.role == "host":
                 self._problem(seat, "disk_trouble", text)

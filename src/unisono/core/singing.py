@@ -30,12 +30,14 @@ from unisono.core.messages import (
     Premiere,
     Problem,
     Rows,
+    SeatChanged,
     SongState,
 )
+from unisono.core.mix import pans_of_seats
 from unisono.core.premiere import premiere_of, progress_of
 from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
-from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun, pans_of
+from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun
 from unisono.core.wire import Packet
 from unisono.errors import ImpossiblePosition, NotAllowed
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span, samples_of_ms
@@ -93,6 +95,11 @@ class Singing:
     def row_of(self, seat: int) -> int | None:
         """The seat's row in the song that runs."""
         return self.song.row_of(seat) if self.song else None
+
+    @property
+    def rows_said(self) -> tuple[tuple[int, ...], ...]:
+        """Between songs: the seating as everybody was told; nothing in a song."""
+        return () if self.running else self._rows_said
 
     def may_lead(self, seat: Seat) -> bool:
         """Whether this seat may pick, start and stop."""
@@ -192,14 +199,17 @@ class Singing:
             leader=leader.number,
             seating=seating,
             backing=self._backing if piece else None,
-            pans=pans_of([seat for row in seating.rows for seat in row]),
+            pans=pans_of_seats(sorted(seat for row in seating.rows for seat in row)),
         )
         self._gather_anew()
+        talked = [seat for seat in self._seats.present() if seat.talking]
         for seat in self._seats.present():
             seat.talking = False
             seat.late_said_at = None
         self._outbox.put(SongChangedShape(performance=self.song.performance))
         self._outbox.send_all(self.song.message())
+        for seat in talked:
+            self._outbox.send_all(SeatChanged(seat=seat.info(self.row_of(seat.number))))
 
     def _gather_anew(self) -> None:
         assert self.song is not None

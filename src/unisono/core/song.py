@@ -125,13 +125,3 @@ class SongRun:
             "backing": self.backing,
             "count_in_samples": self.count_in_samples,
         }
-
-
-def pans_of(seats: list[int]) -> dict[int, float]:
-    """Each seat's place from left to right, in the order of the balconies: -0.8 to 0.8, one alone in the middle."""
-    ordered = sorted(seats)
-    width = 0.8 if len(ordered) > 2 else 0.4
-    last = max(1, len(ordered) - 1)
-    if len(ordered) == 1:
-        return {ordered[0]: 0.0}
-    return {seat: round(width * (2 * index / last - 1), 3) for index, seat in enumerate(ordered)}

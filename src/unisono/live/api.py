@@ -53,6 +53,7 @@ class Api:
         self._services = app[ROOMS].services
         per_hour = app[SETTINGS].rooms_per_hour
         self._openings = PerAddress(per_hour=per_hour, burst=per_hour)
+        self._drawings = PerAddress(per_hour=600, burst=60)
         self._guesses = PerAddress(per_hour=600, burst=60)
 
     def routes(self) -> list[web.RouteDef]:
@@ -161,18 +162,27 @@ class Api:
         key, tempo_bpm = _number(request, "key", -6, 6), _number(request, "tempo_bpm", 0, 208)
         if 0 < tempo_bpm < 40:
             raise web.HTTPBadRequest(reason="tempo_bpm must be 0 or 40 to 208")
-        wav = await self._services.on_files(self._services.songs.backing_wav, piece.id, key, tempo_bpm)
+        songs = self._services.songs
+        if not songs.is_ready(piece.id, key, tempo_bpm):
+            # A choir behind one address fetches what its room has had rendered: only more than that is counted.
+            self._drawings.spend(request, "backings")
+        wav = await self._services.on_requests(songs.backing_wav, piece.id, key, tempo_bpm)
         headers = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
         return web.Response(body=wav, content_type="audio/wav", headers=headers)
 
     async def qr(self, request: web.Request) -> web.Response:
         """A link as a picture that a phone can read; it is kept nowhere."""
         text = (await body_of(request, _Picture)).text
-        return answer({"svg": segno.make_qr(text, error="m").svg_inline(border=2, scale=8, light="#ffffff")})
+        self._drawings.spend(request, "pictures")
+        return answer({"svg": await self._services.on_requests(_picture, text)})
 
     async def health(self, _request: web.Request) -> web.Response:
         """The server answers."""
         return answer({"ok": True})
+
+
+def _picture(text: str) -> str:
+    return segno.make_qr(text, error="m").svg_inline(border=2, scale=8, light="#ffffff")
 
 
 def _number(request: web.Request, name: str, low: int, high: int) -> int:

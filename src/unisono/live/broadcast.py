@@ -38,7 +38,8 @@ class Broadcast:
     def __init__(self, backing_wav: Callable[[str, int, int], bytes]) -> None:
         self._backing_wav = backing_wav
         self._fed: deque[bytes] = deque(maxlen=1000)
-        self._queues: list[asyncio.Queue[bytes | None]] = []
+        self._queues: dict[asyncio.Queue[bytes | None], int] = {}
+        """Who is tuned in, and by which link."""
         self._ring = np.zeros((_RING_SAMPLES, 2), dtype=np.float32)
         self._at: int | None = None
         self._decoders: dict[Kind, tuple[Decoder, int, int]] = {}
@@ -57,12 +58,12 @@ class Broadcast:
         if self._queues:
             self._fed.append(wire)
 
-    async def tune_in(self) -> AsyncGenerator[bytes]:
-        """The stream from now on; ends when its reader lags too far behind. Raises RoomFull."""
+    async def tune_in(self, link: int) -> AsyncGenerator[bytes]:
+        """The stream from now on; ends when its link is revoked or its reader lags too far behind. Raises RoomFull."""
         if len(self._queues) >= TUNED_IN_MAX:
             raise RoomFull(capacity=TUNED_IN_MAX)
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._queues.append(queue)
+        self._queues[queue] = link
         self._serials += 1
         ogg = OggOpus(serial=self._serials, channels=2, preskip_samples=self._encoder.lookahead_samples)
         try:
@@ -74,8 +75,7 @@ class Broadcast:
                     yield ogg.page(frames)
                     frames = []
         finally:
-            if queue in self._queues:
-                self._queues.remove(queue)
+            self._queues.pop(queue, None)
 
     def send(self, frames: list[bytes]) -> None:
         """Frames of `tick`, to everybody tuned in."""
@@ -83,8 +83,17 @@ class Broadcast:
             for frame in frames:
                 queue.put_nowait(frame)
             if queue.qsize() > _WAITING_MAX:
-                self._queues.remove(queue)
-                queue.put_nowait(None)
+                self._end(queue)
+
+    def revoke(self, links: frozenset[int]) -> None:
+        """Whoever tuned in by one of these hears no more."""
+        for queue, link in list(self._queues.items()):
+            if link in links:
+                self._end(queue)
+
+    def _end(self, queue: asyncio.Queue[bytes | None]) -> None:
+        self._queues.pop(queue, None)
+        queue.put_nowait(None)
 
     def close(self) -> None:
         """The room ends: so does every stream."""

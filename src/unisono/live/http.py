@@ -27,7 +27,7 @@ _SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self' ws: wss:; "
+        "default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self'; "
         "style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; manifest-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
@@ -79,7 +79,7 @@ async def kindly(
     except (ConnectionError, TimeoutError):
         raise
     except Exception:
-        _log.exception("%s %s", request.method, request.path)
+        _log.exception("%s %s", request.method, _route_of(request))
         response = answer({"code": "server_error", "text": "something went wrong on our side"}, status=500)
     if not response.prepared:
         if request.path.startswith("/static/"):
@@ -87,6 +87,12 @@ async def kindly(
             response.headers.setdefault("Cross-Origin-Embedder-Policy", "require-corp")
         add_headers(response)
     return response
+
+
+def _route_of(request: web.Request) -> str:
+    """What was asked for, without the keys that a path may hold."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "(nothing served)"
 
 
 def add_headers(response: web.StreamResponse) -> None:

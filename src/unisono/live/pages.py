@@ -85,7 +85,7 @@ def _flag(country: str) -> bytes | None:
 
 async def favicon(_request: web.Request) -> web.StreamResponse:
     """The icon that browsers ask for unasked."""
-    icon = STATIC / "icons" / "icon.svg"
+    icon = STATIC / "icons" / "unisono.svg"
     if not icon.is_file():
         raise web.HTTPNotFound
     return web.FileResponse(icon)

@@ -143,9 +143,16 @@ class Publishing:
             backing = await self._services.on_files(
                 self._services.songs.backing_wav, song.piece, song.key, song.tempo_bpm
             )
-        facts = _facts(song, record, self._record.place, stems, backing="backing.wav" if backing else None)
+        facts = _facts(
+            song, record, self._record.place, stems, self._checks(), backing="backing.wav" if backing else None
+        )
         await self._services.on_files(_write, folder, facts, backing)
         self._services.keep(self._services.ledger.keep_stems, record.performance, stems)
+
+    def _checks(self) -> dict[int, dict[str, str]]:
+        """How each seat was measured and hears; nothing of those whose sound check is not known (any more)."""
+        checks = {seat.number: seat.check for seat in self._room.seats}
+        return {number: {"method": c.method, "output": c.output} for number, c in checks.items() if c is not None}
 
     def _stems(self, folder: Path, song: SongRun) -> list[StemRecord]:
         found = []
@@ -164,7 +171,13 @@ class Publishing:
 
 
 def _facts(
-    song: SongRun, record: PerformanceRecord, place: str, stems: list[StemRecord], *, backing: str | None
+    song: SongRun,
+    record: PerformanceRecord,
+    place: str,
+    stems: list[StemRecord],
+    checks: dict[int, dict[str, str]],
+    *,
+    backing: str | None,
 ) -> bytes:
     facts = {
         "title": record.title,
@@ -186,6 +199,7 @@ def _facts(
                 "place": stem.place,
                 "row": stem.row,
                 "pan": song.pans.get(stem.seat, 0.0),
+                **checks.get(stem.seat, {}),
             }
             for stem in stems
         ],

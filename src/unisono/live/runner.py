@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import assert_never
 
 from unisono.core import events as ev
-from unisono.core.messages import Backing, FromPage, FromRoom, Hello, encode
+from unisono.core.messages import Backing, Check, FromPage, FromRoom, Hello, Who, encode
 from unisono.core.repair import SpanSet
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
@@ -129,6 +129,7 @@ class Runner:
         self._sessions[session.number] = session
         try:
             self.room.join(session.number, joining, self.pulse.now())
+            self._audience.changed()
             self._settle()
             await session.read(
                 self.pulse,
@@ -138,11 +139,14 @@ class Runner:
         finally:
             self._sessions.pop(session.number, None)
             self.room.leave(session.number, self.pulse.now())
+            self._audience.changed()
             self.left_at = asyncio.get_running_loop().time()
             self._settle()
 
     def _message(self, session: Session, message: FromPage) -> None:
         self.room.message(session.number, message, self.pulse.now())
+        if isinstance(message, Who | Check):
+            self._audience.changed()
         self._settle()
 
     def _packet(self, session: Session, packet: Packet, wire: bytes) -> None:
@@ -150,16 +154,19 @@ class Runner:
         self.room.packet(session.number, packet, self.pulse.now())
         self._do(self.room.events())
 
-    async def tune_in(self) -> AsyncGenerator[bytes]:
-        """What listeners hear, as an Ogg Opus stream from now on. Raises RoomFull."""
-        async with aclosing(self._broadcast.tune_in()) as pages:
+    async def tune_in(self, link: int) -> AsyncGenerator[bytes]:
+        """What listeners hear, as an Ogg Opus stream from now on, until `link` is revoked. Raises RoomFull."""
+        async with aclosing(self._broadcast.tune_in(link)) as pages:
             async for page in pages:
                 self._wake.set()
                 yield page
 
     def revoke(self, links: Iterable[int], *, apart_from_key: str | None = None) -> None:
-        """These links are closed now."""
-        self.room.revoke(links, self.pulse.now(), apart_from_key=apart_from_key)
+        """These links are closed now: their sockets, and the plain streams they opened."""
+        revoked = frozenset(links)
+        self.room.revoke(revoked, self.pulse.now(), apart_from_key=apart_from_key)
+        self._broadcast.revoke(revoked)
+        self._audience.changed()
         self._settle()
 
     def wrote(self, wrote: Wrote) -> None:
@@ -169,7 +176,7 @@ class Runner:
 
     def disk_trouble(self, text: str) -> None:
         """The recorder cannot write."""
-        self.room.disk_trouble(text)
+        self.room.disk_trouble(text, self.pulse.now())
         self._settle()
 
     async def discard(self, performance: str) -> None:
@@ -236,7 +243,6 @@ class Runner:
 
     def _settle(self) -> None:
         """Do what the room wants after something happened, and let it look at the clock again."""
-        self._audience.changed()
         self._do(self.room.events())
         self._wake.set()
 

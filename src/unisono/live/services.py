@@ -46,6 +46,7 @@ class Services:
         self.codecs = ThreadPoolExecutor(self.codec_threads, thread_name_prefix="codec")
         self.rooms = ThreadPoolExecutor(max(2, self.codec_threads), thread_name_prefix="room")
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._requests_thread = ThreadPoolExecutor(1, thread_name_prefix="requests")
         self._files_thread = ThreadPoolExecutor(2, thread_name_prefix="files")
 
     async def ask(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -60,10 +61,14 @@ class Services:
         """Something slow with files or arithmetic, on a thread."""
         return await asyncio.wrap_future(self._files_thread.submit(what, *args, **kwargs))
 
+    async def on_requests(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Arithmetic that anybody may ask for, one at a time: rooms never wait behind it."""
+        return await asyncio.wrap_future(self._requests_thread.submit(what, *args, **kwargs))
+
     def stop(self) -> None:
         """Finish what is under way; everything taken is on disk afterwards."""
         self.recorder.stop()
-        for pool in (self.rooms, self.codecs, self._files_thread, self._ledger_thread):
+        for pool in (self.rooms, self.codecs, self._requests_thread, self._files_thread, self._ledger_thread):
             pool.shutdown(wait=True)
         self.ledger.close()
 

@@ -94,8 +94,7 @@ class Session:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                async with asyncio.timeout(_SEND_SECONDS_MAX):
-                    await self._flush()
+                await self._flush()
                 if self._closing is not None:
                     code, reason = self._closing
                     await self._socket.close(code=code, message=reason.encode())
@@ -106,11 +105,12 @@ class Session:
     async def _flush(self) -> None:
         while self._queue:
             item = self._queue.popleft()
-            if isinstance(item, bytes):
-                self._sound_bytes -= len(item)
-                await self._socket.send_bytes(item)
-            else:
-                await self._socket.send_str(item)
+            async with asyncio.timeout(_SEND_SECONDS_MAX):
+                if isinstance(item, bytes):
+                    self._sound_bytes -= len(item)
+                    await self._socket.send_bytes(item)
+                else:
+                    await self._socket.send_str(item)
 
     async def _give_up(self) -> None:
         """The other end does not read: cut the line without asking."""

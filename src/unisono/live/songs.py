@@ -63,6 +63,10 @@ class Songs:
             self._wavs.move_to_end(wanted)
             return self._wavs[wanted]
 
+    def is_ready(self, piece: str, key: int, tempo_bpm: int) -> bool:
+        """Whether that backing lies ready, so that giving it away costs nothing."""
+        return (piece, key, tempo_of(self._pieces[piece], tempo_bpm)) in self._wavs
+
     def backing_samples(self, piece: str, key: int, tempo_bpm: int) -> int:
         """How long that backing is."""
         return (len(self.backing_wav(piece, key, tempo_bpm)) - WAV_HEAD_BYTES) // 2

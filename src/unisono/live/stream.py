@@ -53,12 +53,12 @@ class Streams:
         if time.monotonic() > until:
             raise web.HTTPNotFound
         services = self._rooms.services
-        await services.ask(services.ledger.admit, token)
+        admission = await services.ask(services.ledger.admit, token)
         runner = await self._rooms.runner(room)
         response = web.StreamResponse(headers={"Content-Type": "audio/ogg", "Cache-Control": "no-store"})
         add_headers(response)
         await response.prepare(request)
-        async with aclosing(runner.tune_in()) as pages:
+        async with aclosing(runner.tune_in(admission.link)) as pages:
             async for page in pages:
                 await response.write(page)
         await response.write_eof()
