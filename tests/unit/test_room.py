@@ -110,6 +110,26 @@ def test_a_full_room_says_so_and_hosts_still_come() -> None:
     yard.come("host", "Ada")
 
 
+def test_who_comes_and_goes_again_and_again_keeps_nobody_out() -> None:
+    yard = Courtyard(limits=RoomLimits(performers_max=2, listeners_max=1))
+    ada = yard.come("host", "Ada")
+    for _ in range(10):
+        yard.go(yard.come("performer", "Ghost"))
+    assert len(yard.heard(ada, m.Gone)) >= 8
+    bea = yard.come("performer", "Bea")
+    assert [gone.seat for gone in yard.heard(bea, m.Gone)] == [yard.seat(bea) - 1]
+    assert [seat.name for seat in yard.room.seats] == ["Ada", "Bea"]
+
+
+def test_only_so_many_watch() -> None:
+    yard = Courtyard(limits=RoomLimits(performers_max=2, listeners_max=1))
+    for _ in range(3):
+        yard.come("performer", watch=True)
+    with pytest.raises(RoomFull):
+        yard.come("performer", watch=True)
+    yard.come("host", watch=True)
+
+
 def test_a_revoked_link_closes_those_who_came_by_it(yard: Courtyard) -> None:
     ada, bea = yard.come("host", "Ada"), yard.come("performer", "Bea")
     cio = yard.come("performer", watch=True)

@@ -418,7 +418,7 @@ def test_progress_buys_time(yard: Courtyard) -> None:
     numbers = singing(yard, voices=1)
     ended(yard, numbers)
     send_all(yard, numbers[0])
-    start, stop = whole(yard)
+    start, _ = whole(yard)
     for at in range(start, start + 3 * 48_000, 48_000):
         yard.wait(15)
         yard.wrote(yard.seat(numbers[0]), (at, at + 48_000))

@@ -1,8 +1,8 @@
 """Gathering: after a song, waiting for every stem to be whole, and asking for what is missing.
 
 A page says once per epoch what it has sent; what is not on disk soon after is asked for, again every few seconds. Who
-never sang a note is not waited for, nor who has been away for `AWAY_SAMPLES`. Nobody is waited for when nothing has come
-for `PATIENCE_SAMPLES`, after the first minute only while sound is flowing, and never for longer than `AT_MOST_SAMPLES`.
+never sang a note is not waited for, nor who has been away for `AWAY_SAMPLES`. Nobody is waited for when nothing has
+come for `PATIENCE_SAMPLES`, after the first minute only while sound flows, and never longer than `AT_MOST_SAMPLES`.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ from unisono.core.singing import Singing
 from unisono.core.song import PieceFacts
 from unisono.core.texts import clean
 from unisono.core.wire import Kind, Packet
-from unisono.errors import MalformedMessage, NotAllowed, UserError
+from unisono.errors import MalformedMessage, NotAllowed, RoomFull, UserError
 from unisono.units import SAMPLE_RATE, Position, Span
 
 WRITTEN_MAX: Final = 50
@@ -108,6 +108,7 @@ class Room:
             fresh_id=fresh_id,
             song_samples_max=limits.song_samples_max,
         )
+        self._watching_max = limits.performers_max + limits.listeners_max
         self._watching: dict[int, Joining] = {}
         self._written: deque[Wrote] = deque(maxlen=WRITTEN_MAX)
         self._lights = Lights()
@@ -145,6 +146,8 @@ class Room:
     def join(self, connection: int, joining: Joining, now: Position) -> None:
         """A socket said hello. Raises RoomFull."""
         if joining.hello.watch:
+            if len(self._watching) >= self._watching_max and joining.role != "host":
+                raise RoomFull(capacity=self._watching_max)
             self._watching[connection] = joining
             self._welcome(connection, None, None, now)
             return
@@ -158,6 +161,8 @@ class Room:
         if seat is None:
             seat = self.seats.make(key_hash=joining.fresh_key_hash, role=joining.role, link=joining.link)
             key = joining.fresh_key
+        elif (seat.gone or seat.role != joining.role) and seat.number not in self.singing.singers:
+            self.seats.check_room_for(joining.role)
         before = self.seats.connect(seat, connection)
         if before is not None:
             self._outbox.put(Close(connection=before, close_code=4409, code="seat_taken_over"))
@@ -171,6 +176,8 @@ class Room:
         self._show(seat, apart_from=connection)
         self.singing.seat_late_comer(seat)
         self._rows_changed(now)
+        for dark in self.seats.crowded_out(self.singing.singers):
+            self._free(dark)
         for number in self.seats.forget_oldest(self.singing.singers):
             self._outbox.put(Forget(seat=number))
 

@@ -141,11 +141,24 @@ class Seats:
         return seat
 
     def check_room_for(self, role: Role) -> None:
-        """Raises RoomFull if there is no place for one more of this role."""
-        taken = sum(1 for seat in self if seat.sings == (role != "listener"))
-        capacity = self._listeners_max if role == "listener" else self._performers_max
-        if role != "host" and taken >= capacity:
+        """Raises RoomFull if there is no place for one more of this role; dark balconies keep nobody out."""
+        sings = role != "listener"
+        capacity = self._capacity(sings=sings)
+        if role != "host" and sum(1 for seat in self.present() if seat.sings == sings) >= capacity:
             raise RoomFull(capacity=capacity)
+
+    def _capacity(self, *, sings: bool) -> int:
+        return self._performers_max if sings else self._listeners_max
+
+    def crowded_out(self, keep: frozenset[int]) -> list[Seat]:
+        """The dark seats beyond capacity, those dark for longest, except `keep`: their balconies are free at once."""
+        found = []
+        for sings in (True, False):
+            standing = [seat for seat in self if seat.sings == sings]
+            dark = [seat for seat in standing if not seat.present and seat.number not in keep]
+            dark.sort(key=lambda seat: seat.left_at or 0)
+            found += dark[: max(0, len(standing) - self._capacity(sings=sings))]
+        return found
 
     def put_back(self, seat: Seat) -> None:
         """A seat as it was, from the ledger."""

@@ -143,16 +143,17 @@ class Publishing:
             backing = await self._services.on_files(
                 self._services.songs.backing_wav, song.piece, song.key, song.tempo_bpm
             )
-        facts = _facts(
-            song, record, self._record.place, stems, self._checks(), backing="backing.wav" if backing else None
-        )
+        checks = self._checks(stems)
+        name = "backing.wav" if backing else None
+        facts = _facts(song, record, self._record.place, stems, checks, backing=name)
         await self._services.on_files(_write, folder, facts, backing)
         self._services.keep(self._services.ledger.keep_stems, record.performance, stems)
 
-    def _checks(self) -> dict[int, dict[str, str]]:
+    def _checks(self, stems: list[StemRecord]) -> dict[int, dict[str, str]]:
         """How each seat was measured and hears; nothing of those whose sound check is not known (any more)."""
-        checks = {seat.number: seat.check for seat in self._room.seats}
-        return {number: {"method": c.method, "output": c.output} for number, c in checks.items() if c is not None}
+        seats = [self._room.seats.find(stem.seat) for stem in stems]
+        checks = [(seat.number, seat.check) for seat in seats if seat is not None]
+        return {number: {"method": check.method, "output": check.output} for number, check in checks if check}
 
     def _stems(self, folder: Path, song: SongRun) -> list[StemRecord]:
         found = []
