@@ -427,6 +427,30 @@ def test_progress_buys_time(yard: Courtyard) -> None:
     assert state(yard) == "mixing"
 
 
+def test_repair_after_the_song_grows_its_stem_or_is_forgotten(yard: Courtyard) -> None:
+    ada, bea = mixing(yard)
+    start = yard.song.start
+    yard.sing(bea, start, repair=True)
+    assert yard.events(ev.Sang)[-1] == ev.Sang(
+        performance="p1", seat=yard.seat(bea), packet=voice(start, repair=True), audible=False
+    )
+    yard.room.wrote(yard.seat(bea), "p1", 0, [span(start, start + 960)])
+    yard.say(ada, m.Start())
+    yard.wait(3)
+    yard.sing(bea, start + 960, repair=True)
+    assert yard.events(ev.Sang)[-1].performance == "p1", "the next song does not hide the one before"
+    stranger = yard.sing_in()
+    yard.sing(stranger, start, repair=True)
+    yard.say(ada, m.Discard(performance="p1"))
+    yard.sing(bea, start + 1920, repair=True)
+    assert len(yard.events(ev.Sang)) == 2
+    assert [told.spans for told in yard.heard(stranger, m.Written)] == [((start, start + 960),)]
+    assert [told.spans for told in yard.heard(bea, m.Written)] == [
+        ((start, start + 960),),
+        ((start + 1920, start + 2880),),
+    ]
+
+
 def test_a_trickle_buys_five_minutes_at_most(yard: Courtyard) -> None:
     numbers = singing(yard, voices=1)
     ended(yard, numbers)

@@ -32,8 +32,10 @@ from unisono.core.messages import (
     Rows,
     SeatChanged,
     SongState,
+    Written,
 )
 from unisono.core.mix import pans_of_seats
+from unisono.core.past import Past
 from unisono.core.premiere import premiere_of, progress_of
 from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
@@ -77,6 +79,7 @@ class Singing:
         self._rows_said: tuple[tuple[int, ...], ...] = ()
         self._leaderless_since: Position | None = None
         self._heard_said = False
+        self.past = Past()
         self._pages_ready = False
         self.premiere: Premiere | None = None
 
@@ -100,6 +103,10 @@ class Singing:
     def rows_said(self) -> tuple[tuple[int, ...], ...]:
         """Between songs: the seating as everybody was told; nothing in a song."""
         return () if self.running else self._rows_said
+
+    def knows(self, performance: str) -> bool:
+        """Whether stems of this performance may be written here."""
+        return self.past.knows(performance) or (self.song is not None and self.song.performance == performance)
 
     def may_lead(self, seat: Seat) -> bool:
         """Whether this seat may pick, start and stop."""
@@ -253,6 +260,7 @@ class Singing:
 
     def discard(self, performance: str) -> None:
         """A performance is deleted; the song on show too, if it is that one."""
+        self.past.forget(performance)
         if self.song and self.song.performance == performance and self.song.state != "discarded":
             self._drop()
         else:
@@ -313,15 +321,30 @@ class Singing:
             raise NotAllowed(what="singing")
         song = self.song
         if song is None or not song.running:
+            self._came_too_late(seat, packet, now)
             return False
         if packet.position > now + AHEAD_SAMPLES_MAX:
             raise ImpossiblePosition(position=packet.position, now=now)
-        if not song.takes(packet.span, now) or not self._within_measure(seat.number, packet, now):
+        if not song.takes(packet.span, now):
+            self._came_too_late(seat, packet, now)
+            return False
+        if not self._within_measure(seat.number, packet, now):
             return False
         audible = not packet.repair and song.seating.row_of(seat.number) is not None
         audible = audible and seat.number not in song.seating.unheard
         self._outbox.put(Sang(performance=song.performance, seat=seat.number, packet=packet, audible=audible))
         return True
+
+    def _came_too_late(self, seat: Seat, packet: Packet, now: Position) -> None:
+        """Repair for no song that runs: an earlier performance's stem grows, or the page is told to forget it."""
+        if not packet.repair or packet.span.stop > now:
+            return
+        performance = self.past.performance_of(seat.number, packet)
+        if performance is not None:
+            self._outbox.put(Sang(performance=performance, seat=seat.number, packet=packet, audible=False))
+        else:
+            spans = ((int(packet.span.start), int(packet.span.stop)),)
+            self._outbox.send(seat.connection, Written(epoch=packet.epoch, spans=spans))
 
     def _within_measure(self, seat: int, packet: Packet, now: Position) -> bool:
         """Nobody's stem grows beyond a few times the song's length, however often its page sends it."""
@@ -388,6 +411,7 @@ class Singing:
         singing = {seat for row in song.seating.rows for seat in row} | set(song.seating.beside)
         if self._gathering.complete(singing, since=heard_at, now=now):
             self._gathering = None
+            self.past.remember(song, singing | self.singers)
             self._move_to("mixing")
             self._outbox.put(SongComplete(performance=song.performance))
 

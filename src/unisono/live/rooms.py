@@ -82,11 +82,7 @@ class Rooms:
             runner.disk_trouble(text)
 
     def _of(self, performance: str) -> list[Runner]:
-        return [
-            runner
-            for runner in self._runners.values()
-            if runner.room.singing.song is not None and runner.room.singing.song.performance == performance
-        ]
+        return [runner for runner in self._runners.values() if runner.room.singing.knows(performance)]
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from unisono.core import events as ev
 from unisono.core.messages import Backing, Check, FromPage, FromRoom, Hello, Who, encode
+from unisono.core.past import REMEMBERED_MAX
 from unisono.core.repair import SpanSet
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
@@ -85,6 +86,10 @@ class Runner:
                 await self._go_on_with(record)
             elif record.state in ("mixing", "premiere"):
                 self._publishing.publish(record.song, self._settled)
+        for record in reversed(records[:REMEMBERED_MAX]):
+            if record.song.stop is not None and not record.song.running:
+                folder = self._services.settings.performances / record.performance
+                self.room.singing.past.remember(record.song, await self._services.on_files(stem_seats, folder))
         self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
         self._task = asyncio.create_task(self._run())
 
