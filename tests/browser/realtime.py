@@ -1,10 +1,10 @@
 """Real-time priority for the threads that carry sound, as a desktop gives it.
 
-On people's machines the system lets a browser's sound threads and the sound system run before all else (rtkit on
-Linux, MMCSS on Windows, the audio workgroup on macOS). A container has none of these: there, any compiler run next
-On people's machines the system lets the threads that carry sound run before all else (rtkit on
-gives them the lowest real-time priority. Nothing else of a page (worker, main thread, painting) is helped. Where the
-system does not permit it, sound runs as it can, and `permitted` says so.
+On people's machines the system lets the threads that carry sound run before all else (rtkit on Linux, MMCSS on
+Windows, the audio workgroup on macOS). A container has none of these: there, any compiler run next door makes sound
+stumble. `RealtimeSound` stands in for them: it looks for such threads among this process's children and gives them a low
+real-time priority. Nothing else of a page (worker, main thread, painting) is helped. Where the system does not permit
+it, sound runs as it can, and `permitted` says so.
 """
 
 import os
