@@ -185,7 +185,7 @@ def test_a_listener_presses_one_button(base_url: str, playwright: Playwright) ->
         expect(page.get_by_role("button", name="Hold to talk")).to_be_hidden()
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_hidden()
         courtyard.open_panel(page, "Sound")
-        expect(page.get_by_text("You hear everybody.")).to_be_visible()
+        expect(page.get_by_role("complementary", name="Panels").get_by_text("You hear everybody.")).to_be_visible()
 
 
 def test_over_plain_http_a_listener_gets_a_plain_stream_and_is_told_why(base_url: str, playwright: Playwright) -> None:
