@@ -122,7 +122,11 @@ class _Reel:
 
 
 class Tapes:
-    """Records any number of cards' monitors at once, until `stop`."""
+    """Records any number of cards' monitors at once, until `stop`.
+
+    A null sink works as far ahead as its most demanding client wants: start the tapes before a page does its sound
+    check, or the recorder moves by some 20 ms the round trip that the page has just measured.
+    """
 
     def __init__(self) -> None:
         self._reels: dict[str, _Reel] = {}

@@ -54,10 +54,11 @@ def test_a_recording_sung_through_the_page_is_whole_and_in_place_in_the_download
         page = context.new_page()
         links = courtyard.open_courtyard(page, server.url, "One voice")
         courtyard.step_out(page, links.host, "Anna", "Italy")
-        check_with_voice(page, mouth, voice[:4 * SAMPLE_RATE])
-        courtyard.pick_piece(page)
+        # Before the check: a recorder that comes later shortens the card's buffer, and so the loop that was measured.
         tapes.add("ears", card)
         tapes.start()
+        check_with_voice(page, mouth, voice[:4 * SAMPLE_RATE])
+        courtyard.pick_piece(page)
         begun_s = time.monotonic()
         courtyard.start_song(page)
         mouth.sing(voice)
