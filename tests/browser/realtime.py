@@ -3,8 +3,8 @@
 On people's machines the system lets the threads that carry sound run before all else (rtkit on Linux, MMCSS on
 Windows, the audio workgroup on macOS). A container has none of these: there, any compiler run next door makes sound
 stumble. `RealtimeSound` stands in for them: it looks for such threads among this process's children and gives them
-a low real-time priority. Nothing else of a page (worker, main thread, painting) is helped. Where the system does not permit
-it, sound runs as it can, and `permitted` says so.
+a low real-time priority. Nothing else of a page (worker, main thread, painting) is helped. Where the system does not
+permit it, sound runs as it can, and `permitted` says so.
 """
 
 import os
