@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Delivery } from "../../src/unisono/web/static/engine/delivery.js";
 import { BestLine, FrameClock, RoomClock } from "../../src/unisono/web/static/engine/clock.js";
 import { CHIRP_AT, chirp, findChirp, fromPcm, levelOf, toPcm } from "../../src/unisono/web/static/engine/codec.js";
-import { markOf, owed, records } from "../../src/unisono/web/static/engine/keep.js";
+import { joined, markOf, owed, records } from "../../src/unisono/web/static/engine/keep.js";
 import { Outbox, REPAIRS_AT_ONCE } from "../../src/unisono/web/static/engine/outbox.js";
 import { parseWav } from "../../src/unisono/web/static/engine/player.js";
 import { PortWriter, Ring } from "../../src/unisono/web/static/engine/ring.js";
@@ -147,14 +147,7 @@ test("the outbox keeps what is not written, and sends it again, oldest first, pa
 test("a file of kept packets is read up to its torn end, and what was marked as written is not owed", () => {
   const stamped = (/** @type {number} */ position) => pack({ ...packet, position, frames: [Uint8Array.of(1)] });
   const kept = [stamped(0), stamped(960), markOf(300, 0, 960), stamped(1_920), markOf(7, 0, 1e9), stamped(2_880)];
-  const file = new Uint8Array(kept.reduce((sum, bytes) => sum + 4 + bytes.length, 0) - 2);
-  let at = 0;
-  for (const bytes of kept) {
-    new DataView(file.buffer).setUint32(at, bytes.length, true);
-    file.set(bytes.subarray(0, file.length - at - 4), at + 4);
-    at += 4 + bytes.length;
-  }
-  const read = records(file.buffer);
+  const read = records(joined(kept).slice(0, -2).buffer);
   assert.equal(read.length, 5, "the last one is torn");
   const { packets, spans } = owed(read);
   assert.deepEqual(packets.map((bytes) => unpack(bytes.buffer).position), [960, 1_920]);
@@ -169,7 +162,11 @@ test("delivery keeps what the line refuses, says what was sung, and lets an old 
   let flows = false;
   let now = 0;
   const send = (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => (flows ? out.push(bytes) > 0 : false);
-  const delivery = new Delivery({ send, say: (message) => said.push(message), onTrouble: () => undefined, nowMs: () => now });
+  /** @type {string[]} */
+  const stored = [];
+  const kept = (/** @type {string} */ performance) => ({ append: () => void stored.push(performance), mark: () => undefined, flush: () => undefined, discard: () => void stored.push(`${performance} gone`) });
+  const storage = { open: (/** @type {string} */ _owner, /** @type {string} */ performance) => kept(performance), find: async () => [] };
+  const delivery = new Delivery(storage, { send, say: (message) => said.push(message), nowMs: () => now });
   const sing = (/** @type {number} */ epoch, /** @type {number} */ position) => delivery.add(epoch, position, pack({ ...packet, epoch, position, frames: [Uint8Array.of(1)] }));
   delivery.begin("one");
   for (let i = 0; i < 40; i++) sing(3, i * 960);
@@ -191,6 +188,7 @@ test("delivery keeps what the line refuses, says what was sung, and lets an old 
   delivery.written(3, [[0, 40 * 960]]);
   delivery.written(4, [[0, 1e9]]);
   assert.equal(delivery.unwritten, 0);
+  assert.deepEqual([stored.length, stored[40], stored[41]], [42, "two", "one gone"]);
 });
 
 test("PCM goes there and back, levels are decibels", () => {

@@ -4,29 +4,27 @@
  */
 
 import { FRAME_SAMPLES } from "./units.js";
-import { leftovers, openKeep } from "./keep.js";
 import { Outbox, REPAIRS_AT_ONCE } from "./outbox.js";
 import { unpack } from "./wire.js";
 
 /** @typedef {import("./keep.js").Bytes} Bytes */
-/** @typedef {import("./keep.js").Keep} Keep */
-/** @typedef {{send(bytes: Bytes): boolean, say(message: any): void, onTrouble(code: string, text: string): void, nowMs(): number}} DeliveryEvents  `send` returns false when the packet did not go out */
+/** @typedef {Pick<import("./keeper.js").Keeper, "open" | "find">} Storage */
+/** @typedef {{send(bytes: Bytes): boolean, say(message: any): void, nowMs(): number}} DeliveryEvents  `send` returns false when the packet did not go out */
 
 export class Delivery {
-  /** @param {DeliveryEvents} events */
-  constructor(events) {
+  /** @param {Storage} storage @param {DeliveryEvents} events */
+  constructor(storage, events) {
+    this._storage = storage;
     this._events = events;
     this._outbox = new Outbox();
     /** Of earlier songs and earlier pages. */
     this._old = new Outbox();
-    /** @type {(() => Promise<void>)[]} */
+    /** @type {(() => void)[]} */
     this._discards = [];
     this._owner = "";
     this._performance = "";
-    /** @type {Keep | null} */
+    /** @type {import("./keeper.js").Kept | null} */
     this._keep = null;
-    /** @type {Bytes[]} */
-    this._unkept = [];
     /** @type {Map<number, {start: number, stop: number}>} epochs of the running performance */
     this._sung = new Map();
     this._saidSent = false;
@@ -40,7 +38,7 @@ export class Delivery {
   async adopt(owner) {
     if (owner === this._owner) return;
     this._owner = owner;
-    for (const { performance, packets, spans, discard } of await leftovers(owner)) {
+    for (const { performance, packets, spans, discard } of await this._storage.find(owner)) {
       for (const bytes of packets) {
         const { epoch, position } = unpack(bytes.buffer);
         this._old.add(epoch, position, bytes, NaN);
@@ -48,7 +46,7 @@ export class Delivery {
       if (performance === this._performance) for (const [epoch, span] of spans) if (!this._sung.has(epoch)) this._sung.set(epoch, span);
       this._discards.push(discard);
     }
-    void this._forget();
+    this._forget();
   }
 
   /** A performance begins; what the last one still owes goes on behind it. @param {string} performance */
@@ -56,13 +54,12 @@ export class Delivery {
     if (performance === this._performance) return;
     this._performance = performance;
     this._retire();
-    void this._openKeep(performance);
+    this._keep = this._storage.open(this._owner || "guest", performance);
   }
 
   /** @param {number} epoch @param {number} position stamped @param {Bytes} bytes packed */
   add(epoch, position, bytes) {
-    if (this._keep) this._keep.append(bytes);
-    else this._unkept.push(bytes);
+    this._keep?.append(bytes);
     const seen = this._sung.get(epoch);
     this._sung.set(epoch, { start: seen?.start ?? position, stop: position + FRAME_SAMPLES });
     this._outbox.add(epoch, position, bytes, this._events.send(bytes) ? this._events.nowMs() : NaN);
@@ -88,7 +85,7 @@ export class Delivery {
     this._outbox.written(epoch, spans);
     this._old.written(epoch, spans);
     for (const [start, stop] of spans) this._keep?.mark(epoch, start, stop);
-    void this._forget();
+    this._forget();
   }
 
   /** @param {[number, number][]} spans */
@@ -115,30 +112,15 @@ export class Delivery {
     this._old.take(this._outbox);
     if (this._keep) this._discards.push(this._keep.discard);
     this._keep = null;
-    this._unkept.length = 0;
     this._sung.clear();
     this._saidSent = false;
   }
 
-  /** @param {string} performance */
-  async _openKeep(performance) {
-    try {
-      const keep = await openKeep(this._owner || "guest", performance);
-      if (performance !== this._performance) return void (await keep.discard());
-      for (const bytes of this._unkept.splice(0)) keep.append(bytes);
-      this._keep = keep;
-    } catch (error) {
-      this._events.onTrouble("storage", String(error));
-    }
-  }
-
   /** Nothing is owed any more: the files may go. */
-  async _forget() {
-    if (this._old.size === 0) for (const discard of this._discards.splice(0)) await discard().catch(() => undefined);
-    if (this._outbox.size === 0 && this._saidSent && this._keep) {
-      const keep = this._keep;
-      this._keep = null;
-      await keep.discard().catch(() => undefined);
-    }
+  _forget() {
+    if (this._old.size === 0) for (const discard of this._discards.splice(0)) discard();
+    if (this._outbox.size > 0 || !this._saidSent) return;
+    this._keep?.discard();
+    this._keep = null;
   }
 }

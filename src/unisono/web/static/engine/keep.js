@@ -16,6 +16,8 @@ const DATABASE = "unisono-keep";
 const STORE = "packets";
 /** First byte of a record that is no packet: "written" follows, as epoch (u16), start and stop (f64). */
 const MARK = 0xff;
+/** A write may ask another process: many packets in one. So much is lost with a crash of the page, at most. */
+const WRITE_MS = 250;
 
 /** @param {string} owner who sang: letters and digits @param {string} performance @returns {Promise<Keep>} */
 export async function openKeep(owner, performance) {
@@ -42,6 +44,19 @@ export function markOf(epoch, start, stop) {
   view.setFloat64(3, start, true);
   view.setFloat64(11, stop, true);
   return new Uint8Array(view.buffer);
+}
+
+/** Each as a record. @param {Bytes[]} all @returns {Bytes} */
+export function joined(all) {
+  const out = new Uint8Array(all.reduce((sum, bytes) => sum + 4 + bytes.length, 0));
+  const view = new DataView(out.buffer);
+  let at = 0;
+  for (const bytes of all) {
+    view.setUint32(at, bytes.length, true);
+    out.set(bytes, at + 4);
+    at += 4 + bytes.length;
+  }
+  return out;
 }
 
 /** Records are u32 length, then the bytes; a torn last record is dropped. @param {ArrayBuffer} data @returns {Bytes[]} */
@@ -88,18 +103,25 @@ async function openFile(name) {
   const parent = await folder();
   const file = await (await parent.getFileHandle(name, { create: true })).createSyncAccessHandle();
   let at = 0;
-  const length = new DataView(new ArrayBuffer(4));
-  /** @param {Bytes} bytes */
-  const append = (bytes) => {
-    length.setUint32(0, bytes.length, true);
-    at += file.write(length, { at });
-    at += file.write(bytes, { at });
+  /** @type {Bytes[]} */
+  let waiting = [];
+  const write = () => {
+    const bytes = joined(waiting);
+    waiting = [];
+    if (bytes.length > 0) at += file.write(bytes, { at });
   };
+  const timer = setInterval(write, WRITE_MS);
+  /** @param {Bytes} bytes */
+  const append = (bytes) => void waiting.push(bytes);
   return {
     append,
     mark: (epoch, start, stop) => append(markOf(epoch, start, stop)),
-    flush: () => file.flush(),
+    flush() {
+      write();
+      file.flush();
+    },
     async discard() {
+      clearInterval(timer);
       file.close();
       await parent.removeEntry(name);
     },

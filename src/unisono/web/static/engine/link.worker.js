@@ -7,6 +7,7 @@ import { FrameClock } from "./clock.js";
 import { codecSupport, measureDecoder, measureEncoder } from "./codec.js";
 import { makeProbe, measureRoundTrip } from "./calibrate.js";
 import { Delivery } from "./delivery.js";
+import { Keeper } from "./keeper.js";
 import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
 import { Singer } from "./singer.js";
@@ -68,12 +69,8 @@ class Link {
     this.record = new Float64Array(4);
     this.heard = { frame: NaN, position: NaN, rate: NaN, epoch: 0 };
     this.seat = 0;
-    this.delivery = new Delivery({
-      send: (bytes) => this._send(bytes),
-      say: (message) => this.socket?.send(message),
-      onTrouble: (code, text) => tell({ type: "trouble", code, text }),
-      nowMs,
-    });
+    const storage = new Keeper((text) => tell({ type: "trouble", code: "storage", text }));
+    this.delivery = new Delivery(storage, { send: (bytes) => this._send(bytes), say: (message) => this.socket?.send(message), nowMs });
     /** @type {SongMessage | null} */
     this.song = null;
     this.clip = { backing: "", premiere: "" };
