@@ -99,6 +99,11 @@ class Courtyard:
         """The seat of a socket, as it was welcomed."""
         return self.heard(number, Welcome)[-1].seat
 
+    def way_up(self, number: int) -> float | None:
+        """What the room knows of a socket's way up; None when nothing."""
+        seat = self.room.seats.find(self.seat(number))
+        return None if seat is None else seat.up_samples
+
     # ------------------------------------------------------------------------------------ time and what it brings
 
     def wait(self, seconds: float) -> None:

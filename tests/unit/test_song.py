@@ -117,11 +117,11 @@ def test_a_check_said_again_in_a_song_moves_nobody(yard: Courtyard) -> None:
     yard.say(bea, CHECK)
     assert (len(yard.heard(ada, m.SongChanged)), len(yard.heard(ada, m.SeatChanged))) == told
     assert yard.song.seating == seating
-    assert seat.up_samples is not None
+    assert yard.way_up(bea) is not None
     yard.sing(bea, yard.now - 20_000)
     assert yard.events(ev.Sang)[-1].audible
     yard.say(bea, m.Check(method="acoustic", output="bluetooth", round_trip_samples=9000, spread_samples=5))
-    assert seat.up_samples is None
+    assert yard.way_up(bea) is None
     assert yard.song.seating == seating
 
 
