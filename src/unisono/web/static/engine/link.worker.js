@@ -283,16 +283,16 @@ class Link {
   async _loop(map) {
     while (this.map === map) {
       await map.changed(50, POLL_MS);
+      this._drain(map);
       const now = nowMs();
-      this._drain(map, now);
       if (this.player) this.player.heard = this._heardNow(now);
       this.singer?.pump(this._heardNow(now));
       this._tick(now);
     }
   }
 
-  /** @param {Ring} map @param {number} now */
-  _drain(map, now) {
+  /** The time is read after the counter: a glimpse may be late, never early. @param {Ring} map */
+  _drain(map) {
     const record = this.record;
     let read = false;
     while (map.read(record, 4) === 4) {
@@ -300,7 +300,7 @@ class Link {
       this.heard = { frame: record[0], position: record[1], rate: record[2], epoch: record[3] };
       read = true;
     }
-    if (read) this.frames?.add(now, this.heard.frame);
+    if (read) this.frames?.add(nowMs(), this.heard.frame);
   }
 
   /** @param {number} now */

@@ -10,6 +10,8 @@ const SOUND_FLOATS = 1 << 18;
 const HEAD_FLOATS = 1 << 13;
 /** The encoder is warm before the song's first sample. */
 const WARM_UP_SAMPLES = 24_000;
+/** Sent ahead of the song, so that decoders are warm at its first sample; the room takes two frames. */
+const LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1;
 const SAMPLES_OF_LAG = 250;
 
 /** @typedef {{epoch: number, position: number, level: number, unsure: boolean}} Meta */
@@ -133,7 +135,7 @@ export class Singer {
   _encoded(meta, frame, pcm) {
     if (meta.position < 0) return;
     const song = this._song;
-    const sung = song !== null && meta.position + FRAME_SAMPLES > song.start && (song.stop === null || meta.position < song.stop);
+    const sung = song !== null && meta.position + FRAME_SAMPLES > song.start - LEAD_IN_SAMPLES && (song.stop === null || meta.position < song.stop);
     if (!sung && !this.talking) return;
     const bytes = pack({ kind: sung ? Kind.VOICE : Kind.TALK, pcm, stereo: false, repair: false, unsure: meta.unsure, seat: 0, epoch: meta.epoch, level: meta.level, position: meta.position, frames: [frame] });
     if (sung) this._delivery.add(meta.epoch, meta.position, bytes);
