@@ -23,7 +23,7 @@ def told_codes() -> set[str]:
     engine = "\n".join(path.read_text() for path in (SOURCES / "web/static/engine").glob("*.js"))
     said = re.findall(r'_problem\(\w+, "(\w+)"', python) + re.findall(r'Problem\(code="(\w+)"', python)
     troubles = re.findall(r'"trouble", (?:\{ )?code: "(\w+)"', engine) + re.findall(r'onTrouble\("(\w+)"', engine)
-    leaves = [kind.code for kind in _leaves(errors.UserError)]
+    leaves = [kind.code for kind in _leaves(errors.UserError) if not kind.__module__.startswith("unisono.client")]
     return {*said, *troubles, *leaves} - SOCKET_ONLY - NEVER_TOLD
 
 
