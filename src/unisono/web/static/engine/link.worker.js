@@ -23,8 +23,9 @@ const LINK_MS = 2_000;
 const REPAIR_MS = 250;
 /** Between songs everyone hears everyone this far behind the room's clock, or further if the way is slower. */
 const TALK_DELAY_SAMPLES = 6_000;
-/** What the server adds before a mix leaves it: one tick of FRAME_SAMPLES is the room's part (core/rows.py); this is for the ear's burst. */
-const EAR_MARGIN_MS = 8;
+/** For the ear's burst, and for a way that is slower while everybody sings than before. The server's part is in core/rows.py. */
+const EAR_MARGIN_MS = 28;
+const UP_MARGIN_SAMPLES = 720;
 const LAGS_MIN = 25;
 /** The sung phrase's peaks are brought up to here, at most by so much. */
 const PHRASE_PEAK_DBFS = -12;
@@ -352,7 +353,7 @@ class Link {
   _upSamples() {
     const clock = this.socket?.clock;
     const lag = percentile(this.singer?.lagSamples.filter(Number.isFinite) ?? [], 0.98);
-    const encoding = this.codec.encoder_lookahead_samples + 240;
+    const encoding = this.codec.encoder_lookahead_samples + UP_MARGIN_SAMPLES;
     return Math.round(lag + encoding + ((clock?.oneWayMs ?? 0) * SAMPLE_RATE) / 1000);
   }
 
