@@ -88,6 +88,8 @@ test("a jump of the room is one new epoch, and both sides of it are in place", (
 test("a silent quantum that the capture queue put in is taken out again, and nothing after it is late", () => {
   const { blocks, stamper } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: 3, holeAt: 1.5 });
   assert.equal(stamper.holes, 1);
+  assert.equal(blocks[20].unsure, false);
+  assert.equal(blocks[blocks.length - 1].unsure, true);
   assert.ok(Math.max(...blocks.slice(10).map(worst)) < 2e-3);
 });
 

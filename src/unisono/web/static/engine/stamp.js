@@ -164,6 +164,7 @@ export class Stamper {
       return;
     }
     this.lostFrames += frames;
+    this.unsure ||= this.ready;
     const silence = new Float32Array(blockFrames);
     for (let left = frames; left > 0; left -= blockFrames) this._append(silence.subarray(0, Math.min(left, blockFrames)));
   }
@@ -182,11 +183,12 @@ export class Stamper {
 
   /**
    * Chromium's capture queue, found empty, hands out one silent render quantum and plays what it owed afterwards: nothing is lost, but all that follows
-   * comes later. The hole is taken out; the sound after it then stands where it was made.
+   * comes later. The hole is taken out; the sound after it then stands where it was made. That it was such a hole is likely, not certain: what follows is marked.
    */
   _dropHoles() {
     const frames = this._holes.length * this._holes[0].length;
     this.holes += this._holes.length;
+    this.unsure = true;
     this._lateFrames += frames;
     this._holes = [];
   }
