@@ -7,7 +7,6 @@ wrong is raised as PeerError or told to them as `problem`; it never touches anyb
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -33,9 +32,6 @@ from unisono.core.messages import (
     RoomInfo,
     Rows,
     SeatChanged,
-    SeatHand,
-    SeatWaved,
-    SeatWrote,
     Sent,
     Start,
     Stop,
@@ -45,21 +41,20 @@ from unisono.core.messages import (
     Who,
     Write,
     Written,
-    Wrote,
 )
 from unisono.core.seats import Seat, Seats
 from unisono.core.singing import Singing
 from unisono.core.song import PieceFacts
 from unisono.core.texts import clean
+from unisono.core.together import Together, too_fast
 from unisono.core.wire import Kind, Packet
 from unisono.errors import MalformedMessage, NotAllowed, RoomFull, UserError
 from unisono.units import SAMPLE_RATE, Position, Span
 
-WRITTEN_MAX: Final = 50
 _ROWS_QUIET_SAMPLES: Final = SAMPLE_RATE
 _LATE_QUIET_SAMPLES: Final = 5 * SAMPLE_RATE
 _TROUBLE_QUIET_SAMPLES: Final = 10 * SAMPLE_RATE
-_NAME_MAX, _PLACE_MAX, _TEXT_MAX = 40, 60, 500
+_NAME_MAX, _PLACE_MAX = 40, 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +105,7 @@ class Room:
         )
         self._watching_max = limits.performers_max + limits.listeners_max
         self._watching: dict[int, Joining] = {}
-        self._written: deque[Wrote] = deque(maxlen=WRITTEN_MAX)
+        self._together = Together(outbox=self._outbox)
         self._lights = Lights()
         self._rows_due: Position | None = None
         self._trouble_at: Position | None = None
@@ -225,7 +220,7 @@ class Room:
             leader=self.singing.leader,
             piece=self.singing.picked,
             song=song.snapshot() if song and song.state not in ("done", "discarded") else None,
-            written=tuple(self._written),
+            written=self._together.written,
             position=now,
             capacity=self._capacity,
         )
@@ -273,16 +268,13 @@ class Room:
             case Who() | Check() | Link():
                 self._change(seat, message, now)
             case Wave():
-                if seat.waves.take(now):
-                    self._outbox.send_all(SeatWaved(seat=seat.number))
+                self._together.wave(seat, now)
             case Hand():
-                if seat.hand != message.up and seat.changes.take(now):
-                    seat.hand = message.up
-                    self._outbox.send_all(SeatHand(seat=seat.number, up=message.up))
+                self._together.raise_hand(seat, message.up, now)
             case Write():
-                self._write(seat, message.text, now)
+                self._together.write(seat, message.text, now)
             case Talk():
-                self._talk(seat, message.on, now)
+                self._together.talk(seat, message.on and not self.singing.running, now)
             case Sent():
                 span = Span(start=Position(message.start), stop=Position(message.stop))
                 self.singing.sent(seat, message.epoch, span, message.performance, now)
@@ -304,7 +296,7 @@ class Room:
         if message == seat.check:
             return  # said again after coming back: nothing has changed
         if not seat.changes.take(now):
-            self._problem(seat, "too_fast", "that was a little too fast")
+            self._outbox.send(seat.connection, too_fast())
             return
         if isinstance(message, Who):
             self._dress(seat, message)
@@ -318,25 +310,6 @@ class Room:
             self.singing.seat_late_comer(seat)
             self._rows_changed(now)
         self._show(seat)
-
-    def _write(self, seat: Seat, text: str, now: Position) -> None:
-        line = clean(text, characters_max=_TEXT_MAX)
-        if not line:
-            return
-        if not seat.lines.take(now):
-            self._problem(seat, "too_fast", "that was a little too fast")
-            return
-        self._written.append(Wrote(seat=seat.number, text=line, at=now))
-        self._outbox.send_all(SeatWrote(seat=seat.number, text=line, at=now))
-
-    def _talk(self, seat: Seat, on: bool, now: Position) -> None:
-        if not seat.sings:
-            raise NotAllowed(what="talking")
-        on = on and not self.singing.running
-        if on != seat.talking and (not on or seat.changes.take(now)):
-            seat.talking = on
-            self._outbox.put(TalkOpened(seat=seat.number, on=on))
-            self._show(seat)
 
     def _hand_over(self, seat: Seat, number: int, now: Position) -> None:
         if seat.role != "host":
@@ -352,7 +325,7 @@ class Room:
         if not self.singing.may_lead(seat):
             raise NotAllowed(what="leading the song")
         if not isinstance(message, Stop) and not seat.changes.take(now):
-            self._problem(seat, "too_fast", "that was a little too fast")
+            self._outbox.send(seat.connection, too_fast())
             return
         match message:
             case Pick():

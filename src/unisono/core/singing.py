@@ -1,7 +1,7 @@
 """Singing: a song from being picked to its premiere. The part of the room that leads through a performance.
 
-Pure: fed with what people do and `now`; what is to be done goes into the outbox (core/events.py). The stems' repair is
-in `core/gathering.py`, which waits for them once the song has ended.
+Pure: fed with what people do and `now`; what is to be done goes into the outbox (core/events.py). What is sung next is
+in `core/picking.py`, who leads in `core/leader.py`; `core/gathering.py` waits for the stems once the song has ended.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from unisono.core.events import (
     Delete,
     Outbox,
-    PrepareBacking,
     Sang,
     SongChangedShape,
     SongComplete,
@@ -19,14 +18,12 @@ from unisono.core.events import (
     SongStateChanged,
 )
 from unisono.core.gathering import Gathering
+from unisono.core.leader import Leader
 from unisono.core.messages import (
     Backing,
-    LeaderChanged,
     MixProgress,
-    NoteSounded,
     Pick,
     Picked,
-    PiecePicked,
     Premiere,
     Problem,
     Rows,
@@ -36,6 +33,7 @@ from unisono.core.messages import (
 )
 from unisono.core.mix import pans_of_seats
 from unisono.core.past import Past
+from unisono.core.picking import Picking
 from unisono.core.premiere import premiere_of, progress_of
 from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
@@ -47,7 +45,6 @@ from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span, samples_of
 AHEAD_SAMPLES_MAX = SAMPLE_RATE
 """A voice stamped further ahead of the room's clock than this was never sung."""
 _HEARD_MARGIN_SAMPLES = SAMPLE_RATE // 2
-_LEADERLESS_SAMPLES = 20 * SAMPLE_RATE
 _LISTENER_DOWN_SAMPLES_MAX = samples_of_ms(400)
 _FRAMES_AT_LEAST = 1500
 
@@ -66,18 +63,14 @@ class Singing:
     ) -> None:
         self._outbox = outbox
         self._seats = seats
-        self._pieces = pieces
         self._fresh_id = fresh_id
         self._song_samples_max = song_samples_max
-        self.leader: int | None = None
-        self.picked: Picked | None = None
+        self._leader = Leader(outbox=outbox, seats=seats)
+        self._picking = Picking(outbox=outbox, pieces=pieces)
         self.song: SongRun | None = None
-        self._backing: Backing | None = None
-        self._start_waits_for: int | None = None
         self._gathering: Gathering | None = None
         self._frames: dict[int, int] = {}
         self._rows_said: tuple[tuple[int, ...], ...] = ()
-        self._leaderless_since: Position | None = None
         self._heard_said = False
         self.past = Past()
         self._pages_ready = False
@@ -108,65 +101,49 @@ class Singing:
         """Whether stems of this performance may be written here."""
         return self.past.knows(performance) or (self.song is not None and self.song.performance == performance)
 
+    # ------------------------------------------------------------------------------------ who leads, and what
+
+    @property
+    def leader(self) -> int | None:
+        """The seat that leads; None when nobody does."""
+        return self._leader.number
+
+    @property
+    def picked(self) -> Picked | None:
+        """What is sung next, as everybody was told."""
+        return self._picking.picked
+
     def may_lead(self, seat: Seat) -> bool:
         """Whether this seat may pick, start and stop."""
-        return seat.role == "host" or (seat.sings and seat.number == self.leader)
+        return self._leader.may_lead(seat)
 
     def offer_lead(self, seat: Seat) -> None:
         """A host leads if nobody else does."""
-        if self.leader is None and seat.role == "host":
-            self._lead(seat.number)
+        self._leader.offer(seat)
 
     def lead(self, seat: Seat) -> None:
-        """From now on this seat leads; in a song, from the next one on."""
-        if not seat.sings:
-            raise NotAllowed(what="leading")
-        self._lead(seat.number)
-
-    def _lead(self, number: int) -> None:
-        self.leader = number
-        self._outbox.send_all(LeaderChanged(seat=number))
+        """From now on this seat leads; in a song, from the next one on. Raises NotAllowed."""
+        self._leader.lead(seat)
 
     def gone(self, seat: Seat) -> None:
-        """This balcony is free: a host who is there leads instead."""
-        if self.leader == seat.number:
-            host = next((other for other in self._seats.singers() if other.role == "host"), None)
-            self.leader = host.number if host else None
-            self._outbox.send_all(LeaderChanged(seat=self.leader))
+        """This balcony is free."""
+        self._leader.gone(seat)
 
     def pick(self, by: Seat, message: Pick) -> None:
         """What is sung next."""
-        piece = self._pieces.get(message.piece) if message.piece else None
-        if message.piece and piece is None:
+        if not self._picking.pick(by, message):
             self._problem(by, "unknown_piece", "there is no such piece")
-            return
-        tempo = piece.tempo(message.tempo_bpm) if piece else 0
-        self.picked = Picked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number)
-        self._backing = None
-        self._start_waits_for = None
-        self._outbox.send_all(PiecePicked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number))
-        if piece:
-            self._outbox.put(PrepareBacking(piece=piece.id, key=message.key, tempo_bpm=tempo))
 
     def note(self, by: Seat) -> None:
         """The starting note, for everybody; free singing has none."""
-        piece = self._piece()
-        if piece and self.picked:
-            self._outbox.send_all(NoteSounded(midi=piece.first_midi + self.picked.key, by=by.number))
+        self._picking.note(by)
 
     def backing_ready(self, *, piece: str, key: int, tempo_bpm: int, backing: Backing | None, now: Position) -> None:
         """The backing was rendered (or cannot be: None); a start that waited for it goes ahead."""
-        picked = self.picked
-        if picked is None or (picked.piece, picked.key, picked.tempo_bpm) != (piece, key, tempo_bpm):
-            return
-        self._backing = backing
-        waited, self._start_waits_for = self._start_waits_for, None
+        waited = self._picking.backing_ready(piece=piece, key=key, tempo_bpm=tempo_bpm, backing=backing)
         starter = self._seats.find(waited) if waited else None
         if starter and not self.running:
             self._begin(starter, now)
-
-    def _piece(self) -> PieceFacts | None:
-        return self._pieces.get(self.picked.piece) if self.picked and self.picked.piece else None
 
     def _problem(self, seat: Seat, code: str, text: str) -> None:
         self._outbox.send(seat.connection, Problem(code=code, text=text))
@@ -177,35 +154,28 @@ class Singing:
         """Begin the song, as soon as its backing is there."""
         if self.running:
             self._problem(by, "song_running", "a song is being sung, or its last voices are on their way")
-        elif self._piece() and self._backing is None:
-            self._start_waits_for = by.number
-            picked = self.picked
-            assert picked is not None
-            assert picked.piece is not None
-            self._outbox.put(PrepareBacking(piece=picked.piece, key=picked.key, tempo_bpm=picked.tempo_bpm))
-        else:
+        elif not self._picking.must_wait(by):
             self._begin(by, now)
 
     def _begin(self, by: Seat, now: Position) -> None:
-        leader = self._seats.find(self.leader) if self.leader else None
+        leader = self._leader.seat
         if leader is None or not leader.present:
-            self._lead(by.number)
+            self._leader.lead(by)
             leader = by
         start = Position(now + START_AHEAD_SAMPLES)
-        piece = self._piece()
-        tempo = self.picked.tempo_bpm if self.picked else 0
+        piece, tempo = self._picking.piece, self._picking.tempo_bpm
         seating = self._seating(leader)
         self.song = SongRun(
             performance=self._fresh_id(),
             piece=piece.id if piece else None,
-            key=self.picked.key if self.picked else 0,
+            key=self._picking.key,
             tempo_bpm=tempo,
             start=start,
             stop=Position(start + piece.samples(tempo)) if piece else None,
             count_in_samples=piece.count_in_samples(tempo) if piece else 0,
             leader=leader.number,
             seating=seating,
-            backing=self._backing if piece else None,
+            backing=self._picking.backing if piece else None,
             pans=pans_of_seats(sorted(seat for row in seating.rows for seat in row)),
         )
         self._gather_anew()
@@ -224,12 +194,12 @@ class Singing:
         self._frames = {}
         self._heard_said = False
         self.premiere = None
-        self._leaderless_since = None
+        self._leader.song_begins()
 
     def restore(self, song: SongRun, written: Mapping[int, Mapping[int, Iterable[Span]]]) -> None:
         """Go on with a song after a restart; `written` is what the stems hold, by seat and epoch."""
         self.song = song
-        self.leader = song.leader
+        self._leader.number = song.leader
         self._gather_anew()
         assert self._gathering is not None
         for seat, epochs in written.items():
@@ -305,7 +275,7 @@ class Singing:
 
     def say_rows(self) -> None:
         """Between songs: the seating as it would be now, if it changed."""
-        leader = self._seats.find(self.leader) if self.leader else None
+        leader = self._leader.seat
         if self.running or leader is None:
             return
         rows = self._seating(leader).rows
@@ -385,18 +355,10 @@ class Singing:
     def _tick_singing(self, song: SongRun, now: Position) -> None:
         if song.stop is None:
             longest = Position(song.start + self._song_samples_max)
-            if now >= longest or self._nobody_can_stop(now):
+            if now >= longest or self._leader.nobody_can_stop(now):
                 song.stop = now
         if song.stop is not None and now >= song.stop:
             self._move_to("ending")
-
-    def _nobody_can_stop(self, now: Position) -> bool:
-        """Whether leader and hosts have been away for a while: a free song must not run on for ever."""
-        if any(self.may_lead(seat) for seat in self._seats.present()):
-            self._leaderless_since = None
-        elif self._leaderless_since is None:
-            self._leaderless_since = now
-        return self._leaderless_since is not None and now >= self._leaderless_since + _LEADERLESS_SAMPLES
 
     def _tick_ending(self, song: SongRun, now: Position) -> None:
         heard_at = song.heard_at
