@@ -1,7 +1,8 @@
 """Singing: a song from being picked to its premiere. The part of the room that leads through a performance.
 
 Pure: fed with what people do and `now`; what is to be done goes into the outbox (core/events.py). What is sung next is
-in `core/picking.py`, who leads in `core/leader.py`; `core/gathering.py` waits for the stems once the song has ended.
+in `core/picking.py`, who leads in `core/leader.py`, whose voice belongs to the song in `core/voices.py`;
+`core/gathering.py` waits for the stems once the song has ended.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from unisono.core.events import (
     Delete,
     Outbox,
-    Sang,
     SongChangedShape,
     SongComplete,
     SongHeard,
@@ -29,24 +29,19 @@ from unisono.core.messages import (
     Rows,
     SeatChanged,
     SongState,
-    Written,
 )
 from unisono.core.mix import pans_of_seats
-from unisono.core.past import Past
 from unisono.core.picking import Picking
 from unisono.core.premiere import premiere_of, progress_of
 from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
 from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun
+from unisono.core.voices import Voices
 from unisono.core.wire import Packet
-from unisono.errors import ImpossiblePosition, NotAllowed
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span, samples_of_ms
 
-AHEAD_SAMPLES_MAX = SAMPLE_RATE
-"""A voice stamped further ahead of the room's clock than this was never sung."""
 _HEARD_MARGIN_SAMPLES = SAMPLE_RATE // 2
 _LISTENER_DOWN_SAMPLES_MAX = samples_of_ms(400)
-_FRAMES_AT_LEAST = 1500
 
 
 class Singing:
@@ -67,12 +62,12 @@ class Singing:
         self._song_samples_max = song_samples_max
         self._leader = Leader(outbox=outbox, seats=seats)
         self._picking = Picking(outbox=outbox, pieces=pieces)
+        self._voices = Voices(outbox=outbox)
+        self.past = self._voices.past
         self.song: SongRun | None = None
         self._gathering: Gathering | None = None
-        self._frames: dict[int, int] = {}
         self._rows_said: tuple[tuple[int, ...], ...] = ()
         self._heard_said = False
-        self.past = Past()
         self._pages_ready = False
         self.premiere: Premiere | None = None
 
@@ -86,7 +81,7 @@ class Singing:
         """Seats whose stems belong to the song that runs: they must not be forgotten."""
         if self.song is None or not self.running:
             return frozenset()
-        return frozenset(self._frames) | frozenset(seat for row in self.song.seating.rows for seat in row)
+        return self._voices.sang | frozenset(seat for row in self.song.seating.rows for seat in row)
 
     def row_of(self, seat: int) -> int | None:
         """The seat's row in the song that runs."""
@@ -191,7 +186,7 @@ class Singing:
     def _gather_anew(self) -> None:
         assert self.song is not None
         self._gathering = Gathering(outbox=self._outbox, seats=self._seats, performance=self.song.performance)
-        self._frames = {}
+        self._voices.begin()
         self._heard_said = False
         self.premiere = None
         self._leader.song_begins()
@@ -201,9 +196,9 @@ class Singing:
         self.song = song
         self._leader.number = song.leader
         self._gather_anew()
+        self._voices.begin(frozenset(written))
         assert self._gathering is not None
         for seat, epochs in written.items():
-            self._frames[seat] = 0
             for epoch, spans in epochs.items():
                 for span in spans:
                     self._gathering.wrote(seat, epoch, span)
@@ -240,7 +235,7 @@ class Singing:
         assert self.song is not None
         self._move_to("discarded")
         self._gathering = None
-        self._frames = {}
+        self._voices.begin()
         self._outbox.put(Delete(performance=self.song.performance))
 
     def _move_to(self, state: SongState) -> None:
@@ -287,44 +282,7 @@ class Singing:
 
     def voice(self, seat: Seat, packet: Packet, now: Position) -> bool:
         """A performer's packet; whether it belongs to the song. Raises ImpossiblePosition, NotAllowed."""
-        if not seat.sings:
-            raise NotAllowed(what="singing")
-        song = self.song
-        if song is None or not song.running:
-            self._came_too_late(seat, packet, now)
-            return False
-        if packet.position > now + AHEAD_SAMPLES_MAX:
-            raise ImpossiblePosition(position=packet.position, now=now)
-        if not song.takes(packet.span, now):
-            self._came_too_late(seat, packet, now)
-            return False
-        if not self._within_measure(seat.number, packet, now):
-            return False
-        audible = not packet.repair and song.seating.row_of(seat.number) is not None
-        audible = audible and seat.number not in song.seating.unheard
-        self._outbox.put(Sang(performance=song.performance, seat=seat.number, packet=packet, audible=audible))
-        return True
-
-    def _came_too_late(self, seat: Seat, packet: Packet, now: Position) -> None:
-        """Repair for no song that runs: an earlier performance's stem grows, or the page is told to forget it."""
-        if not packet.repair or packet.span.stop > now:
-            return
-        performance = self.past.performance_of(seat.number, packet)
-        if performance is not None:
-            self._outbox.put(Sang(performance=performance, seat=seat.number, packet=packet, audible=False))
-        else:
-            spans = ((int(packet.span.start), int(packet.span.stop)),)
-            self._outbox.send(seat.connection, Written(epoch=packet.epoch, spans=spans))
-
-    def _within_measure(self, seat: int, packet: Packet, now: Position) -> bool:
-        """Nobody's stem grows beyond a few times the song's length, however often its page sends it."""
-        assert self.song is not None
-        frames = self._frames.get(seat, 0) + len(packet.frames)
-        allowed = _FRAMES_AT_LEAST + 4 * max(0, now - self.song.start) // FRAME_SAMPLES
-        if frames > allowed:
-            return False
-        self._frames[seat] = frames
-        return True
+        return self._voices.take(self.song, seat, packet, now)
 
     def wrote(self, seat: int, epoch: int, span: Span) -> None:
         """The recorder has this on disk."""
