@@ -8,7 +8,22 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from unisono.core import events as ev
-from unisono.core.messages import Backing, Check, Flag, FromPage, FromRoom, Hello, Link, Pick, Role, Start, Welcome
+from unisono.core.messages import (
+    Backing,
+    Check,
+    Flag,
+    FromPage,
+    FromRoom,
+    Hello,
+    Link,
+    Pick,
+    Role,
+    Sent,
+    SongChanged,
+    Start,
+    Stop,
+    Welcome,
+)
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import PieceFacts, SongRun
 from unisono.core.wire import Codec, Kind, Packet
@@ -170,6 +185,11 @@ class Courtyard:
         assert song is not None
         return song
 
+    @property
+    def state(self) -> str:
+        """How far the song is."""
+        return self.song.state
+
 
 def voice(position: int, *, epoch: int = 0, level: int = 20, repair: bool = False, kind: Kind = Kind.VOICE) -> Packet:
     """One frame of silence, as PCM."""
@@ -192,4 +212,39 @@ def singing(courtyard: Courtyard, *, voices: int = 2, piece: str | None = None) 
     if piece:
         courtyard.say(numbers[0], Pick(piece=piece))
     courtyard.say(numbers[0], Start())
+    return numbers
+
+
+def states(courtyard: Courtyard, number: int) -> list[str]:
+    """The states of songs as a socket was told, each once."""
+    told = [song.state for song in courtyard.heard(number, SongChanged)]
+    return [state for index, state in enumerate(told) if index == 0 or told[index - 1] != state]
+
+
+def whole(courtyard: Courtyard) -> tuple[int, int]:
+    """The span of a stem with nothing missing: the song and the encoder's look-ahead around it."""
+    assert courtyard.song.stop is not None
+    return courtyard.song.start - 312, courtyard.song.stop + 312
+
+
+def send_all(courtyard: Courtyard, number: int, epoch: int = 0) -> None:
+    """A page says that all of its stem is sent."""
+    start, stop = whole(courtyard)
+    courtyard.say(number, Sent(performance=courtyard.song.performance, epoch=epoch, start=start, stop=stop))
+
+
+def ended(courtyard: Courtyard, numbers: list[int], seconds: float = 6.0) -> None:
+    """The song is stopped, and everybody has heard its end."""
+    courtyard.wait(seconds)
+    courtyard.say(numbers[0], Stop(position=courtyard.now))
+    assert courtyard.song.heard_at is not None
+    courtyard.wait((courtyard.song.heard_at - courtyard.now) / SAMPLE_RATE + 0.6)
+
+
+def mixing(courtyard: Courtyard) -> list[int]:
+    """Two have sung and nobody sent a stem; their sockets."""
+    numbers = singing(courtyard)
+    ended(courtyard, numbers)
+    courtyard.wait(25)
+    assert courtyard.state == "mixing"
     return numbers

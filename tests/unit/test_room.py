@@ -13,11 +13,6 @@ from unisono.errors import MalformedMessage, NotAllowed, RoomFull
 from unisono.units import SAMPLE_RATE
 
 
-@pytest.fixture
-def yard() -> Courtyard:
-    return Courtyard()
-
-
 def codes(yard: Courtyard, number: int) -> list[str]:
     return [problem.code for problem in yard.heard(number, m.Problem)]
 

@@ -13,6 +13,18 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the first tables."""
+    _make_rooms_and_links()
+    _make_seats()
+    _make_performances_and_stems()
+
+
+def downgrade() -> None:
+    """Take them away again."""
+    for table in ("stems", "performances", "seats", "links", "rooms"):
+        op.drop_table(table)
+
+
+def _make_rooms_and_links() -> None:
     op.create_table(
         "rooms",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -37,6 +49,9 @@ def upgrade() -> None:
         sa.Column("revoked", sa.Boolean, nullable=False),
         sa.UniqueConstraint("room_id", "role", "number"),
     )
+
+
+def _make_seats() -> None:
     op.create_table(
         "seats",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -50,6 +65,9 @@ def upgrade() -> None:
         sa.Column("flag", sa.String(200), nullable=False),
         sa.UniqueConstraint("room_id", "number"),
     )
+
+
+def _make_performances_and_stems() -> None:
     op.create_table(
         "performances",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -75,9 +93,3 @@ def upgrade() -> None:
         sa.Column("row", sa.Integer, nullable=True),
         sa.UniqueConstraint("performance_id", "seat"),
     )
-
-
-def downgrade() -> None:
-    """Take them away again."""
-    for table in ("stems", "performances", "seats", "links", "rooms"):
-        op.drop_table(table)
