@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.browser.cards import CardPlan, SoundCard
+from tests.browser.page_alone import PageAlone
 from tests.browser.realtime import RealtimeSound
 from tests.browser.serving import Server
 
@@ -17,6 +18,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One `unisono serve` for all browser tests: courtyards do not see each other."""
     with Server(tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def base_url() -> Iterator[str]:
+    """Where the page stands that has no room behind it."""
+    with PageAlone() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ LINKS = {
     "singers": "singers-token-0123456789",
     "listeners": "listeners-token-0123456789",
 }
+HOST = "/courtyard#" + LINKS["host"]
+"""The host's way in."""
 WORDS = "harbour-lemon-violin-seven"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,12 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from tests.browser import courtyard
-from tests.browser.page_alone import PageAlone, visitor
+from tests.browser.page_alone import HOST, visitor
 
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-HOST = "/courtyard#host-token-0123456789"
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with PageAlone() as url:
-        yield url
 
 
 def complaints(page: Page) -> list[str]:

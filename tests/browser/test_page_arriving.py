@@ -1,0 +1,140 @@
+"""Coming to a courtyard: refusals, languages, links, lost connections; without a room behind the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Playwright, expect
+
+from tests.browser import courtyard
+from tests.browser.page_alone import HOST, visitor
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"), [("denied", "allow the microphone"), ("missing", "Plug one in"), ("busy", "Another program")]
+)
+def test_a_refused_microphone_is_explained_and_leaves_listening(
+    base_url: str, playwright: Playwright, refusal: str, words: str
+) -> None:
+    with visitor(playwright, pretend={"microphone": refusal}) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        page.get_by_role("button", name="Open the microphone").click()
+        expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
+        courtyard.sound_check(page, "listen")
+        expect(page.get_by_text("You hear everything.", exact=False).first).to_be_visible()
+        checks = page.evaluate("unisono.engine.sent.filter(one => one.type === 'check')")
+        assert [one["method"] for one in checks] == ["none"]
+
+
+def test_a_refused_measurement_says_why_and_can_be_repeated(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, pretend={"measure": ["too_quiet", "noisy", "accepted"]}) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.open_microphone(page)
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Measure", exact=True).click()
+        expect(page.get_by_text("Turn it up")).to_be_visible()
+        expect(page.get_by_role("button", name="Done").locator("visible=true")).to_have_count(0)
+        page.get_by_role("button", name="Measure again").click()
+        expect(page.get_by_text("too noisy")).to_be_visible()
+        page.get_by_role("button", name="Measure again").click()
+        expect(page.get_by_text("That worked")).to_be_visible()
+        page.get_by_role("button", name="Done").locator("visible=true").click()
+        check = page.evaluate("unisono.engine.sent.find(one => one.type === 'check')")
+        assert (check["method"], check["output"], check["round_trip_samples"]) == ("acoustic", "headphones", 3600)
+
+
+def test_tapping_along_is_the_other_way(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, "tap", "bluetooth")
+        check = page.evaluate("unisono.engine.sent.find(one => one.type === 'check')")
+        assert (check["method"], check["output"]) == ("tapped", "bluetooth")
+
+
+def test_a_listener_presses_one_button(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, pretend={"role": "listener"}) as page:
+        courtyard.listen(page, f"{base_url}/courtyard#listeners")
+        assert page.evaluate("unisono.engine.earOpen")
+        expect(page.get_by_role("button", name="Hold to talk")).to_be_hidden()
+        expect(page.get_by_role("button", name="Start", exact=True)).to_be_hidden()
+        courtyard.open_panel(page, "Sound")
+        expect(page.get_by_role("complementary", name="Panels").get_by_text("You hear everybody.")).to_be_visible()
+
+
+def test_over_plain_http_a_listener_gets_a_plain_stream_and_is_told_why(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, pretend={"plain": True}) as page:
+        page.goto(base_url + HOST)
+        expect(page.get_by_text("a link that begins with https")).to_be_visible()
+        page.get_by_role("button", name="Listen", exact=True).click()
+        expect(page.locator("#plain-stream")).to_have_js_property("paused", value=False)
+
+
+def test_the_page_speaks_italian_to_italians(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, locale="it-IT") as page:
+        page.goto(base_url)
+        expect(page.get_by_role("button", name="Apri un cortile")).to_be_visible()
+        page.goto(base_url + HOST)
+        expect(page.get_by_role("combobox", name="La tua bandiera")).to_have_value("Italia")
+        page.get_by_label("Il tuo nome").fill("Anna")
+        page.get_by_role("button", name="Esci sul balcone").click()
+        page.get_by_role("button", name="Ascolto soltanto").locator("visible=true").click()
+        expect(page.get_by_text("14 persone ascoltano").first).to_be_visible()
+        page.get_by_role("button", name="Altro").click()
+        page.get_by_label("Lingua").select_option("en")
+        expect(page.get_by_role("button", name="Step onto the balcony")).to_be_visible()
+
+
+def test_a_lost_connection_is_told_and_forgotten_when_it_is_back(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, "listen")
+        emit = "state => unisono.engine.dispatchEvent(new CustomEvent('connection', {detail: state}))"
+        page.evaluate(emit, {"state": "lost"})
+        banner = page.get_by_text("We are bringing you back")
+        expect(banner).to_be_visible()
+        page.evaluate(emit, {"state": "open"})
+        expect(banner).to_be_hidden()
+        page.evaluate(emit, {"state": "closed", "code": 4409})
+        expect(page.get_by_role("dialog").filter(has_text="another tab")).to_be_visible()
+
+
+def test_a_reload_comes_back_with_the_seats_secret_and_ones_look(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna", "Poland", "Gdynia")
+        page.reload()
+        expect(page.get_by_label("Your name")).to_have_value("Anna")
+        expect(page.get_by_role("combobox", name="Your flag")).to_have_value("Poland")
+        hello = page.evaluate("unisono.engine.hello")
+        assert (hello["key"], hello["name"], hello["place"]) == ("secret", "Anna", "Gdynia")
+        assert "secret" not in page.url
+
+
+def test_a_link_that_is_not_valid_is_said_kindly(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, pretend={"closing": 4401}) as page:
+        page.goto(base_url + HOST)
+        told = page.get_by_role("dialog", name="This courtyard is not to be found")
+        expect(told).to_contain_text("ask for a new one")
+
+
+def test_the_host_can_replace_a_link(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, "listen")
+        page.get_by_role("button", name="Invite").click()
+        page.on("dialog", lambda question: question.accept())
+        page.get_by_role("button", name="Replace the link: For those who sing").click()
+        expect(page.get_by_label("For those who sing", exact=True)).to_have_value(re.compile("#fresh-token"))
+
+
+def test_flags_are_credited(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        for address in ("/", "/performance#sung"):
+            page.goto(base_url + address)
+            footer = page.get_by_role("contentinfo")
+            expect(footer.get_by_role("link", name="OpenMoji")).to_be_visible()
+            expect(footer.get_by_role("link", name="CC BY-SA 4.0")).to_be_visible()
