@@ -30,6 +30,11 @@ def local_ms() -> float:
     return time.monotonic() * 1000.0
 
 
+async def sleep_until(then_ms: float) -> None:
+    """Until the clock of `local_ms` shows this."""
+    await asyncio.sleep(max(0.0, (then_ms - local_ms()) / 1000.0))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A message as it came: text or bytes, and when by the local clock."""

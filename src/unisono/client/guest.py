@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from unisono.client.weather import WeatherSpec
@@ -23,6 +24,9 @@ class Guest:
     """The seat's secret of an earlier visit, to come back as oneself."""
     first_epoch: int = 0
     """Where the seat's epochs go on; whoever comes back with a `key` in a song starts above those used before."""
+    store: Path | None = None
+    """A folder for the seat's key and what it sang: whoever comes again with it is the same person, and sends
+    what is still owed. One folder for each seat, one process at a time."""
     decodes: Literal["opus", "pcm"] = "opus"
     sings: Literal["opus", "pcm"] = "opus"
     hears: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,8 +13,8 @@ import aiohttp
 from unisono.client.connection import Connection, Incoming, local_ms
 from unisono.client.weather import WeatherSpec
 
-RETRY_S = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Pauses between attempts to come back; the last one repeats."""
+RETRY_S = (0.2, *(0.3,) * 10, 0.5, 1.0, 2.0, 4.0)
+"""Pauses between attempts to come back, give or take a third; the last one repeats."""
 
 FINAL_CODES = frozenset({4400, 4401, 4403, 4408, 4409, 4413, 4429})
 """Closing codes after which coming back is no use (docs/wire.md)."""
@@ -35,6 +36,7 @@ class Lifeline:
         self._url = url
         self._weather = weather
         self._seed = seed
+        self._random = random.Random(seed)
         self._callbacks = callbacks
         self._connection: Connection | None = None
         self._away_until_ms = 0.0
@@ -110,5 +112,5 @@ class Lifeline:
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 await self._open(http)
                 return
-            await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+            await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)] * self._random.uniform(0.7, 1.3))
             attempt += 1

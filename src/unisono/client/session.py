@@ -13,7 +13,7 @@ when it is back. What was sung meanwhile is kept and sent then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ import aiohttp
 
 from unisono.client import api
 from unisono.client.commands import Commands
-from unisono.client.connection import Incoming, local_ms
+from unisono.client.connection import Incoming, local_ms, sleep_until
 from unisono.client.device import CardSpec
 from unisono.client.ear import HEARD_KINDS, Ear
 from unisono.client.guest import Event, Guest, Lost, seat_lost
@@ -29,6 +29,7 @@ from unisono.client.keep import Keep
 from unisono.client.lifeline import Callbacks, Lifeline
 from unisono.client.link import Link, parse_link
 from unisono.client.singing import Performer, Source, recording
+from unisono.client.stored import StoredKeep
 from unisono.client.tape import Tape
 from unisono.client.view import RoomView
 from unisono.client.voice import Voice
@@ -37,7 +38,7 @@ from unisono.core import messages
 from unisono.core.messages import FromPage, FromRoom
 from unisono.core.wire import Echo, Kind, Packet, Probe, pack, unpack
 from unisono.errors import NotAllowed
-from unisono.units import Audio, Position
+from unisono.units import Audio, Position, Span
 
 PROBES_AT_FIRST = 12
 PROBE_PAUSE_S = 0.03
@@ -59,10 +60,10 @@ class Courtyard(Commands):
         self.link = link
         self.guest = guest
         self.view = RoomView()
-        self.view.key = guest.key
+        self.keep = StoredKeep(guest.store) if guest.store else Keep()
+        self.view.key = guest.key or self.keep.key
         self.ear = Ear()
         self.ways = Ways()
-        self.keep = Keep()
         self.card = CardSpec()
         self.late = 0
         """How often the room said that this seat's voice came too late to be heard."""
@@ -70,8 +71,9 @@ class Courtyard(Commands):
         """How often the connection broke."""
         self._performer: Performer | None = None
         self._http: aiohttp.ClientSession | None = None
-        self._epoch = guest.first_epoch
+        self._epoch = max(guest.first_epoch, self.keep.next_epoch)
         self._sent: list[messages.Sent] = []
+        self._checked: messages.Check | None = None
         callbacks = Callbacks(opened=self._opened, came=self._came, lost=self._lost)
         self._line = Lifeline(link.socket_url, weather=guest.weather, seed=guest.seed, callbacks=callbacks)
         self._events: asyncio.Queue[Event | Exception | None] = asyncio.Queue(_EVENTS_MAX)
@@ -122,6 +124,7 @@ class Courtyard(Commands):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._http is not None:
             await self._http.close()
+        self.keep.close()
         self._tell(None)
 
     @property
@@ -175,14 +178,13 @@ class Courtyard(Commands):
             raise NotAllowed(what="singing")
         self.card = card
         self._send_link()
-        self.send(
-            messages.Check(
-                method=method,
-                output=output,
-                round_trip_samples=card.round_trip_frames if method != "none" else None,
-                spread_samples=spread_samples if method != "none" else None,
-            )
+        self._checked = messages.Check(
+            method=method,
+            output=output,
+            round_trip_samples=card.round_trip_frames if method != "none" else None,
+            spread_samples=spread_samples if method != "none" else None,
         )
+        self.send(self._checked)
         async with asyncio.timeout(_ANSWER_S):
             await self.until(lambda: self._shown_method() == method)
 
@@ -231,6 +233,7 @@ class Courtyard(Commands):
         source = sound if callable(sound) else recording(sound, start=Position(song.start))
         performer = Performer(voice=voice, source=source, card=card or self.card, opened_ms=local_ms())
         self._performer = performer
+        self.keep.begin(song.performance)
         try:
             await self._perform(performer, song.performance)
         finally:
@@ -254,34 +257,39 @@ class Courtyard(Commands):
         while not performer.is_done:
             for packet in performer.step(local_ms(), self.ways.position_at):
                 self._line.send(pack(packet))
-            await _sleep_until(performer.next_ms)
+            await sleep_until(performer.next_ms)
         self.send(messages.Talk(on=False))
 
     async def _perform(self, performer: Performer, performance: str) -> None:
         delay_samples = self.view.delay_samples
         while not performer.is_done:
             song = self.view.song
-            if song is None or song.performance != performance or song.state == "discarded":
+            if song is None or song.performance != performance:
+                return  # what was sung stays kept: it is sent until it is written
+            if song.state == "discarded":
                 self.keep.clear()
                 return
             if song.stop is not None:
                 performer.voice.end_at(Position(song.stop))
             for packet in performer.step(local_ms(), lambda ms: self.ways.position_at(ms) - delay_samples):
                 self._send_voice(packet)
-            await _sleep_until(performer.next_ms)
+            await sleep_until(performer.next_ms)
         assert performer.voice.stop is not None
         self.keep.forget_from(performer.voice.stop)
-        self._send_sent(performer.voice, performance)
+        # Those of an earlier process of the same person, too.
+        self._promise(self.keep.sung | {one.epoch: one.span for one in performer.voice.sent_epochs()})
 
     def _send_voice(self, packet: Packet) -> None:
         self.keep.add(packet)
         self._line.send(pack(packet))
 
-    def _send_sent(self, voice: Voice, performance: str) -> None:
-        self._sent = [
-            messages.Sent(performance=performance, epoch=one.epoch, start=one.span.start, stop=one.span.stop)
-            for one in voice.sent_epochs()
-        ]
+    def _promise(self, epochs: Mapping[int, Span] | None = None) -> None:
+        """Say what this seat has sent or sends of its stem; without `epochs`, what was said before."""
+        if epochs is not None:
+            self._sent = [
+                messages.Sent(performance=self.keep.performance, epoch=epoch, start=span.start, stop=span.stop)
+                for epoch, span in epochs.items()
+            ]
         for message in self._sent:
             self.send(message)
 
@@ -342,9 +350,14 @@ class Courtyard(Commands):
 
     def _welcomed(self) -> None:
         """Back, or here for the first time: what the server does not have yet is sent again."""
+        if self.view.key:
+            self.keep.remember_key(self.view.key)
+        if self._checked is not None:
+            self.send(self._checked)
         self._repair(self.keep.repairs())
-        for message in self._sent:
-            self.send(message)
+        song = self.view.song
+        back_for_the_end = song is not None and song.state == "ending" and self._performer is None and not self._sent
+        self._promise(self.keep.sung if back_for_the_end else None)
 
     def _repair(self, packets: list[Packet]) -> None:
         for packet in packets:
@@ -383,7 +396,3 @@ class Courtyard(Commands):
 
     def _notify(self) -> None:
         self._changed.set()
-
-
-async def _sleep_until(then_ms: float) -> None:
-    await asyncio.sleep(max(0.0, (then_ms - local_ms()) / 1000.0))

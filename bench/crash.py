@@ -1,0 +1,162 @@
+"""`python -m bench crash`: kill -9 of the server in mid-song, twenty times at random moments, and what it costs.
+
+Four singers in four rows, real clients with a store of their own on disk, sing song after song without a pause. The
+server, `unisono serve`, is killed and started again as a supervisor would; now and then again while pages are still on
+their way back. One singer's page is closed without a goodbye in mid-song and opened again later, by the same person.
+Afterwards the stems on the server's disk are compared with what was sung, sample by sample.
+
+kills                 how often the server was killed while a song was under way.
+lost_ms               sound of any song that is in no stem, worst stem of all (the closed page's absence excepted).
+seconds_to_resume     from the kill until a singer is recorded and hears the leader again; the server's start included.
+jumps                 epochs beyond the first in stems of pages that stayed open.
+error_ms              a stem against what was sung, windows of a second; nothing is corrected.
+returned_lost_ms      of what the closed page had sung, what never came.
+
+"""
+
+import asyncio
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from bench import crash_measure
+from bench.crash_stage import Singer, Song, sing_songs
+from bench.serving import Server
+from unisono.client import CardSpec, open_courtyard, performances
+
+SINGERS = 4
+KILLS, LONG_KILLS = 20, 100
+SONG_S = 14.0
+RESUME_S_MAX = 8.0
+AGAIN_AT_ONCE = 5
+"""Every so many kills the server dies while pages are still coming back."""
+PAUSE_S_MAX = 1.2
+AWAY_S = 2.5
+MIXED_S_MAX = 60.0
+CARDS = (CardSpec(latency_ms=38.0, drift_ppm=40.0), CardSpec(latency_ms=61.0, drift_ppm=-55.0),
+         CardSpec(latency_ms=24.5, drift_ppm=20.0), CardSpec(latency_ms=85.0, drift_ppm=70.0))
+
+
+def run(long: bool, seed: int = 1) -> dict[str, Any]:
+    """The bench; `seed` chooses the moments."""
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        return asyncio.run(_run(Path(folder), LONG_KILLS if long else KILLS, random.Random(seed)))
+
+
+async def _run(folder: Path, kills: int, chance: random.Random) -> dict[str, Any]:
+    server = Server(folder / "data")
+    await server.start()
+    singers: list[Singer] = []
+    try:
+        async with aiohttp.ClientSession() as http:
+            links = await open_courtyard(http, server.url, title="Crash")
+            for number, card in enumerate(CARDS[:SINGERS]):
+                link = links.host if number == 0 else links.singers
+                singers.append(Singer(number=number, link=link, store=folder / f"device-{number}", card=card))
+            for singer in singers:
+                await singer.come()
+            songs, resumed, down = await _sing_and_kill(server, singers, kills, chance)
+            written = await _all_written(singers)
+            mixed = await _mixed(http, singers[0], len(songs))
+        return _figures(server, singers, songs) | {
+            "kills": kills, **_spread("seconds_to_resume", resumed), "seconds_down_p95": _p95(down),
+            "songs": len(songs), "songs_mixed": mixed, "pages_owe": not written,
+        }
+    finally:
+        for singer in singers:
+            await singer.leave()
+        await server.kill()
+
+
+async def _sing_and_kill(
+    server: Server, singers: list[Singer], kills: int, chance: random.Random
+) -> tuple[list[Song], list[float], list[float]]:
+    """The songs sung, seconds until each singer was back after each kill, seconds the server was away."""
+    songs: list[Song] = []
+    enough = asyncio.Event()
+    leading = asyncio.create_task(sing_songs(singers[0], songs, seconds=SONG_S, enough=enough))
+    returning: asyncio.Task[None] | None = None
+    resumed: list[float] = []
+    down: list[float] = []
+    for number in range(kills):
+        await singers[0].here.until(lambda: singers[0].here.view.is_live)
+        await asyncio.sleep(chance.uniform(0.0, PAUSE_S_MAX))
+        if number == kills // 2:
+            returning = asyncio.create_task(_close_and_return(singers[-1]))
+        died = time.monotonic()
+        await server.kill()
+        for singer in singers:
+            singer.cut_off()
+        await server.start()
+        down.append(time.monotonic() - died)
+        if number % AGAIN_AT_ONCE != AGAIN_AT_ONCE - 1:
+            resumed += await _resumed([one for one in singers if one.courtyard is not None], died)
+    enough.set()
+    await leading
+    if returning is not None:
+        await returning
+    return songs, resumed, down
+
+
+async def _close_and_return(singer: Singer) -> None:
+    await singer.close_browser()
+    await asyncio.sleep(AWAY_S)
+    await singer.come()
+
+
+async def _resumed(singers: list[Singer], died: float) -> list[float]:
+    """Seconds from the server's death; whoever is not back in time counts with the time waited."""
+    waits = [asyncio.create_task(singer.resumed()) for singer in singers]
+    _done, late = await asyncio.wait(waits, timeout=RESUME_S_MAX)
+    for task in late:
+        task.cancel()
+    return [(task.result() if task not in late else time.monotonic()) - died for task in waits]
+
+
+async def _all_written(singers: list[Singer]) -> bool:
+    """Whether every page got rid of everything it kept."""
+    for _ in range(500):
+        if not any(len(singer.here.keep) for singer in singers):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def _mixed(http: aiohttp.ClientSession, leader: Singer, songs: int) -> int:
+    """How many of the songs got their mix."""
+    until = time.monotonic() + MIXED_S_MAX
+    while True:
+        listed = await performances(http, leader.link)
+        done = len([one for one in listed if one["state"] == "done"])
+        if done >= songs or time.monotonic() > until:
+            return done
+        await asyncio.sleep(0.5)
+
+
+def _figures(server: Server, singers: list[Singer], songs: list[Song]) -> dict[str, Any]:
+    folder = server.data / "performances"
+    stems = [stem for song in songs for stem in crash_measure.stems(folder, song, singers)]
+    stayed = [stem for stem in stems if not stem.closed]
+    errors = np.abs([error for stem in stems for error in stem.errors_ms])
+    return {
+        "lost_ms": max(stem.lost_ms for stem in stayed),
+        "returned_lost_ms": max((stem.owed_ms for stem in stems if stem.closed), default=None),
+        "jumps": sum(stem.epochs - 1 for stem in stayed),
+        "error_ms_p95": float(np.percentile(errors, 95)), "error_ms_max": float(errors.max()),
+        "windows": len(errors), "stems": len(stems), "stems_missing": len(songs) * len(singers) - len(stems),
+        "sung_s": sum(song.span.samples for song in songs) / 48_000,
+        "server_errors": server.complaints(),
+    }
+
+
+def _p95(values: list[float]) -> float:
+    return float(np.percentile(values, 95))
+
+
+def _spread(name: str, values: list[float]) -> dict[str, float]:
+    return {f"{name}_p50": float(np.median(values)), f"{name}_p95": _p95(values), f"{name}_max": max(values)}

@@ -1,0 +1,196 @@
+"""The stage of the crash bench: singers who are real clients, keep what they sing on disk, and know when they are back.
+
+A singer sings noise of its own without a pause, so that every sample of a stem can be told from every other.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+
+from unisono.client import CardSpec, Courtyard, Link, messages, recording
+from unisono.core.wire import Kind
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span, span
+
+SONG_SECONDS_MAX = 120
+_POLL_S, _RETRY_S = 0.02, 0.5
+_OVER = ("mixing", "premiere", "done")
+
+
+def voice_of(number: int) -> Audio:
+    """What a singer sings: float32 (samples,), white noise, the same for the same number."""
+    noise = np.random.default_rng(900 + number).standard_normal(SONG_SECONDS_MAX * SAMPLE_RATE)
+    return (0.1 * noise).astype(np.float32)
+
+
+@dataclass(slots=True, kw_only=True)
+class Singer:
+    """A person with a device: `store` outlives every page they open."""
+
+    number: int
+    link: Link
+    store: Path
+    card: CardSpec
+    courtyard: Courtyard | None = None
+    sung: dict[str, list[tuple[int, Span]]] = field(default_factory=dict)
+    """What pages that were closed had sung, by performance: (epoch, span)."""
+    jumps: int = 0
+    back_at: Position | None = None
+    _recorded: bool = False
+    _performance: str = ""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def here(self) -> Courtyard:
+        """The page that is open."""
+        assert self.courtyard is not None
+        return self.courtyard
+
+    async def come(self) -> None:
+        """Open the page, do the sound check, and sing whatever is sung from now on."""
+        courtyard = None
+        while courtyard is None:
+            courtyard = await self._open()
+        self.courtyard = courtyard
+        await courtyard.check(self.card)
+        self._do(self._follow(courtyard))
+        self._begin(courtyard)
+
+    async def _open(self) -> Courtyard | None:
+        """A page; None when the server is not there, as somebody sees who opens the link just then."""
+        courtyard = Courtyard.join(
+            self.link, name=f"Singer {self.number}", place="Torino", flag="it", store=self.store, seed=self.number)
+        try:
+            return await courtyard.__aenter__()
+        except (aiohttp.ClientError, OSError):
+            await asyncio.sleep(_RETRY_S)
+            return None
+
+    async def close_browser(self) -> None:
+        """The page ends as a crashed browser does: no goodbye, nothing more is sent or kept."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        courtyard = self.here
+        courtyard.keep.close()
+        for epoch, sung in courtyard.keep.sung.items():
+            self.sung.setdefault(courtyard.keep.performance, []).append((epoch, sung))
+        await courtyard.drop(away_ms=600_000)
+        await courtyard.leave()
+        self.courtyard, self._performance = None, ""
+
+    async def leave(self) -> None:
+        """Go home."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.courtyard is not None:
+            await self.courtyard.leave()
+
+    def cut_off(self) -> None:
+        """The server dies now: `resumed` counts from here."""
+        self.back_at, self._recorded = None, False
+
+    async def resumed(self) -> float:
+        """When, on time.monotonic(), this singer is recorded and hears the others again, live."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            if self._recorded and self._hears():
+                return time.monotonic()
+
+    def _hears(self) -> bool:
+        """Whether what is at the ear now came from the leader after the restart; the leader hears nobody."""
+        courtyard = self.here
+        if courtyard.view.row == 0:
+            return True
+        at = Position(int(courtyard.heard_position))
+        if self.back_at is None or at < self.back_at:
+            return False
+        return bool(courtyard.hearing(Kind.LEADER).known(at, Position(at + FRAME_SAMPLES)).all())
+
+    def _do(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, courtyard: Courtyard) -> None:
+        async for event in courtyard:
+            match event:
+                case messages.Welcome():
+                    self.back_at = Position(int(courtyard.heard_position))
+                    self._begin(courtyard)
+                case messages.SongChanged():
+                    self._begin(courtyard)
+                case messages.Written(spans=spans):
+                    live = self.back_at is not None and max(stop for _, stop in spans) > self.back_at + FRAME_SAMPLES
+                    self._recorded = self._recorded or live
+                case _:
+                    pass
+
+    def _begin(self, courtyard: Courtyard) -> None:
+        """Sing the song under way, unless that is done already."""
+        song = courtyard.view.song
+        if song is not None and courtyard.view.is_live and song.performance != self._performance:
+            self._performance = song.performance
+            self._do(self._sing(courtyard, Position(song.start)))
+
+    async def _sing(self, courtyard: Courtyard, start: Position) -> None:
+        before = courtyard.keep.next_epoch
+        await courtyard.sing(recording(voice_of(self.number), start=start))
+        self.jumps += max(0, len([epoch for epoch in courtyard.keep.sung if epoch >= before]) - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Song:
+    """A performance as its leader saw it."""
+
+    performance: str
+    span: Span
+    row_of: dict[int, int]
+
+
+async def sing_songs(leader: Singer, songs: list[Song], *, seconds: float, enough: asyncio.Event) -> None:
+    """Lead one free song after the other until `enough`; each is added to `songs` when it has ended."""
+    while not enough.is_set():
+        song = await _start(leader)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await enough.wait()
+        songs.append(await _end(leader, song.performance))
+
+
+async def _start(leader: Singer) -> messages.Song:
+    """Press start until a song runs: while the server is down nobody hears it."""
+    view = leader.here.view
+    while not view.is_live:
+        leader.here.start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await leader.here.until(lambda: view.is_live)
+    assert view.song is not None
+    return view.song
+
+
+async def _end(leader: Singer, performance: str) -> Song:
+    """Press stop, and again after a while if it was not heard; wait until the song is over for everybody."""
+    view = leader.here.view
+    stop = int(leader.here.heard_position)
+    while not _over(view.song, performance):
+        if view.song is not None and view.song.stop is None:
+            leader.here.send(messages.Stop(position=stop))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2.0):
+                await leader.here.until(lambda: _over(view.song, performance))
+    song = view.song
+    assert song is not None
+    rows = {seat: row for row, seats in enumerate(song.rows) for seat in seats}
+    return Song(performance=performance, span=span(song.start, song.stop or 0), row_of=rows)
+
+
+def _over(song: messages.Song | None, performance: str) -> bool:
+    return song is not None and song.performance == performance and song.state in _OVER
