@@ -13,7 +13,7 @@ START = 96_000
 
 def frame(index: int, *, epoch: int = 0) -> Packet:
     position = Position(START + index * FRAME_SAMPLES)
-    return Packet(kind=Kind.VOICE, seat=3, epoch=epoch, position=position, frames=(bytes([index]),), codec=Codec.OPUS)
+    return Packet(kind=Kind.VOICE, seat=3, epoch=epoch, position=position, frames=(bytes([index % 256]),), codec=Codec.OPUS)
 
 
 def sung(folder: Path, *, frames: int = 10) -> StoredKeep:
@@ -37,11 +37,14 @@ def test_a_new_process_owes_what_was_not_written(tmp_path: Path) -> None:
     assert again.next_epoch == 1
 
 
-def test_a_record_torn_by_the_crash_is_left_out(tmp_path: Path) -> None:
+def test_a_record_torn_by_the_crash_is_cut_off(tmp_path: Path) -> None:
     sung(tmp_path)
     log = tmp_path / "sung.log"
     log.write_bytes(log.read_bytes()[:-3])
-    assert len(StoredKeep(tmp_path)) == 9
+    again = StoredKeep(tmp_path)
+    assert len(again) == 9
+    again.add(frame(9))
+    assert len(StoredKeep(tmp_path)) == 10
 
 
 def test_epochs_of_one_performance_are_remembered_apart(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A log is only ever appended to, each record with one write, and begun anew when nothing is owed any more. Records are a
 u32 length, little-endian, and that many bytes: a packet of docs/wire.md, or one of the two notes of `_Note`, told
-apart by their first byte. A torn last record is left out. The page's twin is web/static/engine/keep.js.
+apart by their first byte. A torn last record is cut off. The page's twin is web/static/engine/keep.js.
 """
 
 from __future__ import annotations
@@ -37,9 +37,12 @@ class StoredKeep(Keep):
         folder.mkdir(parents=True, exist_ok=True)
         self._log, self._key_file = folder / _LOG, folder / _KEY
         self.key = self._key_file.read_text(encoding="ascii") if self._key_file.is_file() else None
-        for data in _records(self._log):
-            self._recall(data)
         self._file = self._log.open("ab", buffering=0)
+        whole_bytes = 0
+        for data in _records(self._log.read_bytes()):
+            self._recall(data)
+            whole_bytes += _LENGTH.size + len(data)
+        self._file.truncate(whole_bytes)
 
     def remember_key(self, key: str) -> None:
         """The seat's secret is this; kept for the next visit."""
@@ -95,9 +98,8 @@ class StoredKeep(Keep):
             super().add(packet)
 
 
-def _records(path: Path) -> Iterator[bytes]:
-    """The bytes of every whole record; none if the file is not there."""
-    data = path.read_bytes() if path.is_file() else b""
+def _records(data: bytes) -> Iterator[bytes]:
+    """The bytes of every whole record."""
     at = 0
     while at + _LENGTH.size <= len(data):
         (length,) = _LENGTH.unpack_from(data, at)
