@@ -18,6 +18,8 @@ const STORE = "packets";
 const MARK = 0xff;
 /** A write may ask another process: many packets in one. So much is lost with a crash of the page, at most. */
 const WRITE_MS = 250;
+/** So long a device keeps what a seat that never came back still owes. */
+export const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** @param {string} owner who sang: letters and digits @param {string} performance @returns {Promise<Keep>} */
 export async function openKeep(owner, performance) {
@@ -34,6 +36,15 @@ export async function leftovers(owner) {
   const files = await fileLeftovers(owner).catch(() => []);
   const rows = await rowLeftovers(owner).catch(() => []);
   return [...files, ...rows];
+}
+
+/**
+ * Removes what other seats' pages left on this device and nobody has changed since; never what `owner` left, never what another tab has open.
+ * @param {string} owner the seat in use @param {number} beforeMs as `Date.now()` counts
+ */
+export async function removeOld(owner, beforeMs) {
+  await removeOldFiles(owner, beforeMs).catch(() => undefined);
+  await removeOldRows(owner, beforeMs).catch(() => undefined);
 }
 
 /** @param {number} epoch @param {number} start @param {number} stop @returns {Bytes} */
@@ -149,6 +160,16 @@ async function fileLeftovers(owner) {
   return found;
 }
 
+/** @param {string} owner @param {number} beforeMs */
+async function removeOldFiles(owner, beforeMs) {
+  const parent = await folder();
+  for await (const name of /** @type {any} */ (parent).keys()) {
+    if (name.startsWith(`${owner}.`)) continue;
+    const { lastModified } = await (await parent.getFileHandle(name)).getFile();
+    if (lastModified < beforeMs) await parent.removeEntry(name).catch(() => undefined);
+  }
+}
+
 /** @returns {Promise<IDBDatabase>} */
 function database() {
   return new Promise((resolve, reject) => {
@@ -162,7 +183,7 @@ function database() {
 /** @param {string} name @param {IDBDatabase} db @returns {Keep} */
 function openRows(name, db) {
   /** @param {Bytes} bytes */
-  const append = (bytes) => void db.transaction(STORE, "readwrite").objectStore(STORE).add({ name, bytes });
+  const append = (bytes) => void db.transaction(STORE, "readwrite").objectStore(STORE).add({ name, bytes, at: Date.now() });
   return {
     append,
     mark: (epoch, start, stop) => append(markOf(epoch, start, stop)),
@@ -197,4 +218,25 @@ async function rowLeftovers(owner) {
   const byName = new Map();
   for (const { name, bytes } of rows) if (name.startsWith(`${owner}.`)) byName.set(name, [...(byName.get(name) ?? []), bytes]);
   return [...byName].map(([name, kept]) => ({ performance: performanceOf(name), ...owed(kept), discard: () => discardRows(db, name) }));
+}
+
+/** A song's rows are as old as its first one. @param {string} owner @param {number} beforeMs */
+async function removeOldRows(owner, beforeMs) {
+  const db = await database();
+  for (const [name, beganMs] of await begun(db)) if (!name.startsWith(`${owner}.`) && beganMs < beforeMs) await discardRows(db, name);
+}
+
+/** When the first row of each name was written. @param {IDBDatabase} db @returns {Promise<Map<string, number>>} */
+function begun(db) {
+  return new Promise((resolve, reject) => {
+    /** @type {Map<string, number>} */
+    const found = new Map();
+    const cursor = db.transaction(STORE).objectStore(STORE).index("name").openCursor(null, "nextunique");
+    cursor.onsuccess = () => {
+      if (!cursor.result) return resolve(found);
+      found.set(cursor.result.value.name, cursor.result.value.at);
+      cursor.result.continue();
+    };
+    cursor.onerror = () => reject(cursor.error);
+  });
 }

@@ -1,6 +1,6 @@
 /** The device's storage on a thread of its own: a slow disk, or a browser that answers late, never holds up live sound. Spoken to by keeper.js. */
 
-import { leftovers, openKeep } from "./keep.js";
+import { KEPT_MS, leftovers, openKeep, removeOld } from "./keep.js";
 
 /** @typedef {import("./keep.js").Keep} Keep */
 
@@ -19,9 +19,10 @@ function open(id, owner, performance) {
   keeps.set(id, keep);
 }
 
-/** @param {string} owner */
+/** A page asks once, when it knows its seat: time to clear away what seats that never came back have left here. @param {string} owner */
 async function find(owner) {
   const all = await leftovers(owner);
+  void removeOld(owner, Date.now() - KEPT_MS);
   return all.map(({ discard, ...owed }) => {
     discards.set(++found, discard);
     return { ...owed, id: found };
