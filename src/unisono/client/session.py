@@ -313,6 +313,7 @@ class Courtyard(Commands):
                 flag=guest.flag,
                 place=guest.place,
                 watch=guest.watch,
+                position=self.ways.arrival_position(local_ms()),
             )
         )
 

@@ -51,6 +51,12 @@ class Ways:
         trips = sorted(self._trips_ms)
         return trips[0] / 2 + trips[(len(trips) - 1) * 95 // 100] - trips[0] if trips else 0.0
 
+    def arrival_position(self, sent_ms: float) -> float | None:
+        """Where the room's clock stands when what is sent at `sent_ms` arrives; None while that is not known."""
+        if not self.is_ready:
+            return None
+        return max(0.0, self._clock.position_at(sent_ms + min(self._trips_ms) / 2))
+
     def up_samples(self, card: CardSpec) -> int:
         """From a position at the ear until its packet is written at the server: card, frame, codec, network."""
         gathered = FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + MARGIN_SAMPLES

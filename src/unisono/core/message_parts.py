@@ -30,6 +30,8 @@ Semitones = Annotated[int, Meta(ge=-6, le=6)]
 Midi = Annotated[int, Meta(ge=0, le=127)]
 MeasuredSamples = Annotated[float, Meta(ge=-(2**31), le=2**31)]
 """A page's own measure; may carry a fraction. Wide, because a wrong measure is no crime: `core/rows.py` limits it."""
+MeasuredPosition = Annotated[float, Meta(ge=0, lt=POSITION_END)]
+"""A position by a page's own clock; may carry a fraction."""
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
 Colours = Annotated[tuple[Colour, ...], Meta(min_length=2, max_length=4)]
 

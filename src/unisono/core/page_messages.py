@@ -14,6 +14,7 @@ from unisono.core.message_parts import (
     EpochNumber,
     Flag,
     Identifier,
+    MeasuredPosition,
     MeasuredSamples,
     Message,
     Method,
@@ -27,7 +28,10 @@ from unisono.core.message_parts import (
 
 
 class Hello(Message, frozen=True, kw_only=True):
-    """Who this socket is; `key` brings somebody back as themselves, `watch` does not take a balcony yet."""
+    """Who this socket is; `key` brings somebody back as themselves, `watch` does not take a balcony yet.
+
+    `position`: where the room's clock stands as this arrives, for a page that learnt it before.
+    """
 
     version: Literal[1]
     token: Secret
@@ -37,6 +41,7 @@ class Hello(Message, frozen=True, kw_only=True):
     flag: Flag | None = None
     place: PlaceName = ""
     watch: bool = False
+    position: MeasuredPosition | None = None
 
 
 class Who(Message, frozen=True, kw_only=True):

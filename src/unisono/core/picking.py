@@ -48,6 +48,12 @@ class Picking:
         self._prepare()
         return True
 
+    def recall(self, picked: Picked | None) -> None:
+        """What was picked before a restart, if the songbook still has it."""
+        if picked is not None and (picked.piece is None or picked.piece in self._pieces):
+            self.picked = picked
+            self._prepare()
+
     def note(self, by: Seat) -> None:
         """The starting note, for everybody; free singing has none."""
         piece = self.piece

@@ -69,7 +69,6 @@ class Singing:
         self._rows_said: tuple[tuple[int, ...], ...] = ()
         self._heard_said = False
         self._pages_ready = False
-        self.premiere: Premiere | None = None
 
     @property
     def running(self) -> bool:
@@ -82,6 +81,11 @@ class Singing:
         if self.song is None or not self.running:
             return frozenset()
         return self._voices.sang | frozenset(seat for row in self.song.seating.rows for seat in row)
+
+    @property
+    def premiere(self) -> Premiere | None:
+        """When the finished song is played, from when that is known until it is over."""
+        return self.song.premiere if self.song and self.song.state == "premiere" else None
 
     def row_of(self, seat: int) -> int | None:
         """The seat's row in the song that runs."""
@@ -188,12 +192,14 @@ class Singing:
         self._gathering = Gathering(outbox=self._outbox, seats=self._seats, performance=self.song.performance)
         self._voices.begin()
         self._heard_said = False
-        self.premiere = None
         self._leader.song_begins()
 
     def restore(self, song: SongRun, written: Mapping[int, Mapping[int, Iterable[Span]]]) -> None:
         """Go on with a song after a restart; `written` is what the stems hold, by seat and epoch."""
         self.song = song
+        self._pages_ready = False
+        if not song.running:
+            return  # it is being mixed, or was being played
         self._leader.number = song.leader
         self._gather_anew()
         self._voices.begin(frozenset(written))
@@ -202,6 +208,12 @@ class Singing:
             for epoch, spans in epochs.items():
                 for span in spans:
                     self._gathering.wrote(seat, epoch, span)
+
+    def recall(self, leader: int | None, picked: Picked | None) -> None:
+        """Who led and what was picked before a restart; a song that runs knows better."""
+        if self._leader.number is None and leader is not None and self._seats.find(leader) is not None:
+            self._leader.number = leader
+        self._picking.recall(picked)
 
     def stop(self, position: Position, now: Position) -> None:
         """End the song at `position`; before its first beat, it never was."""
@@ -241,8 +253,6 @@ class Singing:
     def _move_to(self, state: SongState) -> None:
         assert self.song is not None
         self.song.state = state
-        if state in ("done", "discarded"):
-            self.premiere = None
         self._outbox.put(SongStateChanged(performance=self.song.performance))
         self._outbox.send_all(self.song.message())
 
@@ -346,10 +356,10 @@ class Singing:
         song = self.song
         if song is None or song.performance != performance or song.state != "mixing":
             return
-        self.premiere = premiere_of(performance, url, samples, now)
+        song.premiere = premiere_of(performance, url, samples, now)
         self._pages_ready = False
         self._move_to("premiere")
-        self._outbox.send_all(self.premiere)
+        self._outbox.send_all(song.premiere)
 
     def mix_ready(self, performance: str, *, page: str, url: str, samples: int, now: Position) -> None:
         """All files are there: tell where, and have the premiere unless it has begun."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from unisono.core.messages import Backing, SongChanged, SongState
+from unisono.core.messages import Backing, Premiere, SongChanged, SongState
 from unisono.core.messages import Song as SongMessage
 from unisono.core.rows import Seating
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span
@@ -54,7 +54,7 @@ def beat_samples(beats: float, tempo_bpm: int) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class SongRun:
-    """A performance from `start` on. Only `state`, `stop`, `seating`, `pans` and `premiere_*` ever change."""
+    """A performance from `start` on. Only `state`, `stop`, `seating`, `pans` and `premiere` ever change."""
 
     performance: str
     piece: str | None
@@ -69,6 +69,8 @@ class SongRun:
     state: SongState = "count_in"
     pans: dict[int, float] = field(default_factory=dict)
     """Where each seat is heard, -1 (left) to 1: as the balconies stand."""
+    premiere: Premiere | None = None
+    """When everybody hears the finished song; kept, so that a restart in the middle of it changes nothing."""
 
     @property
     def running(self) -> bool:

@@ -1,8 +1,8 @@
 """Pulse: the only reader of clocks. A room's position is how many samples its monotonic clock counts since it opened.
 
 The anchor says where zero is. It is kept in the ledger, so that a room goes on counting after the server restarts: to
-the sample while the machine has not rebooted (the same boot id, the same CLOCK_MONOTONIC), else by the wall clock, and
-never back behind what the room has counted already.
+the sample while the machine has not rebooted (the same boot id, the same CLOCK_MONOTONIC), else by the pages that still
+sing (live/waking.py) or by the wall clock, and never back behind what the room has counted already.
 """
 
 from __future__ import annotations
@@ -33,10 +33,26 @@ def anchor_now() -> Anchor:
 
 def again_from(kept: Anchor, *, reached: Position) -> Anchor:
     """The anchor to count from in this process, for a room that had counted up to at least `reached` before."""
-    if kept.boot_id and kept.boot_id == boot_id():
+    if is_sure(kept):
         return kept
     passed_ns = max(time.time_ns() - kept.wall_ns, reached * _NANOSECONDS // SAMPLE_RATE)
     return Anchor(boot_id=boot_id(), monotonic_ns=time.monotonic_ns() - passed_ns, wall_ns=time.time_ns() - passed_ns)
+
+
+def is_sure(kept: Anchor) -> bool:
+    """Whether `again_from` is exact: the machine counts on since the anchor was kept."""
+    return bool(kept.boot_id) and kept.boot_id == boot_id()
+
+
+def anchor_at(zero_ns: float) -> Anchor:
+    """The anchor of a room whose zero lay at `zero_ns` on this boot's monotonic clock."""
+    wall_ns = time.time_ns() - (time.monotonic_ns() - int(zero_ns))
+    return Anchor(boot_id=boot_id(), monotonic_ns=int(zero_ns), wall_ns=wall_ns)
+
+
+def now_ns() -> int:
+    """The monotonic clock, for what is told before its room's clock is known."""
+    return time.monotonic_ns()
 
 
 class Pulse:
@@ -45,6 +61,10 @@ class Pulse:
     __slots__ = ("_zero_ns",)
 
     def __init__(self, anchor: Anchor) -> None:
+        self._zero_ns = anchor.monotonic_ns
+
+    def correct(self, anchor: Anchor) -> None:
+        """The zero lies elsewhere; only before anybody was told the room's position."""
         self._zero_ns = anchor.monotonic_ns
 
     def now(self) -> Position:

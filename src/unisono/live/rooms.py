@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 
 from unisono.config import Settings
+from unisono.live.pulse import now_ns
 from unisono.live.recorder import Wrote
 from unisono.live.runner import Runner
 from unisono.live.services import Services
@@ -63,9 +64,10 @@ class Rooms:
     async def attend(self, session: Session) -> None:
         """Let a socket say hello, and be where its link leads. Raises UnisonoError."""
         hello = await session.hello()
+        heard_ns = now_ns()
         admission = await self.services.ask(self.services.ledger.admit, hello.token)
         runner = await self.runner(admission.room)
-        await runner.attend(session, hello, admission)
+        await runner.attend(session, hello, admission, heard_ns=heard_ns)
 
     def revoke(self, room: int, links: Iterable[int], *, apart_from_key: str | None = None) -> None:
         """Close what came by these links, if the room is loaded."""

@@ -10,13 +10,11 @@ import logging
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from copy import copy
-from pathlib import Path
 from typing import assert_never
 
 from unisono.core import events as ev
-from unisono.core.messages import Backing, Check, FromPage, FromRoom, Hello, Who, encode
-from unisono.core.past import REMEMBERED_MAX
-from unisono.core.repair import SpanSet
+from unisono.core.memory import memory_of
+from unisono.core.messages import Backing, Check, FromPage, FromRoom, Hello, Lead, Pick, Who, encode
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
@@ -25,15 +23,14 @@ from unisono.live.broadcast import Broadcast
 from unisono.live.desk import LISTENERS, Desk
 from unisono.live.leading import Leading
 from unisono.live.publishing import Publishing
-from unisono.live.pulse import Pulse, again_from
 from unisono.live.recorder import Taken, Wrote
 from unisono.live.services import Services
 from unisono.live.session import Session
 from unisono.live.songs import backing_url
 from unisono.live.talk import TalkDesk
+from unisono.live.waking import Waking
 from unisono.store import tokens
-from unisono.store.records import Admission, PerformanceRecord, RoomRecord
-from unisono.store.stems import read_packets, stem_path, stem_seats
+from unisono.store.records import Admission, RoomRecord
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
 
 _IDLE_SECONDS_MAX = 5.0
@@ -47,8 +44,6 @@ class Runner:
         settings = services.settings
         self._record = record
         self._services = services
-        self._anchor = again_from(record.anchor, reached=record.reached)
-        self.pulse = Pulse(self._anchor)
         self.room = Room(
             title=record.title,
             place=record.place,
@@ -60,6 +55,10 @@ class Runner:
                 song_samples_max=settings.song_minutes_max * 60 * SAMPLE_RATE,
             ),
         )
+        self._waking = Waking(record, services, self.room)
+        self.pulse = self._waking.pulse
+        self._memory = record.memory
+        self._memory_due = Position(0)
         self._sessions: dict[int, Session] = {}
         self._broadcast = Broadcast(services.songs.backing_wav)
         self._audience = Audience(self.room, self._sessions, overhear=self._broadcast.feed)
@@ -77,29 +76,8 @@ class Runner:
 
     async def start(self) -> None:
         """Load what the ledger remembers, go on with a song that was being sung, and begin to tick."""
-        ask = self._services.ask
-        for seat in await ask(self._services.ledger.seats, self._record.room):
-            self.room.seats.put_back(seat)
-        records = await ask(self._services.ledger.performances, self._record.room)
-        for record in records:
-            if record.song.running and not self.room.singing.running:
-                await self._go_on_with(record)
-            elif record.state in ("mixing", "premiere"):
-                self._publishing.publish(record.song, self._settled)
-        for record in reversed(records[:REMEMBERED_MAX]):
-            if record.song.stop is not None and not record.song.running:
-                folder = self._services.settings.performances / record.performance
-                self.room.singing.past.remember(record.song, await self._services.on_files(stem_seats, folder))
-        self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
+        await self._waking.bring_back(self._publishing, self._settled)
         self._task = asyncio.create_task(self._run())
-
-    async def _go_on_with(self, record: PerformanceRecord) -> None:
-        """A song that a stopped server left: its pages still sing it, or keep what they sang."""
-        folder = self._services.settings.performances / record.performance
-        written = await self._services.on_files(_written, folder)
-        self.room.singing.restore(record.song, written)
-        self._open_desk(record.song)
-        self._do(self.room.events())
 
     @property
     def idle(self) -> bool:
@@ -116,12 +94,12 @@ class Runner:
         self._broadcast.close()
         for session in list(self._sessions.values()):
             session.close(1001, "server_stops")
-        self._services.keep(self._services.ledger.keep_anchor, self._record.room, self._anchor, self.pulse.now())
+        self._waking.keep_anchor()
 
     # ------------------------------------------------------------------------------------ sockets
 
-    async def attend(self, session: Session, hello: Hello, admission: Admission) -> None:
-        """Be this socket's room until it goes. Raises UnisonoError for what ends it."""
+    async def attend(self, session: Session, hello: Hello, admission: Admission, *, heard_ns: int) -> None:
+        """Be this socket's room until it goes; it said hello at `heard_ns`. Raises UnisonoError for what ends it."""
         fresh = tokens.fresh_token()
         joining = Joining(
             hello=hello,
@@ -131,6 +109,8 @@ class Runner:
             fresh_key=fresh,
             fresh_key_hash=tokens.hashed(fresh),
         )
+        known = self.room.seats.with_key(joining.key_hash) is not None
+        await self._waking.settled(hello.position, heard_ns, known=known)
         self._sessions[session.number] = session
         try:
             self.room.join(session.number, joining, self.pulse.now())
@@ -153,6 +133,8 @@ class Runner:
         if isinstance(message, Who | Check):
             self._audience.changed()
         self._settle()
+        if isinstance(message, Pick | Lead):
+            self._keep_memory()
 
     def _packet(self, session: Session, packet: Packet, wire: bytes) -> None:
         self._wire = wire
@@ -191,6 +173,9 @@ class Runner:
     # ------------------------------------------------------------------------------------ time
 
     async def _run(self) -> None:
+        await self._waking.clock()
+        if self.room.singing.song is not None and self.room.singing.running:
+            self._open_desk(self.room.singing.song)
         while True:
             try:
                 await self._tick()
@@ -203,6 +188,9 @@ class Runner:
         now = self.pulse.now()
         self.room.tick(now)
         self._do(self.room.events())
+        if now >= self._memory_due:
+            self._memory_due = Position(now + SAMPLE_RATE)
+            self._keep_memory()
         if self._desk is not None:
             await self._mix(self._desk, now)
         if self._talk.sounding:
@@ -296,6 +284,13 @@ class Runner:
         if seat is not None:
             self._services.keep(ledger.keep_seat, room, copy(seat))
 
+    def _keep_memory(self) -> None:
+        """The ledger keeps what of the room must outlive the process, when it has changed."""
+        memory = memory_of(self.room)
+        if memory != self._memory:
+            self._memory = memory
+            self._services.keep(self._services.ledger.keep_memory, self._record.room, memory)
+
     def _do_song(
         self,
         event: ev.SongChangedShape | ev.SongStateChanged | ev.SongHeard | ev.SongComplete | ev.Delete,
@@ -379,13 +374,3 @@ class Runner:
                 now=self.pulse.now(),
             )
             self._settle()
-
-
-def _written(folder: Path) -> dict[int, dict[int, SpanSet]]:
-    """What the stems in a performance's folder hold, by seat and epoch."""
-    written: dict[int, dict[int, SpanSet]] = {}
-    for seat in stem_seats(folder):
-        epochs = written.setdefault(seat, {})
-        for packet in read_packets(stem_path(folder, seat)):
-            epochs.setdefault(packet.epoch, SpanSet()).add(packet.span)
-    return written

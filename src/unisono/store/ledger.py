@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from unisono.core.memory import Memory
 from unisono.core.messages import Flag, Role
 from unisono.core.seats import Seat
 from unisono.core.song import SongRun
@@ -83,6 +84,7 @@ class Ledger:
                 monotonic_ns=anchor.monotonic_ns,
                 wall_ns=anchor.wall_ns,
                 reached_samples=0,
+                memory="",
             )
             session.add(room)
             session.flush()
@@ -147,7 +149,19 @@ class Ledger:
             latest = [_song(song).stop or _song(song).start for song in session.scalars(_songs_of(room))]
             reached = max([row.reached_samples, *latest])
             anchor = Anchor(boot_id=row.boot_id, monotonic_ns=row.monotonic_ns, wall_ns=row.wall_ns)
-            return RoomRecord(room=row.id, title=row.title, place=row.place, anchor=anchor, reached=Position(reached))
+            return RoomRecord(
+                room=row.id,
+                title=row.title,
+                place=row.place,
+                anchor=anchor,
+                reached=Position(reached),
+                memory=_memory(row.memory),
+            )
+
+    def keep_memory(self, room: int, memory: Memory) -> None:
+        """What of the room must outlive the process."""
+        with self._session() as session:
+            session.get_one(RoomRow, room).memory = msgspec.json.encode(memory).decode()
 
     def keep_anchor(self, room: int, anchor: Anchor, reached: Position) -> None:
         """Where the room's zero lies for this process, and how far it has counted."""
@@ -322,6 +336,10 @@ def _keys(session: Session, room: int, host: str, secret: bytes, recovery: str =
         listeners=tokens.link_token(secret, "listener", numbers["listener"]),
         recovery=recovery,
     )
+
+
+def _memory(text: str) -> Memory:
+    return msgspec.json.decode(text, type=Memory) if text else Memory()
 
 
 def _songs_of(room: int) -> Any:

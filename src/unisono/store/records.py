@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from unisono.core.memory import Memory
 from unisono.core.messages import Flag, Role
 from unisono.core.song import SongRun
 from unisono.units import Position
@@ -49,6 +50,7 @@ class RoomRecord:
     place: str
     anchor: Anchor
     reached: Position
+    memory: Memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class Base(DeclarativeBase):
 
 
 class RoomRow(Base):
-    """A courtyard: its name, its sealed secret, and where its clock's zero lies (live/pulse.py)."""
+    """A courtyard: its name, its sealed secret, where its clock's zero lies (live/pulse.py), and its Memory as JSON."""
 
     __tablename__ = "rooms"
 
@@ -31,6 +31,7 @@ class RoomRow(Base):
     monotonic_ns: Mapped[int] = mapped_column(BigInteger)
     wall_ns: Mapped[int] = mapped_column(BigInteger)
     reached_samples: Mapped[int] = mapped_column(BigInteger)
+    memory: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class LinkRow(Base):

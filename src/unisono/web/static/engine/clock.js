@@ -125,6 +125,11 @@ export class RoomClock {
     return sorted[0] / 2 + (sorted[Math.floor((sorted.length - 1) * 0.95)] - sorted[0]);
   }
 
+  /** The quickest of the last probes, there and back. */
+  get quickestMs() {
+    return this._trips.length > 0 ? Math.min(...this._trips) : 0;
+  }
+
   /** Forget the line (a new connection to a room that may have moved). */
   clear() {
     this._line.clear();

@@ -6,7 +6,8 @@ import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
 const PROBES_QUICK = 12;
 const PROBE_QUICK_MS = 120;
 const PROBE_MS = 1_000;
-const RETRY_MS = [200, 400, 800, 1_600, 3_000];
+/** A server that was killed is back within a second or two; one that is away for long is not besieged. */
+const RETRY_MS = [200, ...Array(10).fill(300), 600, 1_200, 3_000];
 /** Closing codes after which coming back makes no sense (docs/wire.md). */
 const FINAL_CODES = new Set([4400, 4401, 4403, 4409, 4413, 4429]);
 /** The room forgets these with the connection: said again after every welcome. */
@@ -85,10 +86,16 @@ export class RoomSocket {
     this._probes = 0;
     const socket = new WebSocket(this._url);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello }));
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello, position: this._positionOnArrival() }));
     socket.onmessage = ({ data }) => this._receive(data);
     socket.onclose = ({ code, reason }) => this._lost(code, reason);
     return socket;
+  }
+
+  /** Where the room's clock stands when what is sent now arrives: a server whose machine was started anew learns it from its pages. */
+  _positionOnArrival() {
+    const { clock } = this;
+    return clock.ready ? Math.max(0, clock.at(nowMs() + clock.quickestMs / 2)) : null;
   }
 
   /** @param {string | ArrayBuffer} data */
