@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+import numpy as np
 from aiohttp import web
 
 from unisono.config import Settings
@@ -18,7 +19,8 @@ from unisono.core.wire import Codec, Echo, Kind, Packet, Probe, pack, unpack
 from unisono.live.app import make_app
 from unisono.live.http import ROOMS
 from unisono.live.rooms import Rooms
-from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
+from unisono.opus import Encoder
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position
 
 PATIENCE_SECONDS = 20.0
 T = TypeVar("T")
@@ -39,6 +41,11 @@ class House:
     async def post(self, path: str, body: object) -> tuple[int, Any]:
         async with self.http.post(self.url + path, json=body) as answer:
             return answer.status, await answer.json()
+
+    async def get(self, path: str, **headers: str) -> tuple[int, Any, bytes]:
+        """Status, headers and body."""
+        async with self.http.get(self.url + path, headers=headers) as answer:
+            return answer.status, answer.headers, await answer.read()
 
     async def open(self, title: str = "Via Roma") -> dict[str, str]:
         """A new room's links."""
@@ -149,6 +156,17 @@ class Page:
         for position in range(start, stop, FRAME_SAMPLES):
             await self.send(frame(position, epoch=epoch, repair=repair, level=level))
 
+    async def talk(self, hertz: float) -> None:
+        """A second and a half of a tone, at the pace of a microphone."""
+        begin = await self.room_position()
+        encoder = Encoder(1, 64_000)
+        for index in range(75):
+            start = round(begin) + index * FRAME_SAMPLES
+            await wait_until(start + FRAME_SAMPLES, self)
+            position = Position(start - encoder.lookahead_samples)
+            coded = encoder.encode(sine(start, FRAME_SAMPLES, hertz))
+            await self.send(Packet(kind=Kind.TALK, seat=0, epoch=0, position=position, frames=(coded,), level=15))
+
     async def leave(self) -> None:
         await self.ws.close()
 
@@ -164,6 +182,11 @@ def frame(position: int, *, epoch: int = 0, repair: bool = False, level: int = 2
         level=level,
         repair=repair,
     )
+
+
+def sine(start: int, samples: int, hertz: float) -> Audio:
+    """A sine whose phase is known at every position; float32 (samples,)."""
+    return (0.25 * np.sin(2 * np.pi * hertz * np.arange(start, start + samples) / SAMPLE_RATE)).astype(np.float32)
 
 
 async def wait_until(position: int, page: Page) -> None:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 from pathlib import Path
-from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 from tests.live.house import House, open_house
-from unisono.core import messages as m
-
-
-async def get(house: House, path: str, **headers: str) -> tuple[int, Any, bytes]:
-    async with house.http.get(house.url + path, headers=headers) as answer:
-        return answer.status, answer.headers, await answer.read()
 
 
 async def test_a_room_is_opened_and_its_links_say_what_they_open(house: House) -> None:
@@ -98,7 +87,7 @@ async def test_guessing_is_slowed_down(house: House) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/courtyard", "/performance"])
 async def test_pages_are_strict_and_in_the_readers_language(house: House, path: str) -> None:
-    status, headers, english = await get(house, path, **{"Accept-Language": "de,en;q=0.5"})
+    status, headers, english = await house.get(path, **{"Accept-Language": "de,en;q=0.5"})
     assert status == 200
     assert headers["Content-Language"] == "en"
     policy = headers["Content-Security-Policy"]
@@ -108,34 +97,34 @@ async def test_pages_are_strict_and_in_the_readers_language(house: House, path: 
     assert headers["X-Content-Type-Options"] == "nosniff"
     isolated = headers.get("Cross-Origin-Opener-Policy"), headers.get("Cross-Origin-Embedder-Policy")
     assert isolated == (("same-origin", "require-corp") if path == "/courtyard" else (None, None))
-    _, headers, italian = await get(house, path, **{"Accept-Language": "it"})
+    _, headers, italian = await house.get(path, **{"Accept-Language": "it"})
     assert headers["Content-Language"] == "it"
     assert italian != english
 
 
 async def test_flags_are_cut_to_their_edges(house: House) -> None:
-    status, headers, body = await get(house, "/flags/it.svg")
+    status, headers, body = await house.get("/flags/it.svg")
     assert (status, headers["Content-Type"]) == (200, "image/svg+xml")
     assert b'viewBox="5 17 62 38"' in body
     for path in ("/flags/zz.svg", "/flags/IT.svg", "/flags/..%2f..svg", "/locale/xx.json"):
-        assert (await get(house, path))[0] == 404
+        assert (await house.get(path))[0] == 404
 
 
 async def test_the_songbook_and_its_backing(house: House) -> None:
-    _, _, body = await get(house, "/api/pieces")
+    _, _, body = await house.get("/api/pieces")
     assert b"ode-to-joy" in body
-    status, headers, wav = await get(house, "/api/pieces/ode-to-joy/backing.wav?key=-3&tempo_bpm=200")
+    status, headers, wav = await house.get("/api/pieces/ode-to-joy/backing.wav?key=-3&tempo_bpm=200")
     assert (status, headers["Content-Type"], wav[:4]) == (200, "audio/wav", b"RIFF")
     for query in ("key=9", "tempo_bpm=3", "key=x", "tempo_bpm=1e9"):
-        assert (await get(house, f"/api/pieces/ode-to-joy/backing.wav?{query}"))[0] == 400
-    assert (await get(house, "/api/pieces/nessun-dorma/backing.wav"))[0] == 404
+        assert (await house.get(f"/api/pieces/ode-to-joy/backing.wav?{query}"))[0] == 400
+    assert (await house.get("/api/pieces/nessun-dorma/backing.wav"))[0] == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/media/nokey/mix.wav", "/media/x/../unisono.db", "/media/x/stems/1.stem", "/static/../config.py"]
 )
 async def test_nothing_else_is_served(house: House, path: str) -> None:
-    assert (await get(house, path))[0] in (403, 404)
+    assert (await house.get(path))[0] in (403, 404)
 
 
 async def test_no_token_stands_in_the_log(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -146,55 +135,6 @@ async def test_no_token_stands_in_the_log(house: House, caplog: pytest.LogCaptur
     await house.post("/api/stream", {"token": links["listeners"]})
     for secret in (*links.values(), "Lovelace"):
         assert secret not in caplog.text
-
-
-async def test_a_plain_stream_plays_what_listeners_hear(house: House) -> None:
-    """Whoever has no worklet hears talk and song from an address that holds no token."""
-    from tests.live.test_singing import _talk
-
-    links = await house.open()
-    ada = await house.come(links["host"], "Ada")
-    await ada.say(m.Talk(on=True))
-    _, told = await house.post("/api/stream", {"token": links["listeners"]})
-    assert links["listeners"] not in told["url"]
-    stream = bytearray()
-
-    async def tune_in() -> None:
-        async with house.http.get(house.url + told["url"]) as answer:
-            assert answer.headers["Content-Type"] == "audio/ogg"
-            try:
-                async with asyncio.timeout(3.0):
-                    async for piece in answer.content.iter_any():
-                        stream.extend(piece)
-            except TimeoutError:
-                pass
-
-    await asyncio.gather(tune_in(), _talk(ada, 440.0))
-    with av.open(io.BytesIO(bytes(stream)), "r") as container:
-        decoded = [frame.to_ndarray() for frame in container.decode(audio=0)]
-    sound = np.concatenate(decoded, axis=1)[0]
-    assert 2.0 < len(sound) / 48_000 < 3.5
-    loud = np.abs(np.fft.rfft(sound))
-    assert abs(np.argmax(loud) * 48_000 / len(sound) - 440) < 2
-    await _gone(house)
-
-
-async def _gone(house: House) -> None:
-    """The room stops encoding for nobody."""
-    runner = next(iter(house.rooms._runners.values()))
-    for _ in range(200):
-        if not runner._broadcast.wanted:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("nobody is tuned in, and still it is encoded")
-
-
-async def test_a_stream_of_a_revoked_link_is_closed_to_newcomers(house: House) -> None:
-    links = await house.open()
-    _, told = await house.post("/api/stream", {"token": links["listeners"]})
-    await house.post("/api/room/links", {"token": links["host"], "role": "listener"})
-    assert (await get(house, told["url"]))[0] == 401
-    assert (await get(house, "/api/stream/made-up.ogg"))[0] == 404
 
 
 async def test_a_link_becomes_a_picture(house: House) -> None:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 
-from tests.live.house import House, Page, open_house, wait_until
+from tests.live.house import House, Page, open_house, sine, wait_until
 from unisono.core import messages as m
 from unisono.core.wire import Codec, Kind, Packet
 from unisono.opus import Decoder, Encoder
@@ -32,11 +32,6 @@ async def start_song(house: House, singers: int = 2, **decodes: Any) -> tuple[m.
     songs = [await page.get(m.SongChanged) for page in pages]
     await wait_until(songs[0].start, pages[0])
     return songs[0], pages
-
-
-def sine(start: int, samples: int, hertz: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A sine whose phase is known at every position."""
-    return (0.25 * np.sin(2 * np.pi * hertz * np.arange(start, start + samples) / SAMPLE_RATE)).astype(np.float32)
 
 
 async def sing_live(page: Page, song: m.SongChanged, row: int, seconds: float, hertz: float) -> None:
@@ -309,7 +304,7 @@ async def test_talk_reaches_everybody_but_its_talker(house: House) -> None:
     bea = await house.come(links["singers"], "Bea")
     cio = await house.come(links["listeners"], decodes="pcm")
     await ada.say(m.Talk(on=True))
-    await asyncio.gather(_talk(ada, 200.0), bea.listen(2.0), cio.listen(2.0))
+    await asyncio.gather(ada.talk(200.0), bea.listen(2.0), cio.listen(2.0))
     await ada.listen(0.3)
     loud = {}
     for page, channels in ((ada, 2), (bea, 2), (cio, 2)):
@@ -320,16 +315,3 @@ async def test_talk_reaches_everybody_but_its_talker(house: House) -> None:
     assert loud[ada.seat] < 0.001
     assert loud[bea.seat] > 0.05
     assert loud[cio.seat] > 0.05
-
-
-async def _talk(page: Page, hertz: float) -> None:
-    """A second and a half of a tone, at the pace of a microphone."""
-    begin = await page.room_position()
-    encoder = Encoder(1, 64_000)
-    for index in range(75):
-        start = round(begin) + index * FRAME_SAMPLES
-        await wait_until(start + FRAME_SAMPLES, page)
-        coded = encoder.encode(sine(start, FRAME_SAMPLES, hertz))
-        await page.send(
-            Packet(kind=Kind.TALK, seat=0, epoch=0, position=Position(start - LOOKAHEAD), frames=(coded,), level=15)
-        )

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Network, ip_address
 from typing import Final, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ ROOMS: Final = web.AppKey("rooms", Rooms)
 SETTINGS: Final = web.AppKey("settings", Settings)
 
 _BODY_BYTES_MAX = 4096
+_IPV6_PREFIX = 64
 _STATUS: dict[type[UnisonoError], int] = {LinkNotValid: 401, NotAllowed: 403, Flood: 429}
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -108,7 +110,13 @@ def address_of(request: web.Request) -> str:
     if request.app[SETTINGS].proxied:
         named = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
         address = named or address
-    return ":".join(address.split(":")[:4]) if address.count(":") > 3 else address
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or IPv6Network((parsed, _IPV6_PREFIX), strict=False))
 
 
 class PerAddress:

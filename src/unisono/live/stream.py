@@ -48,7 +48,7 @@ class Streams:
         return answer({"url": f"/api/stream/{ticket}.ogg"})
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        """The stream, until somebody goes. A link revoked since opens nothing any more."""
+        """The stream, until somebody goes. A link revoked since opens nothing any more. Raises RoomFull."""
         room, token, until = self._tickets.get(request.match_info["ticket"], (0, "", 0.0))
         if time.monotonic() > until:
             raise web.HTTPNotFound
@@ -57,8 +57,10 @@ class Streams:
         runner = await self._rooms.runner(room)
         response = web.StreamResponse(headers={"Content-Type": "audio/ogg", "Cache-Control": "no-store"})
         add_headers(response)
-        await response.prepare(request)
         async with aclosing(runner.tune_in(admission.link)) as pages:
+            head = await anext(pages)  # a full room says so before anything is answered
+            await response.prepare(request)
+            await response.write(head)
             async for page in pages:
                 await response.write(page)
         await response.write_eof()
