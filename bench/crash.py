@@ -8,6 +8,8 @@ Afterwards the stems on the server's disk are compared with what was sung, sampl
 kills                 how often the server was killed while a song was under way.
 lost_ms               sound of any song that is in no stem, worst stem of all (the closed page's absence excepted).
 seconds_to_resume     from the kill until a singer is recorded and hears the leader again; the server's start included.
+clock_step_ms_max     by how much the room's clock stepped for a page; reboot: where the machine was started anew with a
+                      wall clock that is wrong (the ledger is edited to say so), and pages had to say what time it is.
 jumps                 epochs beyond the first in stems of pages that stayed open.
 error_ms              a stem against what was sung, windows of a second; nothing is corrected.
 returned_lost_ms      of what the closed page had sung, what never came.
@@ -33,6 +35,9 @@ SINGERS = 4
 KILLS, LONG_KILLS = 20, 100
 SONG_S = 14.0
 RESUME_S_MAX = 8.0
+REBOOT_EVERY = 5
+"""Every so many kills the machine is started anew, with a wall clock that is wrong by WALL_CLOCK_OFF_S."""
+WALL_CLOCK_OFF_S = 3.0
 AGAIN_AT_ONCE = 5
 """Every so many kills the server dies while pages are still coming back."""
 PAUSE_S_MAX = 1.2
@@ -90,12 +95,16 @@ async def _sing_and_kill(
             returning = asyncio.create_task(_close_and_return(singers[-1]))
         died = time.monotonic()
         await server.kill()
-        for singer in singers:
-            singer.cut_off()
+        here = [singer for singer in singers if singer.courtyard is not None]
+        rebooted = number % REBOOT_EVERY == REBOOT_EVERY - 2
+        if rebooted:
+            server.reboot(wall_clock_off_s=WALL_CLOCK_OFF_S)
+        for singer in here:
+            singer.cut_off(number, rebooted=rebooted)
         await server.start()
         down.append(time.monotonic() - died)
         if number % AGAIN_AT_ONCE != AGAIN_AT_ONCE - 1:
-            resumed += await _resumed([one for one in singers if one.courtyard is not None], died)
+            resumed += await _resumed(here, died)
     enough.set()
     await leading
     if returning is not None:
@@ -115,7 +124,8 @@ async def _resumed(singers: list[Singer], died: float) -> list[float]:
     _done, late = await asyncio.wait(waits, timeout=RESUME_S_MAX)
     for task in late:
         task.cancel()
-    return [(task.result() if task not in late else time.monotonic()) - died for task in waits]
+    back = [task.result() for task in waits if task not in late] + [time.monotonic()] * len(late)
+    return [at - died for at in back if at is not None]
 
 
 async def _all_written(singers: list[Singer]) -> bool:
@@ -144,6 +154,9 @@ def _figures(server: Server, singers: list[Singer], songs: list[Song]) -> dict[s
     stayed = [stem for stem in stems if not stem.closed]
     errors = np.abs([error for stem in stems for error in stem.errors_ms])
     return {
+        "reboots": len({at for singer in singers for at, rebooted, _ in singer.steps if rebooted}),
+        "clock_step_ms_max": max((abs(ms) for singer in singers for _, rebooted, ms in singer.steps if not rebooted)),
+        "clock_step_reboot_ms_max": max((abs(ms) for one in singers for _, rebooted, ms in one.steps if rebooted)),
         "lost_ms": max(stem.lost_ms for stem in stayed),
         "returned_lost_ms": max((stem.owed_ms for stem in stems if stem.closed), default=None),
         "jumps": sum(stem.epochs - 1 for stem in stayed),

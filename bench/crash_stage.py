@@ -4,6 +4,7 @@ A singer sings noise of its own without a pause, so that every sample of a stem 
 """
 
 import asyncio
+import copy
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -14,11 +15,13 @@ import aiohttp
 import numpy as np
 
 from unisono.client import CardSpec, Courtyard, Link, messages, recording
-from unisono.core.wire import Kind
+from unisono.client.ways import Ways
+from unisono.core.wire import Echo, Kind
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span, span
 
 SONG_SECONDS_MAX = 120
 _POLL_S, _RETRY_S = 0.02, 0.5
+_ECHOES = 8
 _OVER = ("mixing", "premiere", "done")
 
 
@@ -39,6 +42,8 @@ class Singer:
     courtyard: Courtyard | None = None
     sung: dict[str, list[tuple[int, Span]]] = field(default_factory=dict)
     """What pages that were closed had sung, by performance: (epoch, span)."""
+    steps: list[tuple[int, bool, float]] = field(default_factory=list)
+    """(which kill, whether the machine was started anew, by how many ms the room's clock stepped), where known."""
     jumps: int = 0
     back_at: Position | None = None
     _recorded: bool = False
@@ -65,6 +70,7 @@ class Singer:
         """A page; None when the server is not there, as somebody sees who opens the link just then."""
         courtyard = Courtyard.join(
             self.link, name=f"Singer {self.number}", place="Torino", flag="it", store=self.store, seed=self.number)
+        courtyard.ways = SteppingWays(self.steps)
         try:
             return await courtyard.__aenter__()
         except (aiohttp.ClientError, OSError):
@@ -92,16 +98,25 @@ class Singer:
         if self.courtyard is not None:
             await self.courtyard.leave()
 
-    def cut_off(self) -> None:
-        """The server dies now: `resumed` counts from here."""
+    def cut_off(self, kill: int, *, rebooted: bool) -> None:
+        """The server died just now, for the `kill`th time: `resumed` counts from here."""
         self.back_at, self._recorded = None, False
+        ways = self.here.ways
+        assert isinstance(ways, SteppingWays)
+        ways.cut_off(kill, rebooted=rebooted)
 
-    async def resumed(self) -> float:
-        """When, on time.monotonic(), this singer is recorded and hears the others again, live."""
+    async def resumed(self) -> float | None:
+        """When, on time.monotonic(), this singer is recorded and hears the leader again, live; None if the song ended.
+
+        Whoever is back after the song's stop has nothing to go on with.
+        """
         while True:
             await asyncio.sleep(_POLL_S)
+            song = self.here.view.song
             if self._recorded and self._hears():
                 return time.monotonic()
+            if song is None or song.state not in ("count_in", "singing"):
+                return None
 
     def _hears(self) -> bool:
         """Whether what is at the ear now came from the leader after the restart; the leader hears nobody."""
@@ -143,6 +158,38 @@ class Singer:
         before = courtyard.keep.next_epoch
         await courtyard.sing(recording(voice_of(self.number), start=start))
         self.jumps += max(0, len([epoch for epoch in courtyard.keep.sung if epoch >= before]) - 1)
+
+
+class SteppingWays(Ways):
+    """A client's ways that note by how much the room's clock stepped where the server was gone.
+
+    The quickest of the first echoes is compared with the clock as it was before: it is known best.
+    """
+
+    def __init__(self, steps: list[tuple[int, bool, float]]) -> None:
+        super().__init__()
+        self._steps = steps
+        self._kill: tuple[int, bool] | None = None
+        self._before: Ways | None = None
+        self._sights: list[tuple[float, float]] = []
+
+    def cut_off(self, kill: int, *, rebooted: bool) -> None:
+        """The server was killed: the next echoes come from another process."""
+        self._kill = kill, (self._kill is not None and self._kill[1]) or rebooted
+        if self._before is None:
+            self._before = copy.deepcopy(self) if self.is_ready else None
+        self._sights = []
+
+    def echoed(self, echo: Echo, *, received_ms: float) -> None:
+        """Learn from an echo."""
+        super().echoed(echo, received_ms=received_ms)
+        if self._kill is None or self._before is None:
+            return
+        expected = self._before.position_at((echo.sent_ms + received_ms) / 2)
+        self._sights.append((received_ms - echo.sent_ms, (echo.position - expected) * 1000 / SAMPLE_RATE))
+        if len(self._sights) >= _ECHOES:
+            self._steps.append((*self._kill, min(self._sights)[1]))
+            self._kill = self._before = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import closing
 from pathlib import Path
 
 _START_S = 30.0
@@ -39,6 +41,11 @@ class Server:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+    def reboot(self, *, wall_clock_off_s: float) -> None:
+        """While it is dead: its machine was started anew, and the wall clock is wrong by so much now."""
+        with closing(sqlite3.connect(self.data / "unisono.db")) as ledger, ledger:
+            ledger.execute("UPDATE rooms SET boot_id = 'before', wall_ns = wall_ns + ?", (int(wall_clock_off_s * 1e9),))
 
     async def stop(self) -> None:
         """As Ctrl-C does."""
