@@ -11,7 +11,6 @@ import { joined, markOf, owed, records } from "../../src/unisono/web/static/engi
 import { Outbox, REPAIRS_AT_ONCE } from "../../src/unisono/web/static/engine/outbox.js";
 import { parseWav } from "../../src/unisono/web/static/engine/player.js";
 import { PortWriter, Ring } from "../../src/unisono/web/static/engine/ring.js";
-import { OutputWatch } from "../../src/unisono/web/static/engine/watch.js";
 import { Kind, asRepair, pack, packProbe, unpack, unpackEcho } from "../../src/unisono/web/static/engine/wire.js";
 
 /** Repeatable noise in [0, 1). @param {number} seed */
@@ -226,19 +225,6 @@ test("a WAV is read, 16 and 24 bit; another rate is refused", () => {
   assert.deepEqual([left[0], right[0]], [0.5, -0.5]);
   assert.equal(parseWav(wav(24, 48_000, [0, 0, 0x40, 0, 0, 0xc0])).right[0], -0.5);
   assert.throws(() => parseWav(wav(16, 44_100, [0, 0, 0, 0])), RangeError);
-});
-
-test("the output's watch hears a step and an underrun, and nothing in drift and noise", () => {
-  const random = noise(3);
-  const calm = new OutputWatch();
-  for (let i = 0; i < 600; i++) assert.equal(calm.look(0.01 * i + 0.8 * random(), 0), null);
-  const stepped = new OutputWatch();
-  const said = [];
-  for (let i = 0; i < 100; i++) said.push(stepped.look((i < 50 ? 0 : -8) + 0.5 * random(), 0));
-  assert.equal(said.filter(Boolean).length, 1);
-  assert.match(String(said.find(Boolean)), /moved by -[78]\.\d ms/);
-  assert.match(String(stepped.look(-8, 1)), /ran dry/);
-  assert.equal(stepped.look(-8, 1), null);
 });
 
 test("a room whose clock has stepped is learnt anew after three echoes", () => {

@@ -64,9 +64,11 @@ test("a new song forgets the mix of the one before", () => {
 test("one hears the rows before and is heard by those behind, row-mates only afterwards", () => {
   const rows = [[1], [2, 5], [3]];
   const all = () => true;
-  assert.deepEqual(earshot(rows, 2, all), { hears: [1], heardBy: [3] });
-  assert.deepEqual(earshot(rows, 1, all), { hears: [], heardBy: [2, 5, 3] });
-  assert.deepEqual(earshot(rows, 3, (one) => one !== 5), { hears: [1, 2], heardBy: [] });
-  assert.deepEqual(earshot(rows, 5, (one) => one !== 5), { hears: [1], heardBy: [] });
-  assert.equal(earshot(rows, 8, all), null);
+  assert.deepEqual(earshot(rows, 2, all, all), { hears: [1], heardBy: [3] });
+  assert.deepEqual(earshot(rows, 1, all, all), { hears: [], heardBy: [2, 5, 3] });
+  assert.deepEqual(earshot(rows, 3, (one) => one !== 5, all), { hears: [1, 2], heardBy: [] });
+  assert.deepEqual(earshot(rows, 5, (one) => one !== 5, all), { hears: [1], heardBy: [] });
+  assert.deepEqual(earshot(rows, 3, all, (one) => one !== 2), { hears: [1, 5], heardBy: [] }, "a page that is away is not heard");
+  assert.deepEqual(earshot(rows, 1, all, (one) => one !== 2), { hears: [], heardBy: [5, 3] }, "and hears nobody");
+  assert.equal(earshot(rows, 8, all, all), null);
 });

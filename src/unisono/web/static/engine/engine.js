@@ -5,7 +5,6 @@
 
 import { SAMPLE_RATE } from "./units.js";
 import { TapSession } from "./tapping.js";
-import { OutputWatch } from "./watch.js";
 
 const HEARD_DBFS = -45;
 const HEARD_FOR = 3;
@@ -14,31 +13,14 @@ const EPOCHS = 60_000;
 /** Output buffer asked for, short at first; a machine that proves too busy for it (an underrun moves the round trip) gets twice as much, and again. */
 const OUTPUT_SECONDS = 0.02;
 const OUTPUT_SECONDS_MAX = 0.08;
-/** A little more than one such buffer; and before it, long enough for the queue to run. */
-const QUEUE_SECONDS = 0.025;
-const SETTLE_SECONDS = 0.3;
-const OPENING_MS_MAX = 3_000;
+/** Of the microphone, while the worker is held up: ten seconds of small ones. */
+const BLOCKS_WAITING_MAX = 1_000;
 
 /** @typedef {{type: string, [field: string]: any}} Message */
 /** @typedef {{granted: MediaTrackSettings & {label: string}, warnings: string[]}} OpenedMicrophone */
 /** @typedef {{accepted: boolean, round_trip_samples: number, spread_samples: number, confidence: number, snr_db: number, reason: string | null}} RoundTrip */
 
 const nowMs = () => performance.timeOrigin + performance.now();
-
-/** @param {number} ms */
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Resolves when the context has played for so long. @param {AudioContext} context @param {number} seconds */
-async function played(context, seconds) {
-  const until = context.currentTime + seconds;
-  for (let waited = 0; context.currentTime < until && waited < OPENING_MS_MAX; waited += 2) await pause(2);
-}
-
-/** Resolves when the microphone has delivered something, as far as the browser tells; at the latest after half a second. @param {any} track */
-async function firstSound(track) {
-  const before = track.stats?.deliveredFrames;
-  for (let waited = 0; before !== undefined && track.stats.deliveredFrames === before && waited < 500; waited += 4) await pause(4);
-}
 
 /** An error with a code that the page translates. @param {string} code @param {string} text */
 const coded = (code, text) => Object.assign(new Error(text), { code });
@@ -81,7 +63,6 @@ export class Engine extends EventTarget {
     /** @type {Record<string, number>} */
     this.faders = { backing: 1, leader: 1, before: 1, talk: 1, premiere: 1 };
     this.diagnostics = /** @type {Record<string, any>} */ ({});
-    this._watch = new OutputWatch();
     setInterval(() => this._followSong(), 50);
     setInterval(() => this._watchOutput(), 100);
   }
@@ -166,8 +147,8 @@ export class Engine extends EventTarget {
     } catch (error) {
       throw microphoneError(error);
     }
-    await this._listenTo(stream);
     const track = stream.getAudioTracks()[0];
+    this._listenTo(stream, track);
     track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
     const settings = track.getSettings();
     const processed = settings.echoCancellation || settings.noiseSuppression || settings.autoGainControl;
@@ -297,27 +278,22 @@ export class Engine extends EventTarget {
     this._worker.postMessage({ type: "open_ear", port: port1, contextRate: context.sampleRate, shared: crossOriginIsolated }, [port1]);
   }
 
-  /**
-   * The browser's capture queue, read in bursts that race with its filling, would one day come up short and be one buffer longer from then on: a step of the
-   * round trip in the middle of a song. So reading pauses once for that long, and the queue is longer from the beginning.
-   * @param {MediaStream} stream
-   */
-  async _listenTo(stream) {
+  /** The track itself where the browser hands it out, else through the audio graph (capture.js). @param {MediaStream} stream @param {MediaStreamTrack} track */
+  _listenTo(stream, track) {
+    this._stream = stream;
+    if ("MediaStreamTrackProcessor" in window) {
+      const { readable } = new /** @type {any} */ (window).MediaStreamTrackProcessor({ track, maxBufferSize: BLOCKS_WAITING_MAX });
+      return this._worker.postMessage({ type: "open_microphone", readable, port: null }, [readable]);
+    }
     const context = /** @type {AudioContext} */ (this._context);
     const source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
     const mic = new AudioWorkletNode(context, "mic", { numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit" });
     source.connect(mic);
     mic.connect(context.destination); // silent: it writes no output, but a node that leads nowhere is not run everywhere
-    this._stream = stream;
     this._micNodes = [source, mic];
-    await firstSound(stream.getAudioTracks()[0]);
-    await played(context, SETTLE_SECONDS);
-    source.disconnect();
-    await played(context, QUEUE_SECONDS);
-    source.connect(mic);
     const { port1, port2 } = new MessageChannel();
     mic.port.postMessage({ port: port2 }, [port2]);
-    this._worker.postMessage({ type: "open_microphone", port: port1 }, [port1]);
+    this._worker.postMessage({ type: "open_microphone", readable: null, port: port1 }, [port1]);
   }
 
   /** Epochs of one seat go up over reloads, so that what is sung later wins. */
@@ -391,14 +367,13 @@ export class Engine extends EventTarget {
     this._emit("level", { dbfs, peak_dbfs, clipped, heard: this._loudFor >= HEARD_FOR });
   }
 
-  /** A glitch or a step of the output moves the round trip: say so, once, and mark what is sung. */
+  /** What only the page's thread can read of the output goes to the worker's watch. */
   _watchOutput() {
     const context = this._context;
-    if (!context || context.state !== "running" || !this._stream) return this._watch.clear();
+    if (!context || context.state !== "running" || !this._stream) return;
     const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp();
     const underruns = /** @type {any} */ (context).playbackStats?.underrunEvents ?? 0;
-    const doubt = this._watch.look(1000 * contextTime - performanceTime, underruns);
-    if (doubt) this._worker.postMessage({ type: "doubt", code: "jump", text: doubt });
+    this._worker.postMessage({ type: "output", lineMs: 1000 * contextTime - performanceTime, underruns });
   }
 
   /** Where the song is for this page's ears. */

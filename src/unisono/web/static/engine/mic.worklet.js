@@ -1,4 +1,4 @@
-/** Microphone: copies each block of input, with its context frame, to the link worker. Copies only; a full ring loses the block and the worker sees the gap. */
+/** Microphone, where the track itself cannot be read (capture.js): copies each block of input, with its context frame, to the link worker. Copies only; a full ring loses the block and the worker sees the gap. */
 
 import { PortWriter, Ring } from "./ring.js";
 

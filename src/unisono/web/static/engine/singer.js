@@ -1,13 +1,11 @@
-/** From the microphone to packets: drains the worklets' rings, stamps blocks, encodes them and hands them to delivery.js. */
+/** From the microphone to packets: stamps what capture.js brings, encodes it and hands it to delivery.js. */
 
 import { FRAME_SAMPLES } from "./units.js";
 import { OpusVoiceEncoder, levelOf, toPcm } from "./codec.js";
-import { Ring } from "./ring.js";
+import { HALF, makeKernel, valueAt } from "./sinc.js";
 import { Stamper } from "./stamp.js";
 import { Kind, pack } from "./wire.js";
 
-const SOUND_FLOATS = 1 << 18;
-const HEAD_FLOATS = 1 << 13;
 /** The encoder is warm before the song's first sample. */
 const WARM_UP_SAMPLES = 24_000;
 /** Sent ahead of the song, so that decoders are warm at its first sample; the room takes two frames. */
@@ -21,19 +19,14 @@ const SAMPLES_OF_LAG = 250;
 
 export class Singer {
   /**
-   * @param {{contextRate: number, shared: boolean, firstEpoch: number, encodes: boolean, lookahead: number}} setup
+   * @param {{contextRate: number, soundRate: number, base: number, firstEpoch: number, encodes: boolean, lookahead: number}} setup as in stamp.js
    * @param {import("./delivery.js").Delivery} delivery @param {SingerEvents} events
    */
   constructor(setup, delivery, events) {
     this._setup = setup;
     this._delivery = delivery;
     this._events = events;
-    this.stamper = new Stamper(setup.contextRate, setup.firstEpoch);
-    this.memory = { sound: Ring.memory(SOUND_FLOATS, 32, setup.shared), heads: Ring.memory(HEAD_FLOATS, 64, setup.shared) };
-    this.sound = new Ring(this.memory.sound, 32);
-    this.heads = new Ring(this.memory.heads, 64);
-    this._head = new Float64Array(2);
-    this._block = new Float32Array(0);
+    this.stamper = new Stamper(setup);
     /** @type {Meta[]} */
     this._encoding = [];
     /** @type {OpusVoiceEncoder | null} */
@@ -41,7 +34,7 @@ export class Singer {
     /** @type {Song | null} */
     this._song = null;
     this._finished = "";
-    /** @type {{startFrame: number, sound: Float32Array, filled: number, done: (sound: Float32Array) => void} | null} */
+    /** @type {{start: number, frames: number, sound: Float32Array, done: (sound: Float32Array) => void} | null} */
     this._capture = null;
     /** @type {number[]} */
     this.lagSamples = [];
@@ -50,16 +43,15 @@ export class Singer {
     this.gain = 1;
   }
 
-  /** Take what the microphone worklet has brought. @param {number} heardNow position at the ear now, to measure how far blocks lag */
+  /** One block of the microphone. @param {number} frame its own count @param {Float32Array} samples (reused by the caller) */
+  sound(frame, samples) {
+    this._capturing(frame, samples);
+    this._meter(samples);
+    this.stamper.sound(frame, samples);
+  }
+
+  /** Send what is complete. @param {number} heardNow position at the ear now, to measure how far blocks lag */
   pump(heardNow) {
-    while (this.heads.read(this._head, 2) === 2) {
-      const [frame, count] = this._head;
-      if (this._block.length !== count) this._block = new Float32Array(count);
-      this.sound.read(this._block, count);
-      this._capturing(frame, this._block);
-      this._meter(this._block);
-      this.stamper.sound(frame, this._block);
-    }
     for (let block = this.stamper.next(); block; block = this.stamper.next()) {
       this.lagSamples.push(heardNow - block.position);
       if (this.lagSamples.length > SAMPLES_OF_LAG) this.lagSamples.shift();
@@ -73,9 +65,15 @@ export class Singer {
     if (song) this._delivery.begin(song.performance);
   }
 
-  /** Everything recorded raw from `startFrame` on. @param {number} startFrame @param {number} frames @returns {Promise<Float32Array>} */
+  /** Everything recorded from frame `startFrame` of the context on, one value a frame of the context. @param {number} startFrame @param {number} frames @returns {Promise<Float32Array>} */
   capture(startFrame, frames) {
-    return new Promise((done) => (this._capture = { startFrame, sound: new Float32Array(frames), filled: 0, done }));
+    const ratio = this._setup.soundRate / this._setup.contextRate;
+    const start = Math.floor((startFrame - this._setup.base) * ratio) - HALF;
+    return new Promise((done) => (this._capture = { start, frames, sound: new Float32Array(Math.ceil(frames * ratio) + 2 * HALF + 2), done })).then((raw) => {
+      if (ratio === 1) return raw.subarray(HALF, HALF + frames);
+      const kernel = makeKernel(Math.min(1, 1 / ratio) * 0.985);
+      return Float32Array.from({ length: frames }, (_, i) => valueAt(kernel, raw, (startFrame + i - this._setup.base) * ratio - start, -1));
+    });
   }
 
   /** @param {number} frame @param {Float32Array} block */
@@ -83,10 +81,10 @@ export class Singer {
     const capture = this._capture;
     if (!capture) return;
     for (let i = 0; i < block.length; i++) {
-      const at = frame + i - capture.startFrame;
+      const at = frame + i - capture.start;
       if (at >= 0 && at < capture.sound.length) capture.sound[at] = block[i];
     }
-    if (frame + block.length < capture.startFrame + capture.sound.length) return;
+    if (frame + block.length < capture.start + capture.sound.length) return;
     this._capture = null;
     capture.done(capture.sound);
   }

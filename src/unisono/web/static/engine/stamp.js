@@ -1,11 +1,12 @@
 /**
  * Stamps: what entered the microphone one round trip after position p was heard belongs to p.
  *
- * Fed with the ear's record (which frame played which position) and the microphone's blocks (which frame brought which sound), both in
- * frames of one audio context, it hands out contiguous blocks of FRAME_SAMPLES at the timeline's rate. Pure: no clock, no thread, no browser.
+ * Fed with the ear's record (which frame of the audio context played which position) and the microphone's blocks, it hands out contiguous blocks of
+ * FRAME_SAMPLES at the timeline's rate. The microphone counts frames of its own: frame i of it is called frame `base + i / ratio` of the context, and the
+ * round trip is the distance between a frame that is written and the frame so called in which it comes back. Pure: no clock, no thread, no browser.
  */
 
-import { FADE_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE } from "./units.js";
+import { FADE_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, STEER_PPM_MAX } from "./units.js";
 import { HALF, makeKernel, valueAt } from "./sinc.js";
 
 /** @typedef {{frame: number, position: number, rate: number, epoch: number}} Segment  position at frame, then `rate` samples a frame */
@@ -13,44 +14,74 @@ import { HALF, makeKernel, valueAt } from "./sinc.js";
 
 const SOUND_FRAMES = 1 << 18;
 const SEGMENTS_MAX = 8192;
-/** A hole that the browser's capture queue cut into the sound is exactly this many zeros at a time (one render quantum). */
-const HOLE_BLOCKS_MAX = 8;
+const STEER_SECONDS = 5;
 
 export class Stamper {
-  /** @param {number} contextRate @param {number} firstEpoch */
-  constructor(contextRate, firstEpoch) {
-    this._kernel = makeKernel(Math.min(1, SAMPLE_RATE / contextRate) * 0.985);
+  /** @param {{contextRate: number, soundRate: number, base: number, firstEpoch: number}} setup base: context frame that the microphone's frame 0 is called */
+  constructor({ contextRate, soundRate, base, firstEpoch }) {
+    this._kernel = makeKernel(Math.min(1, SAMPLE_RATE / soundRate) * 0.985);
+    this._contextRate = contextRate;
+    this._ratio = soundRate / contextRate;
+    this._base = base;
     this._sound = new Float32Array(SOUND_FRAMES);
     this._soundStart = NaN;
     this._soundEnd = NaN;
-    /** @type {Float32Array[]} */
-    this._holes = [];
-    this._before = new Float32Array(0);
-    /** Frames that the sound is late because holes were taken out of it. */
-    this._lateFrames = 0;
     /** @type {Segment[]} */
     this._segments = [];
+    /** In context frames at context frame `_anchor`, growing by `_drift` with each. */
     this._roundTrip = NaN;
+    this._anchor = 0;
+    this._drift = 0;
     this._next = NaN;
     this._fadeIn = false;
     this._earEpoch = NaN;
     this.epoch = firstEpoch;
     this.unsure = false;
-    this.holes = 0;
     this.lostFrames = 0;
   }
 
-  /** The measured round trip of the open stream; a new one begins a new epoch. @param {number} frames of the context, fractional @param {boolean} unsure */
+  /** The measured round trip of the open streams; a new one begins a new epoch. @param {number} frames of the context, fractional @param {boolean} unsure */
   setRoundTrip(frames, unsure) {
     this._roundTrip = frames;
+    this._drift = 0;
     this.unsure = unsure;
-    this._lateFrames = 0;
     if (!Number.isNaN(this._soundEnd)) this._soundStart = Math.max(this._soundStart, this._soundEnd);
     this._breakEpoch();
   }
 
+  /**
+   * The round trip of everything written from a frame on is another: a new epoch begins there, and what was stamped meanwhile is stamped again in it.
+   * @param {number} frames of the context; positive: longer @param {number} since frame of the context
+   */
+  moveRoundTrip(frames, since) {
+    this._roundTrip += frames;
+    this._segments = this._segments.filter(({ frame }) => frame >= since);
+    this._breakEpoch();
+  }
+
+  /**
+   * Microphone and output run on two clocks: the round trip is steered, without a seam, towards the line `frames + drift * (frame - at)`.
+   * @param {number} frames @param {number} at frame of the context @param {number} drift per frame
+   */
+  followRoundTrip(frames, at, drift) {
+    const next = Number.isNaN(this._next) ? -1 : this._segmentOf(this._next);
+    if (next < 0) return;
+    const segment = this._segments[next];
+    const frame = segment.frame + (this._next - segment.position) / segment.rate;
+    const off = frames + drift * (frame - at) - this.roundTripAt(frame);
+    const limit = STEER_PPM_MAX * 1e-6;
+    this._roundTrip = this.roundTripAt(frame);
+    this._anchor = frame;
+    this._drift = drift + Math.max(-limit, Math.min(limit, off / (STEER_SECONDS * this._contextRate)));
+  }
+
   get ready() {
     return !Number.isNaN(this._roundTrip);
+  }
+
+  /** @param {number} frame of the context */
+  roundTripAt(frame) {
+    return this._roundTrip + (this._drift === 0 ? 0 : this._drift * (frame - this._anchor));
   }
 
   /** One block of the ear's record. @param {number} frame @param {number} position @param {number} rate @param {number} epoch the ear's */
@@ -59,22 +90,12 @@ export class Stamper {
     if (this._segments.length > SEGMENTS_MAX) this._segments.splice(0, SEGMENTS_MAX / 4);
   }
 
-  /** One block of the microphone. @param {number} frame @param {Float32Array} samples (reused by the caller) */
+  /** One block of the microphone. @param {number} frame its own count @param {Float32Array} samples (reused by the caller) */
   sound(frame, samples) {
     if (Number.isNaN(this._soundEnd)) this._soundStart = this._soundEnd = frame;
-    const expected = this._soundEnd + this._lateFrames + this._holes.length * samples.length;
-    if (frame !== expected) this._skip(frame - expected, samples.length);
-    if (samples.every((sample) => sample === 0) && this._dense(this._before)) {
-      this._holes.push(samples.slice());
-      if (this._holes.length > HOLE_BLOCKS_MAX) this._keepHoles();
-      return;
-    }
-    if (this._holes.length > 0) {
-      if (this._continues(this._before, samples)) this._dropHoles();
-      else this._keepHoles();
-    }
-    this._append(samples);
-    this._before = samples.slice();
+    if (frame !== this._soundEnd) this._skip(frame - this._soundEnd);
+    for (let i = 0; i < samples.length; i++) this._sound[(this._soundEnd + i) & (SOUND_FRAMES - 1)] = samples[i];
+    this._soundEnd += samples.length;
   }
 
   /** The next block that is complete, or null. @returns {Block | null} */
@@ -89,9 +110,15 @@ export class Stamper {
     return this._block(at);
   }
 
+  /** Where in the microphone's count lies what was heard at this frame of the context. @param {number} frame */
+  _heardAt(frame) {
+    return (frame + this.roundTripAt(frame) - this._base) * this._ratio;
+  }
+
   /** First position for which ear and microphone are both known. */
   _begin() {
-    const earliest = Math.max(this._segments[0].frame, this._soundStart + HALF + 2 - this._roundTrip);
+    const start = (this._soundStart + HALF + 2) / this._ratio + this._base - this._roundTrip;
+    const earliest = Math.max(this._segments[0].frame, start);
     const index = this._segments.findIndex((segment, i) => i + 1 < this._segments.length && this._segments[i + 1].frame > earliest);
     if (index < 0) return false;
     const segment = this._segments[index];
@@ -121,10 +148,10 @@ export class Stamper {
       while (index < last && this._segments[index + 1].epoch === this._earEpoch && this._segments[index + 1].position <= position) index++;
       if (index === last) return null;
       const segment = this._segments[index];
-      const x = segment.frame + (position - segment.position) / segment.rate;
-      const ends = this._segments[index + 1].epoch !== this._earEpoch && x >= this._segments[index + 1].frame;
+      const frame = segment.frame + (position - segment.position) / segment.rate;
+      const ends = this._segments[index + 1].epoch !== this._earEpoch && frame >= this._segments[index + 1].frame;
       if (ends) break;
-      const heard = x + this._roundTrip;
+      const heard = this._heardAt(frame);
       if (heard + HALF + 1 >= this._soundEnd) return null;
       if (heard - HALF - 1 >= Math.max(this._soundStart, this._soundEnd - SOUND_FRAMES)) samples[filled] = valueAt(this._kernel, this._sound, heard, SOUND_FRAMES - 1);
     }
@@ -156,8 +183,8 @@ export class Stamper {
     this._next = NaN;
   }
 
-  /** Blocks were lost between worklet and worker: their time passes in silence. @param {number} frames @param {number} blockFrames */
-  _skip(frames, blockFrames) {
+  /** Frames that never came: their time passes in silence. @param {number} frames */
+  _skip(frames) {
     if (frames < 0 || frames > SOUND_FRAMES / 2) {
       this._soundStart = this._soundEnd = this._soundEnd + frames;
       this._breakEpoch();
@@ -165,48 +192,7 @@ export class Stamper {
     }
     this.lostFrames += frames;
     this.unsure ||= this.ready;
-    const silence = new Float32Array(blockFrames);
-    for (let left = frames; left > 0; left -= blockFrames) this._append(silence.subarray(0, Math.min(left, blockFrames)));
-  }
-
-  /** @param {Float32Array} samples */
-  _append(samples) {
-    for (let i = 0; i < samples.length; i++) this._sound[(this._soundEnd + i) & (SOUND_FRAMES - 1)] = samples[i];
-    this._soundEnd += samples.length;
-  }
-
-  _keepHoles() {
-    for (const hole of this._holes) this._append(hole);
-    this._holes = [];
-    this._before = new Float32Array(0);
-  }
-
-  /**
-   * Chromium's capture queue, found empty, hands out one silent render quantum and plays what it owed afterwards: nothing is lost, but all that follows
-   * comes later. The hole is taken out; the sound after it then stands where it was made. That it was such a hole is likely, not certain: what follows is marked.
-   */
-  _dropHoles() {
-    const frames = this._holes.length * this._holes[0].length;
-    this.holes += this._holes.length;
-    this.unsure = true;
-    this._lateFrames += frames;
-    this._holes = [];
-  }
-
-  /** Real sound, not digital silence or its edge. @param {Float32Array} samples */
-  _dense(samples) {
-    if (samples.length === 0 || samples[samples.length - 1] === 0) return false;
-    let zeros = 0;
-    for (const sample of samples) if (sample === 0) zeros++;
-    return zeros < samples.length / 4;
-  }
-
-  /** Whether `after` could follow `before` without a seam. @param {Float32Array} before @param {Float32Array} after */
-  _continues(before, after) {
-    if (!this._dense(before) || after[0] === 0) return false;
-    let step = 0;
-    const n = before.length;
-    for (let i = 1; i < 9; i++) step = Math.max(step, Math.abs(before[n - i] - before[n - i - 1]), Math.abs(after[i] - after[i - 1]));
-    return Math.abs(after[0] - before[n - 1]) <= 3 * step;
+    for (let i = 0; i < frames; i++) this._sound[(this._soundEnd + i) & (SOUND_FRAMES - 1)] = 0;
+    this._soundEnd += frames;
   }
 }

@@ -1,45 +1,215 @@
 /**
- * Watches the open output for what would move the round trip after it was measured: the browser's own count of underruns, and steps of the line between
- * context time and the time it sounds. Pure: fed ten times a second. It doubts and says why; it never corrects.
+ * Watches the open streams for what moves the round trip after it was measured. Pure: fed with glimpses, asked once in a while.
+ *
+ * Output and microphone are counted against one local time. Counters move in bursts and are seen late, never early, so of each second the most advanced
+ * glimpse counts; the distance between the two counts, second by second, is the `gap`. While it stands, the round trip stands. Silence that the system had
+ * to put into the output makes it wider by just so much; and the browser's own line between what is written and when it sounds moves by the same. Only when
+ * both say the same is the round trip moved (by the gap); everything else is doubt, and doubt marks the stem. A gap that grows evenly means two clocks
+ * (a USB microphone): then the round trip follows the gap's line.
  */
 
-const BEFORE = 10;
-const AFTER = 5;
-const STEP_MS = 2.5;
-const SPREAD_MS_MAX = 1.5;
+const BIN_MS = 1_000;
+const BINS = 120;
+const GLIMPSES_MIN = 8;
+/** The gap of one second is good to a few tenths of a millisecond, but for seconds in which the worker was never in time: five of them decide. */
+const STANDS_MS = 0.7;
+const STEP_MS = 1.5;
+const ALIKE_MS = 0.7;
+const LINES_AGREE_MS = 2;
+const JUDGED_BINS = 5;
+const PATIENCE_BINS = 10;
+/** A counter so far behind, so many glimpses in a row, has stood still. */
+const BEHIND_MS = 40;
+const BEHIND_GLIMPSES = 4;
+/** Two clocks are believed when the slope stands so many times out of its own uncertainty. */
+const ONE_CLOCK_PPM = 6;
+const SIGMAS = 8;
+const SLOPE_BINS = 30;
+/** The gap's line is taken through so many seconds. */
+const LEVEL_BINS = 10;
+
+/** @typedef {{ms: number, gap: number, line: number}} Second  ms; gap and line NaN where unknown */
+/** @typedef {{ms: number, output: number, outputs: number, microphone: number, microphones: number, lines: number[]}} Bin */
+/**
+ * @typedef {{type: "doubt", text: string} | {type: "settled"} | {type: "lost", text: string} | {type: "moved", frames: number, since: number}
+ *   | {type: "follow", frames: number, ms: number, perMs: number}} Verdict
+ *   doubt: something happened, what it did will show; settled: it did nothing; moved: the round trip of all written since that frame is longer by so many
+ *   frames; lost: the round trip is not known any more; follow: the round trip is so much longer than measured, on a line
+ */
 
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-/** @param {number[]} values */
-const spread = (values) => Math.max(...values) - Math.min(...values);
+/** How far the three in the middle lie apart. @param {number[]} values */
+function middleRange(values) {
+  const middle = [...values].sort((a, b) => a - b).slice(1, -1);
+  return middle[middle.length - 1] - middle[0];
+}
 
-export class OutputWatch {
-  constructor() {
-    /** @type {number[]} */
-    this._lines = [];
+export class LoopWatch {
+  /** @param {number} contextRate @param {boolean} apart whether the microphone has a count of its own; without, there are doubts and no answers */
+  constructor(contextRate, apart) {
+    this._perMs = contextRate / 1000;
+    this._apart = apart;
+    /** @type {Bin | null} */
+    this._bin = null;
+    /** @type {Second[]} */
+    this._seconds = [];
+    this._measured = { gap: NaN, ms: NaN };
+    this._steadySince = -Infinity;
+    this._best = NaN;
+    this._behind = 0;
+    this._onLine = NaN;
     this._underruns = NaN;
+    /** @type {{ms: number, since: number, text: string} | null} */
+    this._doubt = null;
+    /** @type {Verdict[]} */
+    this._verdicts = [];
   }
 
-  clear() {
-    this._lines.length = 0;
-    this._underruns = NaN;
+  /** The round trip was measured between these local times: from now on it is watched. @param {number} fromMs @param {number} toMs */
+  measured(fromMs, toMs) {
+    const during = this._seconds.filter(({ ms, gap }) => ms >= fromMs - BIN_MS && ms <= toMs && !Number.isNaN(gap));
+    const line = this._slope();
+    const middle = (fromMs + toMs) / 2;
+    this._measured = { ms: middle, gap: during.length > 0 ? median(during.map(({ ms, gap }) => gap + line * (middle - ms))) : NaN };
+    this._doubt = null;
+    this._verdicts = [];
   }
 
-  /**
-   * @param {number} lineMs context time less the time it sounds, ms: constant but for drift while nothing happens
-   * @param {number} underruns as the browser counts them @returns {string | null} what happened
-   */
-  look(lineMs, underruns) {
-    const glitched = underruns > this._underruns;
+  /** The output's counter, glimpsed. @param {number} ms @param {number} frame of the context */
+  output(ms, frame) {
+    const bin = this._at(ms);
+    const ahead = frame - this._perMs * ms;
+    bin.output = Math.max(bin.output, ahead);
+    bin.outputs += 1;
+    if (this._standsStill(ahead, frame)) this._suspect(ms, this._onLine, "the sound output stood still");
+  }
+
+  /** The microphone's counter when a block arrives. @param {number} ms @param {number} frame that follows the block, as frames of the context */
+  microphone(ms, frame) {
+    const bin = this._at(ms);
+    bin.microphone = Math.max(bin.microphone, frame - this._perMs * ms);
+    bin.microphones += 1;
+  }
+
+  /** The browser's own reading, ten times a second. @param {number} ms @param {number} lineMs context time less the time it sounds @param {number} underruns as it counts them */
+  line(ms, lineMs, underruns) {
+    this._at(ms).lines.push(lineMs);
+    if (underruns > this._underruns) this._suspect(ms, NaN, `the sound output ran dry (${underruns})`);
     this._underruns = underruns;
-    if (glitched) return `the sound output ran dry (${underruns})`;
-    this._lines.push(lineMs);
-    if (this._lines.length > BEFORE + AFTER) this._lines.shift();
-    if (this._lines.length < BEFORE + AFTER) return null;
-    const before = this._lines.slice(0, BEFORE), after = this._lines.slice(BEFORE);
-    const step = median(after) - median(before);
-    if (Math.abs(step) < STEP_MS || spread(before) > SPREAD_MS_MAX || spread(after) > SPREAD_MS_MAX) return null;
-    this._lines.splice(0, BEFORE);
-    return `the sound output moved by ${step.toFixed(1)} ms`;
+  }
+
+  /** What has been found since the last time. @returns {Verdict[]} */
+  verdicts() {
+    const found = this._verdicts;
+    this._verdicts = [];
+    return found;
+  }
+
+  /** @param {number} ms @returns {Bin} */
+  _at(ms) {
+    const start = Math.floor(ms / BIN_MS) * BIN_MS;
+    if (this._bin?.ms === start) return this._bin;
+    if (this._bin) this._close(this._bin);
+    this._bin = { ms: start, output: -Infinity, outputs: 0, microphone: -Infinity, microphones: 0, lines: [] };
+    return this._bin;
+  }
+
+  /** @param {Bin} bin */
+  _close(bin) {
+    const seen = bin.outputs >= GLIMPSES_MIN && (!this._apart || bin.microphones >= GLIMPSES_MIN);
+    const microphone = this._apart ? bin.microphone : 0;
+    const gap = seen ? (microphone - bin.output) / this._perMs : NaN;
+    this._best = seen ? bin.output : NaN;
+    this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN });
+    if (this._seconds.length > BINS) this._seconds.shift();
+    if (!Number.isNaN(this._measured.ms)) this._judge();
+  }
+
+  /** @param {number} ahead @param {number} frame */
+  _standsStill(ahead, frame) {
+    const behindMs = (this._best - ahead) / this._perMs;
+    if (!(behindMs > BEHIND_MS)) {
+      this._behind = 0;
+      this._onLine = frame;
+      return false;
+    }
+    return ++this._behind === BEHIND_GLIMPSES;
+  }
+
+  /** @param {number} ms @param {number} since frame of the context after which things may be different @param {string} text */
+  _suspect(ms, since, text) {
+    if (Number.isNaN(this._measured.ms)) return;
+    if (this._doubt) this._doubt.ms = ms;
+    else this._verdicts.push({ type: "doubt", text });
+    this._doubt ??= { ms, since, text };
+  }
+
+  _judge() {
+    const known = this._seconds.filter(({ gap }) => !Number.isNaN(gap));
+    if (known.length === 0) return;
+    if (Number.isNaN(this._measured.gap)) this._measured.gap = known[known.length - 1].gap;
+    const slope = this._slope();
+    const off = known.slice(-JUDGED_BINS).map(({ ms, gap }) => ({ ms, by: gap - this._measured.gap - slope * (ms - this._measured.ms) }));
+    if (off.length < JUDGED_BINS) return;
+    const by = off.map((each) => each.by);
+    const stands = Math.abs(median(by)) < STANDS_MS;
+    if (this._apart && !this._doubt && middleRange(by) < ALIKE_MS && this._stepped(known)) this._suspect(off[0].ms, NaN, "microphone and output went apart");
+    if (this._doubt) this._resolve(off, stands, slope);
+    else if (slope !== 0 && this._apart) this._follow(known, slope);
+  }
+
+  /** All at once, between these seconds and those before them; two clocks go apart slowly. @param {Second[]} known */
+  _stepped(known) {
+    const gaps = known.slice(-2 * JUDGED_BINS).map(({ gap }) => gap);
+    return gaps.length === 2 * JUDGED_BINS && Math.abs(median(gaps.slice(JUDGED_BINS)) - median(gaps.slice(0, JUDGED_BINS))) > STEP_MS;
+  }
+
+  /** @param {{ms: number, by: number}[]} off @param {boolean} stands @param {number} slope */
+  _resolve(off, stands, slope) {
+    const doubt = /** @type {{ms: number, since: number, text: string}} */ (this._doubt);
+    const after = off[0].ms - BIN_MS / 2 > doubt.ms;
+    const by = off.map((each) => each.by);
+    if (after && stands) this._verdicts.push({ type: "settled" });
+    else if (after && middleRange(by) < ALIKE_MS) this._verdicts.push(this._explained(doubt, median(by)));
+    else if (off[off.length - 1].ms - doubt.ms > PATIENCE_BINS * BIN_MS) this._verdicts.push({ type: "lost", text: doubt.text });
+    else return;
+    this._doubt = null;
+    if (stands) return;
+    this._steadySince = doubt.ms;
+    this._measured = { ms: off[1].ms, gap: this._measured.gap + slope * (off[1].ms - this._measured.ms) + median(by) };
+  }
+
+  /** A wider gap, and what is written sounds later by as much: silence went into the output. @param {{ms: number, since: number, text: string}} doubt @param {number} byMs @returns {Verdict} */
+  _explained(doubt, byMs) {
+    const before = this._seconds.filter(({ ms, line }) => ms < doubt.ms - BIN_MS && !Number.isNaN(line)).slice(-3);
+    const after = this._seconds.filter(({ ms, line }) => ms > doubt.ms + BIN_MS / 2 && !Number.isNaN(line)).slice(0, 3);
+    if (!this._apart || Number.isNaN(doubt.since) || before.length < 2 || after.length < 2) return { type: "lost", text: doubt.text };
+    const laterMs = median(before.map(({ line }) => line)) - median(after.map(({ line }) => line));
+    if (Math.abs(laterMs - byMs) > LINES_AGREE_MS) return { type: "lost", text: `${doubt.text}: ${byMs.toFixed(1)} ms or ${laterMs.toFixed(1)} ms` };
+    return { type: "moved", frames: byMs * this._perMs, since: doubt.since };
+  }
+
+  /** @param {Second[]} known @param {number} slope */
+  _follow(known, slope) {
+    const last = known.slice(-LEVEL_BINS);
+    const now = last[last.length - 1].ms;
+    const gap = median(last.map(({ ms, gap }) => gap + slope * (now - ms)));
+    this._verdicts.push({ type: "follow", frames: (gap - this._measured.gap) * this._perMs, ms: now, perMs: slope * this._perMs });
+  }
+
+  /** Growth of the gap, ms per ms, robust (Theil 1950, Sen 1968); 0 where it is what one clock shows. */
+  _slope() {
+    const steady = this._seconds.filter(({ ms, gap }) => ms > this._steadySince && !Number.isNaN(gap));
+    if (steady.length < SLOPE_BINS) return 0;
+    const half = Math.floor(steady.length / 2);
+    const slopes = [];
+    for (let i = 0; i + half < steady.length; i++) slopes.push((steady[i + half].gap - steady[i].gap) / (steady[i + half].ms - steady[i].ms));
+    const slope = median(slopes);
+    const level = median(steady.map(({ ms, gap }) => gap - slope * ms));
+    const sigma = 1.48 * median(steady.map(({ ms, gap }) => Math.abs(gap - slope * ms - level)));
+    const seconds = (steady.length * BIN_MS) / 1000;
+    const believed = (SIGMAS * sigma * Math.sqrt(12 / steady.length)) / seconds / 1000;
+    return Math.abs(slope) > Math.max(ONE_CLOCK_PPM * 1e-6, believed) ? slope : 0;
   }
 }

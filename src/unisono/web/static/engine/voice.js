@@ -1,0 +1,259 @@
+/** One's own voice, from the open microphone to the singer: what reads it, what watches over the round trip, the sound check, level and gain. */
+
+import { TrackCapture, WorkletCapture } from "./capture.js";
+import { makeProbe } from "./calibrate.js";
+import { Singer } from "./singer.js";
+import { nowMs } from "./socket.js";
+import { SAMPLE_RATE } from "./units.js";
+import { LoopWatch } from "./watch.js";
+
+/** The sung phrase's peaks are brought up to here, at most by so much. */
+const PHRASE_PEAK_DBFS = -12;
+const PHRASE_GAIN_DB_MAX = 15;
+const PHRASE_PEAKS = 80;
+/** Before a sound check talk is stamped by this. */
+const TALK_ROUND_TRIP_SECONDS = 0.1;
+const LAGS_MIN = 25;
+
+/** @typedef {{round_trip_samples: number, unsure: boolean, output: string}} Check */
+/** @typedef {{encoder: boolean, encoder_lookahead_samples: number}} Codec */
+/** @typedef {{contextRate: number, shared: boolean, frames: import("./clock.js").FrameClock, port: MessagePort, heardNow(ms: number): number}} EarSide */
+/** @typedef {{onTalk(bytes: import("./keep.js").Bytes): void, tell(message: any): void}} VoiceEvents */
+
+/** @param {number[]} values @param {number} share */
+export function percentile(values, share) {
+  if (values.length === 0) return 0;
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) * share)];
+}
+
+/** @param {Float32Array} recorded @param {number} sampleRate @returns {Promise<import("./calibrate.js").RoundTrip>} */
+function roundTripIn(recorded, sampleRate) {
+  const worker = new Worker(new URL("./check.worker.js", import.meta.url), { type: "module" });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = (event) => reject(new Error(event.message));
+    worker.postMessage({ recorded, sampleRate });
+  });
+}
+
+export class Voice {
+  /** @param {import("./delivery.js").Delivery} delivery @param {VoiceEvents} events */
+  constructor(delivery, events) {
+    this._delivery = delivery;
+    this._events = events;
+    /** @type {Codec} */
+    this.codec = { encoder: false, encoder_lookahead_samples: 0 };
+    /** @type {EarSide | null} */
+    this.ear = null;
+    /** @type {TrackCapture | WorkletCapture | null} */
+    this._capture = null;
+    /** @type {Singer | null} */
+    this._singer = null;
+    /** @type {LoopWatch | null} */
+    this._watch = null;
+    this.firstEpoch = 0;
+    /** @type {Check | null} */
+    this.check = null;
+    this._measuredMs = { from: NaN, to: NaN };
+    this._roundTrip = NaN;
+    this._lost = false;
+    /** @type {string[]} what the watch has found since the check */
+    this._found = [];
+    this._level = { peak: 0, power: 0, count: 0 };
+    /** @type {number[]} of the last seconds, dBFS */
+    this._peaks = [];
+    this._talking = false;
+    /** @type {import("./singer.js").Song | null} */
+    this._song = null;
+    /** @type {((startFrame: number) => void) | null} */
+    this.onTest = null;
+  }
+
+  /** @param {{readable: ReadableStream<any> | null, port: MessagePort | null}} microphone the track itself, or the worklet that copies it */
+  async open({ readable, port }) {
+    const ear = this.ear;
+    this.close();
+    if (!ear) return;
+    const sink = (/** @type {number} */ frame, /** @type {Float32Array} */ samples) => this._sound(frame, samples);
+    if (readable) {
+      const track = (this._capture = new TrackCapture(readable, sink));
+      const soundRate = await track.open();
+      if (this._capture !== track || Number.isNaN(soundRate)) return;
+      this._openSinger(ear, soundRate, Math.round(ear.frames.ready ? ear.frames.at(nowMs()) : 0), true);
+      void track.run();
+    } else if (port) {
+      this._openSinger(ear, ear.contextRate, 0, false);
+      this._capture = new WorkletCapture(port, ear.shared, sink);
+    }
+  }
+
+  /** @param {EarSide} ear @param {number} soundRate the microphone's @param {number} base context frame now @param {boolean} apart whether the microphone has a count of its own */
+  _openSinger({ contextRate }, soundRate, base, apart) {
+    const setup = { contextRate, soundRate, base, firstEpoch: this.firstEpoch, encodes: this.codec.encoder, lookahead: this.codec.encoder_lookahead_samples };
+    this._singer = new Singer(setup, this._delivery, {
+      onTalk: this._events.onTalk,
+      onLevel: (peak, power, count) => this._meter(peak, power, count),
+      onTrouble: (code, text) => this._events.tell({ type: "trouble", code, text }),
+    });
+    this._toFrame = (/** @type {number} */ frame) => base + (frame * contextRate) / soundRate;
+    this._watch = new LoopWatch(contextRate, apart);
+    this._singer.talking = this._talking;
+    this.song(this._song);
+  }
+
+  /** The streams are closed; whatever was measured holds no longer. @returns {Check | null} the check that was in force */
+  close() {
+    const check = this.check;
+    if (this._singer) this.firstEpoch = this._singer.stamper.epoch + 1;
+    this._capture?.close();
+    this._capture = this._singer = this._watch = this.check = null;
+    this._peaks.length = 0;
+    return check;
+  }
+
+  /** @param {number} frame @param {Float32Array} samples */
+  _sound(frame, samples) {
+    const now = nowMs();
+    this._watch?.microphone(now, this._toFrame(frame + samples.length));
+    this._singer?.sound(frame, samples);
+    if (this._watch) this._singer?.pump(this.ear?.heardNow(now) ?? NaN);
+  }
+
+  /** @param {number} _frame the microphone's count @returns {number} what the context calls it */
+  _toFrame(_frame) {
+    return NaN;
+  }
+
+  /** One block of the ear's record. @param {Float64Array} record frame, position, rate, epoch */
+  map(record) {
+    this._singer?.stamper.map(record[0], record[1], record[2], record[3]);
+  }
+
+  /** The context's counter was seen. @param {number} ms @param {number} frame */
+  glimpsed(ms, frame) {
+    this._watch?.output(ms, frame);
+  }
+
+  /** @param {number} heardNow position at the ear now */
+  pump(heardNow) {
+    if (this._capture instanceof WorkletCapture) this._capture.pump();
+    this._singer?.pump(heardNow);
+  }
+
+  /** The browser's reading of its output. @param {number} lineMs @param {number} underruns */
+  line(lineMs, underruns) {
+    this._watch?.line(nowMs(), lineMs, underruns);
+  }
+
+  /** What is sung; null between songs. @param {import("./singer.js").Song | null} song */
+  song(song) {
+    this._song = song;
+    this._singer?.song(this.check ? song : null);
+  }
+
+  /** Heed what the watch over the open streams has found since the last time. */
+  heed() {
+    for (const verdict of this._watch?.verdicts() ?? []) {
+      const stamper = this._singer?.stamper;
+      if (!stamper || !this.ear || !this.check) return;
+      if (verdict.type === "follow") {
+        stamper.followRoundTrip(this._roundTrip + verdict.frames, this.ear.frames.at(verdict.ms), verdict.perMs / this.ear.frames.perMs);
+        continue;
+      }
+      this._found.push(JSON.stringify(verdict));
+      stamper.unsure = verdict.type !== "settled" || this._lost || this.check.unsure;
+      if (verdict.type === "moved") {
+        this._roundTrip += verdict.frames;
+        stamper.moveRoundTrip(verdict.frames, verdict.since);
+      }
+      if (verdict.type === "settled" || verdict.type === "doubt" || this._lost) continue;
+      this._lost = true;
+      this._events.tell({ type: "trouble", code: "jump", text: JSON.stringify(verdict) });
+    }
+  }
+
+  /** Play the probe and record. @returns {Promise<any>} */
+  async measure() {
+    const { ear, _singer: singer } = this;
+    if (!singer || !ear) return { accepted: false, reason: "no_microphone" };
+    this._setGain(singer);
+    const probe = makeProbe(ear.contextRate);
+    const from = nowMs();
+    const started = new Promise((/** @type {(frame: number) => void} */ resolve) => (this.onTest = resolve));
+    ear.port.postMessage({ type: "test", sound: probe.sound });
+    const recorded = await singer.capture(await started, probe.listen_frames);
+    this._measuredMs = { from, to: nowMs() };
+    const result = await roundTripIn(recorded, ear.contextRate);
+    const samples = SAMPLE_RATE / ear.contextRate;
+    return { ...result, round_trip_samples: result.round_trip_frames * samples, spread_samples: result.spread_frames * samples };
+  }
+
+  /** A soft voice is brought up by what was sung before the measurement; the loud tenth of its peaks decides. @param {Singer} singer */
+  _setGain(singer) {
+    if (this._peaks.length === 0) return;
+    const missing = PHRASE_PEAK_DBFS - percentile(this._peaks, 0.9);
+    singer.gain = 10 ** (Math.max(0, Math.min(PHRASE_GAIN_DB_MAX, missing)) / 20);
+  }
+
+  /** Stamp by this from now on. @param {Check | null} check */
+  setCheck(check) {
+    this.check = check;
+    this._lost = false;
+    this._found.length = 0;
+    const singer = this._singer;
+    if (check && singer && this.ear) {
+      singer.lagSamples.length = 0;
+      this._roundTrip = (check.round_trip_samples * this.ear.contextRate) / SAMPLE_RATE;
+      singer.stamper.setRoundTrip(this._roundTrip, check.unsure);
+      this._watch?.measured(this._measuredMs.from, this._measuredMs.to);
+    }
+    this.song(this._song);
+  }
+
+  /** @param {boolean} on */
+  setTalking(on) {
+    this._talking = on;
+    const singer = this._singer;
+    if (!singer) return;
+    singer.talking = on;
+    if (on && !singer.stamper.ready && this.ear) singer.stamper.setRoundTrip(TALK_ROUND_TRIP_SECONDS * this.ear.contextRate, true);
+  }
+
+  /** From heard to ready for the network, the slowest but one in fifty; null until enough of the checked stream went this way. */
+  get upSamples() {
+    const lags = this._singer?.lagSamples ?? [];
+    if (!this.check || lags.length < LAGS_MIN) return null;
+    return percentile(lags.filter(Number.isFinite), 0.98) + this.codec.encoder_lookahead_samples;
+  }
+
+  /** Level of what was heard since the last time. */
+  tellLevel() {
+    const { peak, power, count } = this._level;
+    this._level = { peak: 0, power: 0, count: 0 };
+    if (count === 0) return;
+    const peak_dbfs = 20 * Math.log10(peak + 1e-7);
+    this._peaks.push(peak_dbfs);
+    if (this._peaks.length > PHRASE_PEAKS) this._peaks.shift();
+    this._events.tell({ type: "level", dbfs: 10 * Math.log10(power / count + 1e-13), peak_dbfs, clipped: peak >= 0.999 });
+  }
+
+  /** @param {number} peak @param {number} power @param {number} count */
+  _meter(peak, power, count) {
+    this._level.peak = Math.max(this._level.peak, peak);
+    this._level.power += power;
+    this._level.count += count;
+  }
+
+  diagnostics() {
+    const stamper = this._singer?.stamper;
+    return {
+      epoch: stamper?.epoch ?? null,
+      lost_frames: stamper?.lostFrames ?? 0,
+      unsure: stamper?.unsure ?? false,
+      round_trip_samples: this.check?.round_trip_samples ?? null,
+      round_trip_found: [...this._found],
+      gain: this._singer?.gain ?? 1,
+    };
+  }
+}

@@ -1,0 +1,103 @@
+/** The watch over the open streams, on simulated counters: bursts, late glimpses, drift, stalls. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { LoopWatch } from "../../src/unisono/web/static/engine/watch.js";
+
+const BURST = 1_024, PER_MS = 48;
+
+/** @param {number} seed @returns {() => number} 0..1, the same every time */
+function randoms(seed) {
+  let state = seed;
+  return () => ((state = (1_103_515_245 * state + 12_345) % 2 ** 31) / 2 ** 31);
+}
+
+/**
+ * A page for `seconds`: both counters go up in bursts and are seen late, mostly a little, sometimes a lot. The round trip is measured from 4 to 10 s.
+ * @param {{seconds?: number, cardPpm?: number, apartPpm?: number, silence?: {atMs: number, frames: number}, deepened?: {atMs: number, frames: number},
+ *   lostSound?: {atMs: number, frames: number}, heldUp?: {atMs: number, forMs: number}, underrunAtMs?: number, apart?: boolean, lateMs?: number}} setup
+ */
+function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2 }) {
+  const watch = new LoopWatch(48_000, apart);
+  const random = randoms(7);
+  const perMs = PER_MS * (1 + cardPpm * 1e-6);
+  const late = () => (random() < 0.02 ? 15 * random() : lateMs * random());
+  /** @type {{ms: number, act: () => void}[]} */
+  const events = [];
+  const after = (/** @type {{atMs: number, frames: number} | undefined} */ step, /** @type {number} */ ms) => (step && ms >= step.atMs ? step.frames : 0);
+  const seen = (/** @type {number} */ ms) => (heldUp && ms >= heldUp.atMs && ms < heldUp.atMs + heldUp.forMs ? heldUp.atMs + heldUp.forMs : ms) + late();
+  for (let frame = 0, ms = 0; ms < seconds * 1000; frame += BURST) {
+    ms = (frame + after(silence, ms) - after(deepened, ms)) / perMs;
+    const count = frame, at = seen(ms);
+    events.push({ ms: at, act: () => watch.output(at, count) });
+  }
+  for (let frame = 0, ms = 0; ms < seconds * 1000; frame += BURST) {
+    ms = (frame + after(lostSound, ms)) / (perMs * (1 + apartPpm * 1e-6)) + 7;
+    const count = frame + 300_000, at = seen(ms);
+    events.push({ ms: at, act: () => watch.microphone(at, count) });
+  }
+  for (let ms = 50; ms < seconds * 1000; ms += 100) {
+    const line = cardPpm * 1e-6 * ms - after(silence, ms) / PER_MS + 0.3 * random();
+    events.push({ ms, act: () => watch.line(ms, line, ms > underrunAtMs ? 1 : 0) });
+  }
+  events.push({ ms: 10_000, act: () => watch.measured(4_000, 10_000) });
+  /** @type {(import("../../src/unisono/web/static/engine/watch.js").Verdict & {at: number})[]} */
+  const verdicts = [];
+  for (const { ms, act } of events.sort((a, b) => a.ms - b.ms)) {
+    act();
+    for (const verdict of watch.verdicts()) verdicts.push({ ...verdict, at: ms });
+  }
+  return verdicts;
+}
+
+test("nothing happens, and nothing is said, however the card drifts", () => {
+  for (const cardPpm of [-300, -50, 0, 120, 300]) assert.deepEqual(watched({ cardPpm, seconds: 90 }), []);
+});
+
+test("silence in the output moves the round trip by just so much, from where it was put in", () => {
+  for (const frames of [4_223, 1_024, 9_600]) {
+    const [doubt, moved, ...rest] = watched({ silence: { atMs: 20_000, frames } });
+    if (frames < 40 * PER_MS) {
+      assert.equal(moved.type, "lost", "too short to be seen at once: where it began is not known");
+      continue;
+    }
+    assert.equal(doubt.type, "doubt");
+    assert.ok(doubt.at < 20_000 + frames / PER_MS + 150, `doubted after ${doubt.at - 20_000} ms`);
+    assert.ok(moved.type === "moved");
+    assert.ok(Math.abs(moved.frames - frames) < 0.5 * PER_MS, `${moved.frames} for ${frames}`);
+    assert.ok(Math.abs(moved.since - 20_000 * PER_MS * (1 + 80e-6)) < 2 * BURST);
+    assert.deepEqual(rest, []);
+  }
+});
+
+test("a page that was held up for a while is in doubt and settles", () => {
+  assert.deepEqual(watched({ heldUp: { atMs: 20_000, forMs: 700 } }).filter(({ type }) => type !== "doubt" && type !== "settled"), []);
+});
+
+test("an underrun that moved nothing settles", () => {
+  const verdicts = watched({ underrunAtMs: 20_000 });
+  assert.deepEqual(verdicts.map(({ type }) => type), ["doubt", "settled"]);
+  assert.ok(verdicts[1].at < 27_000);
+});
+
+test("sound that the microphone lost, or an output that plays from further ahead, is not corrected: nobody knows which it was", () => {
+  for (const setup of [{ lostSound: { atMs: 20_000, frames: 2_048 } }, { deepened: { atMs: 20_000, frames: 2_048 } }]) {
+    assert.deepEqual(watched(setup).map(({ type }) => type), ["doubt", "lost"]);
+  }
+});
+
+test("two clocks are followed, one is not", () => {
+  const verdicts = watched({ apartPpm: 100, seconds: 120 });
+  assert.ok(verdicts.length > 50 && verdicts.every(({ type }) => type === "follow"));
+  const last = verdicts[verdicts.length - 1];
+  assert.ok(last.type === "follow");
+  const truth = 100e-6 * (last.ms - 7_000) * PER_MS;
+  assert.ok(Math.abs(last.frames - truth) < 0.3 * PER_MS, `${last.frames} for ${truth}`);
+  assert.ok(Math.abs(last.perMs / PER_MS - 100e-6) < 5e-6);
+});
+
+test("without a count of the microphone's own there is doubt and no answer", () => {
+  assert.deepEqual(watched({ apart: false, seconds: 90 }), []);
+  assert.deepEqual(watched({ apart: false, silence: { atMs: 20_000, frames: 4_800 } }).map(({ type }) => type), ["doubt", "lost"]);
+});
