@@ -118,7 +118,7 @@ class Room:
 
     def next_due(self, now: Position) -> Position | None:
         """When to tick next; None if nothing will happen by itself."""
-        times = [time for time in (self._rows_due, self.seats.next_gone()) if time is not None]
+        times = [time for time in (self._rows_due, self.seats.next_gone(self.singing.singers)) if time is not None]
         song = self.singing.song
         if self._lights.waiting or (song and song.state in ("count_in", "singing", "ending", "premiere")):
             times.append(Position(now + WINDOW_SAMPLES))
@@ -129,8 +129,10 @@ class Room:
         self.singing.tick(now)
         for levels in self._lights.tell(now):
             self._outbox.send_all(levels)
-        for seat in self.seats.darkened(now):
-            if seat.number not in self.singing.singers:
+        dark = self.seats.darkened(now)
+        keep = self.singing.singers if dark else frozenset()
+        for seat in dark:
+            if seat.number not in keep:
                 self._free(seat)
         if self._rows_due is not None and now >= self._rows_due:
             self._rows_due = None
@@ -171,9 +173,10 @@ class Room:
         self._show(seat, apart_from=connection)
         self.singing.seat_late_comer(seat)
         self._rows_changed(now)
-        for dark in self.seats.crowded_out(self.singing.singers):
+        singers = self.singing.singers
+        for dark in self.seats.crowded_out(last=singers, keep=self.singing.leader if singers else None):
             self._free(dark)
-        for number in self.seats.forget_oldest(self.singing.singers):
+        for number in self.seats.forget_oldest(singers):
             self._outbox.put(Forget(seat=number))
 
     @staticmethod

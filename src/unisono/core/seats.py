@@ -1,7 +1,8 @@
 """Seats: who is in the room, where, and how to find them by number, socket or key.
 
 A seat outlives its socket: after a lost connection its balcony stays dark for a while, then it is `gone` from sight,
-and still its key brings the same person back to the same number. Numbers nobody remembers are given away again.
+and still its key brings the same person back to the same number. Whoever sings in the song that runs stays dark until
+its end, unless the balcony is needed. Numbers nobody remembers are given away again.
 """
 
 from __future__ import annotations
@@ -150,13 +151,16 @@ class Seats:
     def _capacity(self, *, sings: bool) -> int:
         return self._performers_max if sings else self._listeners_max
 
-    def crowded_out(self, keep: frozenset[int]) -> list[Seat]:
-        """The dark seats beyond capacity, those dark for longest, except `keep`: their balconies are free at once."""
+    def crowded_out(self, *, last: frozenset[int], keep: int | None) -> list[Seat]:
+        """The dark seats beyond capacity: their balconies are free at once; what the seats are known for stays.
+
+        Those dark for longest go first, those in `last` after all others, the seat `keep` never.
+        """
         found = []
         for sings in (True, False):
             standing = [seat for seat in self if seat.sings == sings]
-            dark = [seat for seat in standing if not seat.present and seat.number not in keep]
-            dark.sort(key=lambda seat: seat.left_at or 0)
+            dark = [seat for seat in standing if not seat.present and seat.number != keep]
+            dark.sort(key=lambda seat: (seat.number in last, seat.left_at or 0))
             found += dark[: max(0, len(standing) - self._capacity(sings=sings))]
         return found
 
@@ -185,10 +189,10 @@ class Seats:
         """Seats whose balcony has been dark for long enough to be free; they are marked gone by whoever asks."""
         return [seat for seat in self if seat.left_at is not None and now >= seat.left_at + DARK_SAMPLES]
 
-    def next_gone(self) -> Position | None:
-        """When the next dark balcony becomes free."""
-        times = [Position(seat.left_at + DARK_SAMPLES) for seat in self if seat.left_at is not None]
-        return min(times, default=None)
+    def next_gone(self, keep: frozenset[int]) -> Position | None:
+        """When the next dark balcony becomes free, `keep` not counted."""
+        dark = (seat for seat in self if seat.left_at is not None and seat.number not in keep)
+        return min((Position((seat.left_at or 0) + DARK_SAMPLES) for seat in dark), default=None)
 
     def forget_oldest(self, keep: frozenset[int]) -> list[int]:
         """Forget gone seats beyond what is remembered, oldest first, except `keep`; returns their numbers."""

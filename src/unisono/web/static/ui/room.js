@@ -148,12 +148,13 @@ function pickedIn(said) {
  * @param {number[][]} rows
  * @param {number} me
  * @param {(seat: number) => boolean} isLive false for those who are recorded but not heard live
+ * @param {(seat: number) => boolean} isHere false for those whose page is away
  * @returns {{hears: number[], heardBy: number[]} | null} null when the seat is in no row
  */
-export function earshot(rows, me, isLive) {
+export function earshot(rows, me, isLive, isHere) {
   const mine = rows.findIndex((row) => row.includes(me));
   if (mine < 0) return null;
-  const hears = rows.slice(0, mine).flat().filter(isLive);
-  const heardBy = isLive(me) ? rows.slice(mine + 1).flat() : [];
+  const hears = rows.slice(0, mine).flat().filter((seat) => isLive(seat) && isHere(seat));
+  const heardBy = isLive(me) ? rows.slice(mine + 1).flat().filter(isHere) : [];
   return { hears, heardBy };
 }

@@ -71,7 +71,7 @@ export class SoundPanel {
     const isLive = (/** @type {number} */ seat) => sings(seats.get(seat)) && seats.get(seat)?.output !== "loudspeakers";
     if (role === "listener") return [t("You hear everybody."), ""];
     if (!sings(seats.get(me))) return [me ? t("You only listen now. Press Sound check to sing along.") : "", ""];
-    const near = earshot(seating, me, isLive);
+    const near = earshot(seating, me, isLive, (seat) => seats.get(seat)?.present ?? false);
     if (!near) return this.#room.running ? [t("You hear everybody."), this.#heardBy([], false)] : ["", ""]; // came late: beside the rows
     const leads = Boolean(seating[0]?.includes(me));
     return [leads ? t("You lead and hear nobody else; you hear the choir when the song is over.") : this.#youHear(near.hears), this.#heardBy(near.heardBy, isLive(me))];
