@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from unisono.core.room import Room
 from unisono.live.desk import LISTENERS
+from unisono.live.frames import framed_packet
 from unisono.live.session import Session
 
 
@@ -51,36 +52,54 @@ class Audience:
         return frozenset(row for row, sessions in self._now().items() if any(s.decodes == "pcm" for s in sessions))
 
     def send(self, row: int, opus: bytes, pcm: bytes | None) -> None:
-        """To everybody in a row, or to LISTENERS."""
+        """To everybody in a row, or to LISTENERS, at the next tick; framed once."""
         if row == LISTENERS:
             self._overhear(opus)
+        sound = _Framed(opus, pcm)
         for session in self._now().get(row, ()):
-            _send(session, opus, pcm)
+            sound.send(session)
 
     def send_rows(self, opus: bytes, pcm: bytes | None) -> None:
-        """To every row behind the leader's; listeners get theirs in bundles."""
+        """To every row behind the leader's; listeners get theirs in bundles.
+
+        The first row, which hears nobody else and has the shortest way, gets it at once. The others hear this position
+        a row's distance later: it goes with the mix of the next tick, in one piece.
+        """
+        sound = _Framed(opus, pcm)
         for row, sessions in self._now().items():
             if row > 0:
                 for session in sessions:
-                    _send(session, opus, pcm)
+                    sound.send(session)
+                    if row == 1:
+                        session.flush()
 
     def send_talk(self, seat: int | None, apart_from: frozenset[int], opus: bytes, pcm: bytes | None) -> None:
         """To one seat, or to every seat `apart_from` some."""
         self._now()
+        sound = _Framed(opus, pcm)
         if seat is not None:
             session = self._seats.get(seat)
             if session is not None:
-                _send(session, opus, pcm)
+                sound.send(session)
             return
         self._overhear(opus)
         for number, other in self._seats.items():
             if number not in apart_from:
-                _send(other, opus, pcm)
+                sound.send(other)
 
 
-def _send(session: Session, opus: bytes, pcm: bytes | None) -> None:
-    if session.decodes == "pcm":
-        if pcm is not None:
-            session.send_sound(pcm)
-    else:
-        session.send_sound(opus)
+class _Framed:
+    """One sound in the two ways that pages can take it, framed for their sockets."""
+
+    __slots__ = ("_opus", "_pcm")
+
+    def __init__(self, opus: bytes, pcm: bytes | None) -> None:
+        self._opus = framed_packet(opus)
+        self._pcm = framed_packet(pcm) if pcm is not None else None
+
+    def send(self, session: Session) -> None:
+        """To one page."""
+        if session.decodes != "pcm":
+            session.send(self._opus)
+        elif self._pcm is not None:
+            session.send(self._pcm)

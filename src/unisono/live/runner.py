@@ -21,13 +21,16 @@ from unisono.core.wire import Packet, restamped
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.desk import LISTENERS, Desk
+from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
+from unisono.live.mail import Mail
 from unisono.live.publishing import Publishing
 from unisono.live.recorder import Taken, Wrote
 from unisono.live.services import Services
 from unisono.live.session import Session
 from unisono.live.songs import backing_url
 from unisono.live.talk import TalkDesk
+from unisono.live.trouble import Trouble, Well
 from unisono.live.waking import Waking
 from unisono.store import tokens
 from unisono.store.records import Admission, RoomRecord
@@ -67,6 +70,7 @@ class Runner:
         self._leading: Leading | None = None
         self._song_of_desk = ""
         self._talk = TalkDesk()
+        self._mail = Mail(ticking=lambda: self._ticking)
         self._wire: bytes = b""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -112,6 +116,7 @@ class Runner:
         known = self.room.seats.with_key(joining.key_hash) is not None
         await self._waking.settled(hello.position, heard_ns, known=known)
         self._sessions[session.number] = session
+        session.post = self._mail.post
         try:
             self.room.join(session.number, joining, self.pulse.now())
             self._audience.changed()
@@ -161,9 +166,12 @@ class Runner:
         self.room.wrote(wrote.seat, wrote.performance, wrote.epoch, wrote.spans)
         self._do(self.room.events())
 
-    def disk_trouble(self, text: str) -> None:
-        """The recorder cannot write."""
-        self.room.disk_trouble(text, self.pulse.now())
+    def trouble(self, trouble: Trouble | Well) -> None:
+        """Recorder or ledger cannot write, or can again."""
+        if isinstance(trouble, Well):
+            self.room.disk_well(trouble.codes)
+        else:
+            self.room.disk_trouble(trouble.code, trouble.text, self.pulse.now())
         self._settle()
 
     async def discard(self, performance: str) -> None:
@@ -184,6 +192,11 @@ class Runner:
                 _log.exception("room %d goes on after a mistake of ours", self._record.room)
                 await asyncio.sleep(0.1)
 
+    @property
+    def _ticking(self) -> bool:
+        """Whether there is sound to be made every 20 ms."""
+        return self._desk is not None or self._talk.sounding or self._broadcast.wanted
+
     async def _tick(self) -> None:
         now = self.pulse.now()
         self.room.tick(now)
@@ -200,6 +213,7 @@ class Runner:
             loop = asyncio.get_running_loop()
             frames = await loop.run_in_executor(self._services.rooms, self._broadcast.tick, now, song)
             self._broadcast.send(frames)
+        self._mail.deliver()
 
     async def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
@@ -219,7 +233,7 @@ class Runner:
     async def _sleep(self) -> None:
         """Until the next tick is due, or something happens."""
         now = self.pulse.now()
-        if self._desk is not None or self._talk.sounding or self._broadcast.wanted:
+        if self._ticking:
             grid = Position((now // FRAME_SAMPLES + 1) * FRAME_SAMPLES)
             await asyncio.sleep(self.pulse.seconds_until(grid))
             return
@@ -270,10 +284,10 @@ class Runner:
                 self._do_song(event)
 
     def _send_all(self, message: FromRoom, apart_from: int | None) -> None:
-        text = encode(message)
+        frame = framed_text(encode(message))
         for number, session in self._sessions.items():
             if number != apart_from:
-                session.send_text(text)
+                session.send(frame)
 
     def _remember(self, event: ev.Remember | ev.Forget) -> None:
         ledger, room = self._services.ledger, self._record.room

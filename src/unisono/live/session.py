@@ -1,7 +1,9 @@
-"""Session: one socket. It reads what a page sends, within limits, and writes what the room says, waiting for nobody.
+"""Session: one page's socket as the room sees it. It hands on what the page sends, within limits, and keeps what the
+room says until it is written.
 
-Each session has a queue of its own. When a page reads too slowly, its oldest live sound is dropped, never a message;
-when even the messages pile up, the socket is closed. Whatever goes wrong here ends this socket and nothing else.
+What waits for a page is written in one piece, at the room's next tick or the event loop's next turn. When a page reads
+too slowly, its oldest live sound is dropped, never a message; when even the messages pile up, the socket is closed.
+Whatever goes wrong here ends this socket and nothing else.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from unisono.core.limits import Bucket
 from unisono.core.messages import MESSAGE_BYTES_MAX, FromPage, Hello, Problem, decode_from_page, encode
 from unisono.core.wire import PACKET_BYTES_MAX, Echo, Packet, Probe, is_repair, pack, unpack_from_page
 from unisono.errors import Flood, MalformedMessage, NoHello, UnisonoError
+from unisono.live.frames import BINARY, framed_packet, framed_text, is_packet
 from unisono.live.pulse import Pulse
-from unisono.units import SAMPLE_RATE
+from unisono.live.socket import Socket
+from unisono.units import SAMPLE_RATE, Position
 
 HELLO_SECONDS: Final = 10.0
 SOUND_BYTES_MAX: Final = 192 * 1024
@@ -29,7 +33,11 @@ _SEND_SECONDS_MAX: Final = 30.0
 _BYTES_PER_SECOND, _BYTES_BURST = 600_000, 6_000_000
 _PACKETS_PER_SECOND, _PACKETS_BURST = 400, 4000
 _MESSAGES_PER_SECOND, _MESSAGES_BURST = 20, 120
+_COUNTED_PACKETS = 16
+"""Limits are looked after once for so many packets."""
 _REPAIR_PAUSE_SECONDS = 0.05
+_CAME_MAX = 64
+"""More messages than these wait on the line until somebody takes them."""
 HEARTBEAT_SECONDS: Final = 20.0
 """A page that answers no ping within half of this is gone, though its line still seems open."""
 _log = logging.getLogger(__name__)
@@ -38,99 +46,132 @@ _log = logging.getLogger(__name__)
 class Session:
     """One page's socket, after the upgrade."""
 
-    def __init__(self, socket: web.WebSocketResponse, *, number: int) -> None:
+    def __init__(self, socket: Socket, *, number: int) -> None:
         self.number = number
         self.decodes = "opus"
+        self.post: Callable[[Session], None] = self._post_soon
+        """Called when something begins to wait here; sees to it that `flush` is."""
         self._socket = socket
-        self._queue: deque[str | bytes] = deque()
-        self._sound_bytes = 0
+        self._loop = asyncio.get_running_loop()
+        self._out: list[bytes] = []
+        self._came: deque[tuple[int, bytes]] = deque()
         self._wake = asyncio.Event()
-        self._closing: tuple[int, str] | None = None
+        self._handle: Callable[[int, bytes], None] | None = None
+        self._error: Exception | None = None
+        self._over = False
+        self._closing = False
         self._bytes = Bucket(per_second=_BYTES_PER_SECOND, burst=_BYTES_BURST)
         self._packets = Bucket(per_second=_PACKETS_PER_SECOND, burst=_PACKETS_BURST)
         self._messages = Bucket(per_second=_MESSAGES_PER_SECOND, burst=_MESSAGES_BURST)
+        self._packets_uncounted = self._bytes_uncounted = 0
+        socket.read_by(self)
 
     # ------------------------------------------------------------------------------------ writing
 
+    def send(self, frame: bytes) -> None:
+        """A message that is framed already (live/frames.py): the same bytes may go to many. See `send_text`."""
+        if self._closing:
+            return
+        out = self._out
+        if not out:
+            self.post(self)
+        out.append(frame)
+        if self._socket.stuck and len(out) % 16 == 0:
+            self._make_room()
+
     def send_text(self, text: str) -> None:
-        """A message; never dropped."""
-        if self._closing is None:
-            self._queue.append(text)
-            if len(self._queue) > MESSAGES_MAX:
-                self.close(4429, "too_slow")
-            self._wake.set()
+        """A message; never dropped, unlike packets, of which the oldest go when too much waits."""
+        self.send(framed_text(text))
 
-    def send_sound(self, data: bytes) -> None:
-        """Live sound; the oldest goes when too much waits."""
-        if self._closing is None:
-            self._queue.append(data)
-            self._sound_bytes += len(data)
-            if self._sound_bytes > SOUND_BYTES_MAX:
-                self._drop_oldest_sound()
-            self._wake.set()
+    def flush(self) -> None:
+        """Write what waits, in one piece; what a stuck line does not take goes on waiting."""
+        if self._out and not self._socket.stuck:
+            self._socket.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+            self._out.clear()
 
-    def _drop_oldest_sound(self) -> None:
-        kept: deque[str | bytes] = deque()
-        over = self._sound_bytes - SOUND_BYTES_MAX // 2
-        for item in self._queue:
-            if isinstance(item, bytes) and over > 0:
-                over -= len(item)
-                self._sound_bytes -= len(item)
-            else:
-                kept.append(item)
-        self._queue = kept
+    def _post_soon(self, _: Session) -> None:
+        self._loop.call_soon(self.flush)
+
+    def _make_room(self) -> None:
+        """The page does not read: drop the oldest sound, or give the page up."""
+        sound_bytes = sum(len(frame) for frame in self._out if is_packet(frame))
+        if sound_bytes > SOUND_BYTES_MAX:
+            over = sound_bytes - SOUND_BYTES_MAX // 2
+            kept = []
+            for frame in self._out:
+                if over > 0 and is_packet(frame):
+                    over -= len(frame)
+                else:
+                    kept.append(frame)
+            self._out = kept
+        if sum(1 for frame in self._out if not is_packet(frame)) > MESSAGES_MAX:
+            self.close(4429, "too_slow")
 
     def close(self, close_code: int, code: str, text: str = "") -> None:
-        """Say why, then close; what waits before is still sent."""
-        if self._closing is None:
-            if close_code != 4400:
-                self._queue.append(encode(Problem(code=code, text=text or code.replace("_", " "), fatal=True)))
-            self._closing = (close_code, code)
-            self._wake.set()
-
-    async def write(self) -> None:
-        """Send what is queued until the session closes; runs as a task beside `read`."""
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._flush()
-                if self._closing is not None:
-                    code, reason = self._closing
-                    await self._socket.close(code=code, message=reason.encode())
-                    return
-        except (TimeoutError, ConnectionError, RuntimeError):
-            await self._give_up()
-
-    async def _flush(self) -> None:
-        while self._queue:
-            item = self._queue.popleft()
-            async with asyncio.timeout(_SEND_SECONDS_MAX):
-                if isinstance(item, bytes):
-                    self._sound_bytes -= len(item)
-                    await self._socket.send_bytes(item)
-                else:
-                    await self._socket.send_str(item)
-
-    async def _give_up(self) -> None:
-        """The other end does not read: cut the line without asking."""
-        self._closing = self._closing or (4429, "too_slow")
-        transport = self._socket._req.transport if self._socket._req else None
-        if transport is not None:
-            transport.abort()
+        """Say why, then close; what waits before is still sent, if the page reads it."""
+        if self._closing:
+            return
+        if close_code != 4400:
+            problem = Problem(code=code, text=text or code.replace("_", " "), fatal=True)
+            self._out.append(framed_text(encode(problem)))
+        self._closing = True
+        self._socket.write(b"".join(self._out))
+        self._out.clear()
+        self._socket.close(close_code, code)
+        self._end(None)
 
     # ------------------------------------------------------------------------------------ reading
+
+    def received(self, opcode: int, payload: bytes) -> None:
+        """The socket has a message."""
+        if self._over:
+            return
+        if self._handle is not None and not self._came:
+            self._guarded(opcode, payload)
+            return
+        self._came.append((opcode, payload))
+        self._wake.set()
+        if len(self._came) > _CAME_MAX:
+            self._socket.hold(reading=False)
+
+    def malformed(self, error: MalformedMessage) -> None:
+        """The socket has nonsense."""
+        self._end(error)
+
+    def drained(self) -> None:
+        """The socket takes more."""
+        self.flush()
+
+    def lost(self) -> None:
+        """The page is gone."""
+        self._end(None)
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._over:
+            self._over, self._error = True, error
+            self._wake.set()
+
+    def _guarded(self, opcode: int, payload: bytes) -> None:
+        assert self._handle is not None
+        try:
+            self._handle(opcode, payload)
+        except Exception as error:
+            self._end(error)
 
     async def hello(self) -> Hello:
         """The first message. Raises NoHello, MalformedMessage."""
         try:
             async with asyncio.timeout(HELLO_SECONDS):
-                received = await self._socket.receive()
+                while not self._came and not self._over:
+                    self._wake.clear()
+                    await self._wake.wait()
         except TimeoutError:
             raise NoHello from None
-        if received.type is not WSMsgType.TEXT:
+        if self._error is not None:
+            raise self._error
+        if not self._came or self._came[0][0] == BINARY:
             raise NoHello
-        message = decode_from_page(received.data)
+        message = decode_from_page(self._came.popleft()[1])
         if not isinstance(message, Hello):
             raise MalformedMessage(reason="hello comes first")
         self.decodes = message.decodes
@@ -143,29 +184,62 @@ class Session:
         on_packet: Callable[[Packet, bytes], None],
     ) -> None:
         """Hand on what the page sends until it goes. Raises UnisonoError for what ends the socket."""
-        async for received in self._socket:
-            now = pulse.now()
-            if received.type is WSMsgType.BINARY:
-                await self._spend_on_packet(received.data, pulse)
-                packet = unpack_from_page(received.data)
-                if isinstance(packet, Probe):
-                    self.send_sound(pack(Echo(sent_ms=packet.sent_ms, position=pulse.exactly())))
-                else:
-                    on_packet(packet, received.data)
-            elif received.type is WSMsgType.TEXT:
-                self._spend(self._messages, now, 1, "messages")
-                on_message(decode_from_page(received.data))
-            else:
-                return
 
-    async def _spend_on_packet(self, data: bytes, pulse: Pulse) -> None:
+        def handle(opcode: int, payload: bytes) -> None:
+            if opcode != BINARY:
+                self._spend(self._messages, pulse.now(), 1, "messages")
+                on_message(decode_from_page(payload))
+                return
+            packet = unpack_from_page(payload)
+            self._count(payload, pulse)
+            if isinstance(packet, Probe):
+                self.send(framed_packet(pack(Echo(sent_ms=packet.sent_ms, position=pulse.exactly()))))
+                self.flush()
+            else:
+                on_packet(packet, payload)
+
+        self._handle = handle
+        self._socket.hold(reading=True)
+        self._go_on()
+        while not self._over:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _count(self, data: bytes, pulse: Pulse) -> None:
         """Sound faster than anybody sings is a flood, unless it is repair: then it is read no faster than allowed."""
+        self._packets_uncounted += 1
+        self._bytes_uncounted += len(data)
+        if self._packets_uncounted < _COUNTED_PACKETS:
+            return
+        packets, size = self._packets_uncounted, self._bytes_uncounted
+        self._packets_uncounted = self._bytes_uncounted = 0
         now = pulse.now()
-        wait_samples = max(self._packets.samples_until(now), self._bytes.samples_until(now, len(data)))
+        wait_samples = max(self._packets.samples_until(now, packets), self._bytes.samples_until(now, size))
         if wait_samples and is_repair(data):
-            await asyncio.sleep(wait_samples / SAMPLE_RATE + _REPAIR_PAUSE_SECONDS)
-        self._spend(self._packets, pulse.now(), 1, "packets")
-        self._spend(self._bytes, pulse.now(), len(data), "bytes")
+            seconds = wait_samples / SAMPLE_RATE + _REPAIR_PAUSE_SECONDS
+            self._pause(seconds)
+            now = Position(now + round(seconds * SAMPLE_RATE))
+        self._spend(self._packets, now, packets, "packets")
+        self._spend(self._bytes, now, size, "bytes")
+
+    def _pause(self, seconds: float) -> None:
+        """Read no more for a while."""
+        handle, self._handle = self._handle, None
+        self._socket.hold(reading=False)
+
+        def read_on() -> None:
+            self._handle = handle
+            self._socket.hold(reading=True)
+            self._go_on()
+
+        self._loop.call_later(seconds, read_on)
+
+    def _go_on(self) -> None:
+        """What came meanwhile, until it is paused again."""
+        while self._came and self._handle is not None and not self._over:
+            self._guarded(*self._came.popleft())
 
     @staticmethod
     def _spend(bucket: Bucket, now: int, amount: float, what: str) -> None:
@@ -175,17 +249,15 @@ class Session:
 
 async def serve_socket(
     request: web.Request, *, number: int, attend: Callable[[Session], Awaitable[None]]
-) -> web.WebSocketResponse:
+) -> web.StreamResponse:
     """Upgrade, let `attend` do the rest, and close with the code that fits whatever it raises."""
-    socket = web.WebSocketResponse(
-        max_msg_size=max(PACKET_BYTES_MAX, MESSAGE_BYTES_MAX) + 1,
-        heartbeat=HEARTBEAT_SECONDS,
-        compress=False,
-        timeout=5.0,
+    socket = Socket.upgrade(
+        request,
+        message_bytes_max=max(PACKET_BYTES_MAX, MESSAGE_BYTES_MAX) + 1,
+        heartbeat_seconds=HEARTBEAT_SECONDS,
+        stuck_seconds=_SEND_SECONDS_MAX,
     )
-    await socket.prepare(request)
     session = Session(socket, number=number)
-    writer = asyncio.create_task(session.write())
     try:
         await attend(session)
     except UnisonoError as error:
@@ -197,9 +269,5 @@ async def serve_socket(
         session.close(1011, "server_error")
     finally:
         session.close(1000, "bye")
-        try:
-            async with asyncio.timeout(5.0):
-                await writer
-        except TimeoutError:
-            writer.cancel()
-    return socket
+        await socket.gone
+    return web.Response()
