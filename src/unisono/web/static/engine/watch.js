@@ -161,7 +161,7 @@ export class LoopWatch {
 
   /** All at once, between these seconds and those before them; two clocks go apart slowly. @param {Second[]} known */
   _stepped(known) {
-    const gaps = known.slice(-2 * JUDGED_BINS).map(({ gap }) => gap);
+    const gaps = known.filter(({ ms }) => ms > this._steadySince).slice(-2 * JUDGED_BINS).map(({ gap }) => gap);
     return gaps.length === 2 * JUDGED_BINS && Math.abs(median(gaps.slice(JUDGED_BINS)) - median(gaps.slice(0, JUDGED_BINS))) > STEP_MS;
   }
 
