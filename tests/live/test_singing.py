@@ -260,7 +260,7 @@ async def test_a_full_disk_is_told_to_the_host_and_costs_nothing(house: House, m
 
     monkeypatch.setattr("unisono.live.recorder.stems.append_packets", append)
     await ada.sing(song.start, song.start + 10 * FRAME_SAMPLES)
-    assert await ada.problem() == "disk_trouble"
+    assert await ada.problem() == "disk_full"
     full = False
     stop = await end_song(ada, song, 1.0)
     await ada.say(m.Sent(performance=song.performance, epoch=0, start=song.start, stop=stop))

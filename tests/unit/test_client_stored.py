@@ -13,7 +13,8 @@ START = 96_000
 
 def frame(index: int, *, epoch: int = 0) -> Packet:
     position = Position(START + index * FRAME_SAMPLES)
-    return Packet(kind=Kind.VOICE, seat=3, epoch=epoch, position=position, frames=(bytes([index % 256]),), codec=Codec.OPUS)
+    sound = (bytes([index % 256]),)
+    return Packet(kind=Kind.VOICE, seat=3, epoch=epoch, position=position, frames=sound, codec=Codec.OPUS)
 
 
 def sung(folder: Path, *, frames: int = 10) -> StoredKeep:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from unisono import errors
+from unisono.core.trouble import TroubleCode
 
 SOURCES = Path(errors.__file__).parent
 PROBLEMS = (SOURCES / "web/static/ui/problems.js").read_text()
@@ -24,7 +26,7 @@ def told_codes() -> set[str]:
     said = re.findall(r'_problem\(\w+, "(\w+)"', python) + re.findall(r'Problem\(code="(\w+)"', python)
     troubles = re.findall(r'"trouble", (?:\{ )?code: "(\w+)"', engine) + re.findall(r'onTrouble\("(\w+)"', engine)
     leaves = [kind.code for kind in _leaves(errors.UserError) if not kind.__module__.startswith("unisono.client")]
-    return {*said, *troubles, *leaves} - SOCKET_ONLY - NEVER_TOLD
+    return {*said, *troubles, *leaves, *get_args(TroubleCode)} - SOCKET_ONLY - NEVER_TOLD
 
 
 def _leaves(kind: type[errors.UnisonoError]) -> list[type[errors.UnisonoError]]:

@@ -12,6 +12,7 @@ import pytest
 from unisono.core.wire import Kind, Packet, pack
 from unisono.live import recorder as recorder_module
 from unisono.live.recorder import Recorder, Taken, Wrote
+from unisono.live.trouble import WELL_DISK, Trouble, Well
 from unisono.store.stems import read_packets, stem_path
 from unisono.units import FRAME_SAMPLES, Position
 
@@ -23,15 +24,15 @@ class Told:
         self.folder = folder
         self.wrote: list[Wrote] = []
         self.on_disk_then: list[int] = []
-        self.trouble: list[tuple[str, str]] = []
+        self.trouble: list[tuple[str, Trouble | Well]] = []
         self.recorder = Recorder(folder, on_wrote=self._wrote, on_trouble=self._trouble)
 
     def _wrote(self, wrote: Wrote) -> None:
         self.wrote.append(wrote)
         self.on_disk_then.append(sum(1 for _ in read_packets(stem_path(self.folder / wrote.performance, wrote.seat))))
 
-    def _trouble(self, performance: str, text: str) -> None:
-        self.trouble.append((performance, text))
+    def _trouble(self, performance: str, trouble: Trouble | Well) -> None:
+        self.trouble.append((performance, trouble))
 
     def take(self, index: int, *, performance: str = "p", seat: int = 1, epoch: int = 0) -> bool:
         position = Position(index * FRAME_SAMPLES)
@@ -88,10 +89,52 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged(told: Told, monkeypatch
         told.take(0)
         told.finish()
     assert told.wrote == []
-    assert told.trouble == [("p", "No space left on device")]
+    assert told.trouble == [("p", Trouble(code="disk_full", text="No space left on device"))]
+    monkeypatch.setattr(recorder_module, "WELL_AFTER_SECONDS", 0.0)
     told.take(1)
     told.finish()
     assert told.positions() == [1]
+    assert told.trouble[1:] == [("p", WELL_DISK)]
+
+
+def test_a_failing_disk_is_told_apart_from_a_full_one(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_file: BinaryIO, _wires: list[bytes]) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(recorder_module.stems, "append_packets", broken)  # type: ignore[attr-defined]
+    told.take(0)
+    told.finish()
+    assert told.trouble == [("p", Trouble(code="disk_trouble", text="Read-only file system"))]
+
+
+def test_a_slow_disk_is_told_while_it_stands_still(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost and nothing is said to be written before it is."""
+    writing, gate, real = threading.Event(), threading.Event(), recorder_module.stems.append_packets  # type: ignore[attr-defined]
+
+    def slow(file: BinaryIO, wires: list[bytes]) -> None:
+        writing.set()
+        assert gate.wait(20)
+        real(file, wires)
+
+    monkeypatch.setattr(recorder_module.stems, "append_packets", slow)  # type: ignore[attr-defined]
+    monkeypatch.setattr(recorder_module, "SLOW_SECONDS", 0.0)
+    told.take(0)
+    assert writing.wait(20)
+    told.take(1)
+    assert [trouble.code for _, trouble in told.trouble if isinstance(trouble, Trouble)] == ["disk_slow"]
+    assert told.wrote == []
+    gate.set()
+    told.finish()
+    assert told.positions() == [0, 1]
+
+
+def test_a_disk_that_is_almost_full_is_told_before_it_is(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "LOW_BYTES", 1 << 62)
+    for index in range(3):
+        told.take(index)
+        told.finish()
+    assert [trouble.code for _, trouble in told.trouble if isinstance(trouble, Trouble)] == ["disk_low"]
+    assert told.positions() == [0, 1, 2]
 
 
 def test_a_disk_that_stands_still_does_not_fill_the_memory(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

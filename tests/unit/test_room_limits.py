@@ -93,22 +93,63 @@ def test_names_places_and_lines_are_harmless_before_anybody_sees_them(yard: Cour
 # ---------------------------------------------------------------------------------------- a disk that is full
 
 
+FULL = "No space left on device"
+
+
 def test_a_full_disk_is_told_to_hosts_and_not_all_the_time(yard: Courtyard) -> None:
     ada, bea = singing(yard)
     for _ in range(40):
-        yard.room.disk_trouble("No space left on device", yard.now)
+        yard.room.disk_trouble("disk_full", FULL, yard.now)
         yard.wait(0.2)
     told = yard.heard(ada, m.Problem)
-    assert [(problem.code, problem.text, problem.fatal) for problem in told] == [
-        ("disk_trouble", "No space left on device", False)
-    ]
+    assert [(problem.code, problem.text, problem.fatal) for problem in told] == [("disk_full", FULL, False)]
     assert codes(yard, bea) == [], "a singer can do nothing about it"
     cio = yard.come("host", "Cio")
+    assert codes(yard, cio) == ["disk_full"], "a host who comes now must know too"
     yard.wait(3)
-    yard.room.disk_trouble("No space left on device", yard.now)
+    yard.room.disk_trouble("disk_full", FULL, yard.now)
     yard.settle()
-    assert (codes(yard, ada), codes(yard, cio)) == (["disk_trouble"] * 2, ["disk_trouble"])
+    assert (codes(yard, ada), codes(yard, cio)) == (["disk_full"] * 2, ["disk_full"] * 2)
     assert yard.state == "singing", "the song goes on: pages keep what is sung"
+
+
+def test_hosts_are_told_when_all_troubles_are_over(yard: Courtyard) -> None:
+    ada, _ = singing(yard)
+    yard.room.disk_trouble("disk_full", FULL, yard.now)
+    yard.room.disk_trouble("ledger_trouble", "database or disk is full", yard.now)
+    yard.room.disk_well(["disk_full", "disk_trouble", "disk_slow"])
+    yard.settle()
+    assert codes(yard, ada) == ["disk_full", "ledger_trouble"]
+    yard.room.disk_well(["ledger_trouble"])
+    yard.room.disk_well(["ledger_trouble"])
+    yard.settle()
+    assert codes(yard, ada)[2:] == ["disk_well"]
+
+
+def test_a_disk_that_is_almost_full_is_a_warning_and_no_trouble(yard: Courtyard) -> None:
+    ada, _ = singing(yard)
+    for _ in range(30):
+        yard.room.disk_trouble("disk_low", "300 MB are free", yard.now)
+        yard.wait(1)
+    yard.room.disk_well(["disk_full"])
+    yard.settle()
+    assert codes(yard, ada) == ["disk_low"]
+
+
+def test_stems_are_waited_for_while_the_server_cannot_write(yard: Courtyard) -> None:
+    """Pages have it all: that nothing gets through to the disk is no reason to mix without it."""
+    ada, bea = singing(yard)
+    yard.wait(3)
+    yard.sing(bea, yard.now - 20_000)
+    yard.say(ada, m.Stop(position=yard.now))
+    for number in (ada, bea):
+        yard.say(number, m.Sent(performance=yard.song.performance, epoch=0, start=yard.song.start, stop=yard.now))
+    for _ in range(60):
+        yard.wait(1)
+        yard.room.disk_trouble("disk_full", FULL, yard.now)
+    assert yard.state == "ending"
+    yard.wait(40)
+    assert yard.state == "mixing", "when the disk says nothing any more, patience ends as ever"
 
 
 # ---------------------------------------------------------------------------------------- lights

@@ -3,6 +3,7 @@
 A page says once per epoch what it has sent; what is not on disk soon after is asked for, again every few seconds. Who
 never sang a note is not waited for, nor who has been away for `AWAY_SAMPLES`. Nobody is waited for when nothing has
 come for `PATIENCE_SAMPLES`, after the first minute only while sound flows, and never longer than `AT_MOST_SAMPLES`.
+While the server cannot write, patience does not run out before that.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Gathering:
         if self._out_of_patience(since, now):
             return True
         waited_for = {seat for seat, cover in self._covers.items() if cover.begun or cover.promised}
-        if now < since + _SILENT_SAMPLES:
+        if now < max(since, self._began_at or 0) + _SILENT_SAMPLES:
             waited_for |= {seat for seat in singing if self._is_there(seat)}
         return all(self._whole(seat, now) or self._is_away(seat, now) for seat in waited_for)
 
@@ -80,6 +81,10 @@ class Gathering:
     def _is_there(self, number: int) -> bool:
         seat = self._seats.find(number)
         return seat is not None and seat.present and seat.method not in (None, "none")
+
+    def hold(self, now: Position) -> None:
+        """The server cannot write: that nothing comes is no sign that nothing will."""
+        self._progress_at = now
 
     def _out_of_patience(self, since: Position, now: Position) -> bool:
         progress = sum(cover.written_samples + int(cover.promised) for cover in self._covers.values())

@@ -47,13 +47,13 @@ from unisono.core.singing import Singing
 from unisono.core.song import PieceFacts
 from unisono.core.texts import clean
 from unisono.core.together import Together, too_fast
+from unisono.core.trouble import Trouble, TroubleCode
 from unisono.core.wire import Kind, Packet
 from unisono.errors import MalformedMessage, NotAllowed, RoomFull, UserError
 from unisono.units import SAMPLE_RATE, Position, Span
 
 _ROWS_QUIET_SAMPLES: Final = SAMPLE_RATE
 _LATE_QUIET_SAMPLES: Final = 5 * SAMPLE_RATE
-_TROUBLE_QUIET_SAMPLES: Final = 10 * SAMPLE_RATE
 _NAME_MAX, _PLACE_MAX = 40, 60
 
 
@@ -108,7 +108,7 @@ class Room:
         self._together = Together(outbox=self._outbox)
         self._lights = Lights()
         self._rows_due: Position | None = None
-        self._trouble_at: Position | None = None
+        self._trouble = Trouble(outbox=self._outbox, seats=self.seats)
 
     # ------------------------------------------------------------------------------------ feed, drain, re-arm
 
@@ -169,6 +169,7 @@ class Room:
             self._dress(seat, who)
         self._outbox.put(Remember(seat=seat.number))
         self._welcome(connection, seat, key, now)
+        self._trouble.welcome(seat)
         self.singing.offer_lead(seat)
         self._show(seat, apart_from=connection)
         self.singing.seat_late_comer(seat)
@@ -386,11 +387,11 @@ class Room:
         late.late_said_at = now
         self._outbox.send(late.connection, Late(late_samples=late_samples))
 
-    def disk_trouble(self, text: str, now: Position) -> None:
-        """The recorder cannot write: hosts must know, not too often. The sound stays in the pages."""
-        if self._trouble_at is not None and now < self._trouble_at + _TROUBLE_QUIET_SAMPLES:
-            return
-        self._trouble_at = now
-        for seat in self.seats.present():
-            if seat.role == "host":
-                self._problem(seat, "disk_trouble", text)
+    def disk_trouble(self, code: TroubleCode, text: str, now: Position) -> None:
+        """The server cannot write, or not soon enough: hosts must know. What is sung stays in the pages."""
+        self._trouble.tell(code, text, now)
+        self.singing.hold(now)
+
+    def disk_well(self, codes: Iterable[TroubleCode]) -> None:
+        """These troubles are over."""
+        self._trouble.over(frozenset(codes))

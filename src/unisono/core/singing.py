@@ -294,6 +294,11 @@ class Singing:
         """A performer's packet; whether it belongs to the song. Raises ImpossiblePosition, NotAllowed."""
         return self._voices.take(self.song, seat, packet, now)
 
+    def hold(self, now: Position) -> None:
+        """Nothing can be written now: stems are waited for a little longer."""
+        if self._gathering:
+            self._gathering.hold(now)
+
     def wrote(self, seat: int, epoch: int, span: Span) -> None:
         """The recorder has this on disk."""
         if self._gathering:

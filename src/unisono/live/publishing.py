@@ -93,6 +93,7 @@ class Publishing:
 
     async def _mix(self, song: SongRun, settled: Callable[[], None]) -> None:
         performance, ledger = song.performance, self._services.ledger
+        await self._services.kept()
         record = await self._services.ask(ledger.performance, performance=performance)
         if record is None:
             raise MixFailed(reason="the ledger does not know it")

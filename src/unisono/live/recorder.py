@@ -2,11 +2,16 @@
 
 Packets are gathered for `BATCH_SECONDS`, appended to their stem files with one write each, and then told back as
 written. What cannot be written is not acknowledged: it stays in the page that sang it, which is asked for it again.
+
+Written means: handed to the system. A killed server loses none of it; a power cut loses what the system had not put on
+the disk, which Linux does within about half a minute. When a song has ended its stems are synced to the disk.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import os
 import queue
 import shutil
 import threading
@@ -14,16 +19,25 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from unisono.core.repair import SpanSet
+from unisono.live.trouble import WELL_DISK, Trouble, Well, trouble_of
 from unisono.store import stems
 from unisono.units import Span
 
 BATCH_SECONDS = 0.2
 QUEUED_BYTES_MAX = 64 * 1024 * 1024
 """More than this waits only when the disk has stopped; what comes then is left to the pages."""
+SLOW_SECONDS = 3.0
+"""What waits longer than this for the disk is news for the host."""
+WELL_AFTER_SECONDS = 5.0
+"""Pages send again what is not acknowledged within three: a write that fails still, fails again before this."""
+LOW_BYTES = 500_000_000
+"""So little is used up by thirty singers in half an hour, or by the files of a few songs."""
+LOW_CHECK_SECONDS = 10.0
 _OPEN_FILES_MAX = 256
 _log = logging.getLogger(__name__)
 
@@ -64,14 +78,18 @@ class Recorder:
         performances: Path,
         *,
         on_wrote: Callable[[Wrote], None],
-        on_trouble: Callable[[str, str], None],
+        on_trouble: Callable[[str, Trouble | Well], None],
     ) -> None:
-        """`on_trouble` is told (performance, what the system said)."""
+        """`on_trouble` is told (performance, what is the matter with its stems, or that nothing is any more)."""
         self._folder = performances
         self._on_wrote = on_wrote
         self._on_trouble = on_trouble
         self._queue: queue.SimpleQueue[Taken | _Do | None] = queue.SimpleQueue()
         self._queued_bytes = 0
+        self._began_s: float | None = None
+        self._slow_said_s = -math.inf
+        self._low_said_s = -math.inf
+        self._failed_s: dict[str, float] = {}
         self._lock = threading.Lock()
         self._files: OrderedDict[tuple[str, int], BinaryIO] = OrderedDict()
         self._deleted: OrderedDict[str, None] = OrderedDict()
@@ -80,6 +98,7 @@ class Recorder:
 
     def take(self, packet: Taken) -> bool:
         """Write this soon; False if too much is waiting already, and it will not be."""
+        self._watch(packet.performance)
         with self._lock:
             if self._queued_bytes + len(packet.wire) > QUEUED_BYTES_MAX:
                 return False
@@ -87,11 +106,19 @@ class Recorder:
         self._queue.put(packet)
         return True
 
+    def _watch(self, performance: str) -> None:
+        """Say so if what was taken before this waits for too long: the writer itself stands still then."""
+        began_s, now_s = self._began_s, time.monotonic()
+        if began_s is not None and now_s > max(began_s, self._slow_said_s) + SLOW_SECONDS:
+            self._slow_said_s = now_s
+            self._failed_s[performance] = now_s
+            self._on_trouble(performance, Trouble(code="disk_slow", text=f"a write has taken {now_s - began_s:.0f} s"))
+
     def finish(self, performance: str, then: Callable[[], None]) -> None:
-        """Close the performance's files once all that was taken is written; then call `then` on the writer's thread."""
+        """Sync and close the performance's files once all taken is written; then call `then` on the writer's thread."""
 
         def close() -> None:
-            self._close_files(performance)
+            self._close_files(performance, sync=True)
             then()
 
         self._queue.put(_Do(what=close))
@@ -119,7 +146,9 @@ class Recorder:
         going = True
         while going:
             batch, action = self._gather()
+            self._began_s = time.monotonic()
             self._write(batch)
+            self._began_s = None
             match action:
                 case None:
                     going = False
@@ -157,8 +186,23 @@ class Recorder:
         for (performance, seat), packets in by_stem.items():
             if performance not in self._deleted:
                 self._write_stem(performance, seat, packets)
+        for performance in {packet.performance for packet in batch}:
+            self._guarded(lambda performance=performance: self._warn(performance))  # type: ignore[misc]
         with self._lock:
             self._queued_bytes -= sum(len(packet.wire) for packet in batch)
+
+    def _warn(self, performance: str) -> None:
+        """Say when trouble seems over, and when the disk is almost full, before it is."""
+        now_s = time.monotonic()
+        for failed in [one for one, at_s in self._failed_s.items() if now_s > at_s + WELL_AFTER_SECONDS]:
+            del self._failed_s[failed]
+            self._on_trouble(failed, WELL_DISK)
+        if now_s < self._low_said_s + LOW_CHECK_SECONDS:
+            return
+        self._low_said_s = now_s
+        free = shutil.disk_usage(self._folder).free
+        if free < LOW_BYTES:
+            self._on_trouble(performance, Trouble(code="disk_low", text=f"{free // 1_000_000} MB are free"))
 
     def _write_stem(self, performance: str, seat: int, packets: list[Taken]) -> None:
         try:
@@ -166,8 +210,9 @@ class Recorder:
         except OSError as error:
             _log.error("stem %s/%d: %s", performance, seat, error)
             self._forget_file(performance, seat)
-            reason = str(error.strerror or error)
-            self._guarded(lambda: self._on_trouble(performance, reason))
+            self._failed_s[performance] = time.monotonic()
+            trouble = trouble_of(error)
+            self._guarded(lambda: self._on_trouble(performance, trouble))
             return
         spans: dict[int, SpanSet] = defaultdict(SpanSet)
         for packet in packets:
@@ -190,6 +235,8 @@ class Recorder:
         if file is not None:
             file.close()
 
-    def _close_files(self, performance: str) -> None:
+    def _close_files(self, performance: str, *, sync: bool = False) -> None:
         for key in [key for key in self._files if key[0] == performance]:
-            self._files.pop(key).close()
+            with self._files.pop(key) as file:
+                if sync:
+                    self._guarded(partial(os.fsync, file.fileno()))

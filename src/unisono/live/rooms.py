@@ -13,6 +13,7 @@ from unisono.live.recorder import Wrote
 from unisono.live.runner import Runner
 from unisono.live.services import Services
 from unisono.live.session import Session
+from unisono.live.trouble import WELL_LEDGER, Trouble, Well
 
 _EMPTY_SECONDS_MAX = 300.0
 _SWEEP_SECONDS = 30.0
@@ -23,7 +24,9 @@ class Rooms:
     """All rooms of this server, and what they share."""
 
     def __init__(self, settings: Settings) -> None:
-        self.services = Services(settings, on_wrote=self._wrote, on_trouble=self._trouble)
+        self.services = Services(
+            settings, on_wrote=self._wrote, on_trouble=self._trouble, on_ledger_trouble=self._ledger_trouble
+        )
         self._runners: dict[int, Runner] = {}
         self._loading: dict[int, asyncio.Lock] = {}
         self._numbers = itertools.count(1)
@@ -79,9 +82,14 @@ class Rooms:
         for runner in self._of(wrote.performance):
             runner.wrote(wrote)
 
-    def _trouble(self, performance: str, text: str) -> None:
+    def _trouble(self, performance: str, trouble: Trouble | Well) -> None:
         for runner in self._of(performance):
-            runner.disk_trouble(text)
+            runner.trouble(trouble)
+
+    def _ledger_trouble(self, text: str | None) -> None:
+        trouble = Trouble(code="ledger_trouble", text=text) if text else WELL_LEDGER
+        for runner in self._runners.values():
+            runner.trouble(trouble)
 
     def _of(self, performance: str) -> list[Runner]:
         return [runner for runner in self._runners.values() if runner.room.singing.knows(performance)]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from unisono.config import Settings
+from unisono.live.keeping import Keeping
 from unisono.live.recorder import Recorder, Wrote
 from unisono.live.songs import Songs
+from unisono.live.trouble import Trouble, Well
 from unisono.store.blobs import Blobs
 from unisono.store.ledger import Ledger
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 class Services:
@@ -28,9 +29,10 @@ class Services:
         settings: Settings,
         *,
         on_wrote: Callable[[Wrote], None],
-        on_trouble: Callable[[str, str], None],
+        on_trouble: Callable[[str, Trouble | Well], None],
+        on_ledger_trouble: Callable[[str | None], None],
     ) -> None:
-        """`on_wrote` and `on_trouble` are called on the event loop."""
+        """All three are called on the event loop; `on_ledger_trouble` with what is wrong, or None when it is over."""
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.codec_threads = settings.codec_threads or os.cpu_count() or 1
@@ -41,11 +43,12 @@ class Services:
         self.recorder = Recorder(
             settings.performances,
             on_wrote=lambda wrote: _call(loop, on_wrote, wrote),
-            on_trouble=lambda performance, text: _call(loop, on_trouble, performance, text),
+            on_trouble=lambda performance, trouble: _call(loop, on_trouble, performance, trouble),
         )
         self.codecs = ThreadPoolExecutor(self.codec_threads, thread_name_prefix="codec")
         self.rooms = ThreadPoolExecutor(max(2, self.codec_threads), thread_name_prefix="room")
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._keeping = Keeping(self._ledger_thread, on_trouble=lambda text: _call(loop, on_ledger_trouble, text))
         self._requests_thread = ThreadPoolExecutor(1, thread_name_prefix="requests")
         self._files_thread = ThreadPoolExecutor(2, thread_name_prefix="files")
 
@@ -54,8 +57,14 @@ class Services:
         return await asyncio.wrap_future(self._ledger_thread.submit(what, *args, **kwargs))
 
     def keep(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> None:
-        """Like `ask`, but nobody waits for it; trouble is logged."""
-        self._ledger_thread.submit(what, *args, **kwargs).add_done_callback(_complain)
+        """Like `ask`, but nobody waits for it; what the ledger does not take now is kept until it does."""
+        self._keeping.keep(partial(what, *args, **kwargs))
+
+    async def kept(self) -> None:
+        """Until all that was to be kept by now is: while the database does not take it, that lasts."""
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        self._keeping.keep(lambda: loop.call_soon_threadsafe(done.set))
+        await done.wait()
 
     async def on_files(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Something slow with files or arithmetic, on a thread."""
@@ -68,6 +77,7 @@ class Services:
     def stop(self) -> None:
         """Finish what is under way; everything taken is on disk afterwards."""
         self.recorder.stop()
+        self._keeping.stop()
         for pool in (self.rooms, self.codecs, self._requests_thread, self._files_thread, self._ledger_thread):
             pool.shutdown(wait=True)
         self.ledger.close()
@@ -78,9 +88,3 @@ def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *args: obj
         loop.call_soon_threadsafe(what, *args)
     except RuntimeError:
         pass  # the loop has ended: nobody is left to be told
-
-
-def _complain(future: Future[_T]) -> None:
-    error = future.exception()
-    if error is not None:
-        _log.error("the ledger: %s", error)
