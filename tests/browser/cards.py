@@ -7,18 +7,16 @@ sung on top of it. On a *singer* card the microphone hears only what is played i
 
 import os
 import shutil
-import signal
 import subprocess
-import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.browser.program import Program
 
 Audio = NDArray[np.float32]
 
@@ -65,20 +63,20 @@ class CardPlan:
         ])
 
 
-class SoundCard:
+class SoundCard(Program):
     """A running daemon: `environ()` is for a browser, `open_mouth()` for a recording, itself for `outside.Tapes`."""
 
     def __init__(self, plan: CardPlan) -> None:
         require(*NEEDED)
+        super().__init__("card")
         self.plan = plan
-        self._folder = Path(tempfile.mkdtemp(prefix="card-"))
-        self.address = f"unix:{self._folder}/socket"
+        self.address = f"unix:{self.folder}/socket"
         self._mouths: list[Mouth] = []
-        self._daemon = self._start()
-        self._wait_until_ready()
+        self._start_daemon()
+        self.wait_until(self._answers, READY_TIMEOUT_S)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        plan, folder = self.plan, self._folder
+    def _start_daemon(self) -> None:
+        plan, folder = self.plan, self.folder
         (folder / "card.pa").write_text(plan.script(folder / "socket"))
         settings = folder / ".config/pulse/daemon.conf"
         settings.parent.mkdir(parents=True)
@@ -91,24 +89,15 @@ class SoundCard:
         if plan.drift_ppm:
             command = ["faketime", "-f", f"+0 x{1 + plan.drift_ppm * 1e-6:.7f}", *command]
         home = {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "PULSE_RUNTIME_PATH": str(folder)}
-        with (folder / "log").open("wb") as log:
-            return subprocess.Popen(command, env={"PATH": os.environ["PATH"], **home}, stdout=log, stderr=log,
-                                    start_new_session=True)
+        self.start(command, {"PATH": os.environ["PATH"], **home})
 
-    def _wait_until_ready(self) -> None:
-        deadline_s = time.monotonic() + READY_TIMEOUT_S
-        while subprocess.run(["pactl", "info"], env=self.environ(), capture_output=True, check=False).returncode:
-            if self._daemon.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"the sound card did not start:\n{self.log()}")
-            time.sleep(0.05)
+    def _answers(self) -> bool:
+        asked = subprocess.run(["pactl", "info"], env=self.environ(), capture_output=True, check=False)
+        return asked.returncode == 0
 
     def environ(self) -> dict[str, str]:
         """The environment in which a program plays and records through this card."""
         return {**os.environ, "PULSE_SERVER": self.address}
-
-    def log(self) -> str:
-        """What the daemon said so far."""
-        return (self._folder / "log").read_text(errors="replace")
 
     def open_mouth(self) -> "Mouth":
         """A stream into the microphone, silent until it is told to sing; closed with the card."""
@@ -120,22 +109,7 @@ class SoundCard:
         """End the daemon and forget its folder."""
         for mouth in self._mouths:
             mouth.close()
-        if self._daemon.poll() is None:
-            os.killpg(self._daemon.pid, signal.SIGTERM)
-            try:
-                self._daemon.wait(5)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._daemon.pid, signal.SIGKILL)
-                self._daemon.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self.end()
 
 
 class Mouth:

@@ -4,21 +4,14 @@ Playwright drives a Firefox of its own making only. `marionette-driver` drives t
 are trusted events. Scripts run by Marionette do not count as a gesture.
 """
 
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from marionette_driver import By, Wait  # type: ignore[import-untyped]
 from marionette_driver.marionette import Marionette, WebElement  # type: ignore[import-untyped]
 
 from tests.browser.cards import SoundCard, require
+from tests.browser.program import Program
 
 READY_TIMEOUT_S = 60.0
 PREFERENCES = {
@@ -43,37 +36,23 @@ return [...document.querySelectorAll(selector)].find((it) => it.checkVisibility(
 """
 
 
-class Firefox:
+class Firefox(Program):
     """A running Firefox with one window, on `card`."""
 
     def __init__(self, card: SoundCard) -> None:
         require("firefox-esr")
-        self._folder = Path(tempfile.mkdtemp(prefix="firefox-"))
-        self._process = self._start(card)
+        super().__init__("firefox")
+        lines = [f'user_pref("{name}", {_javascript(value)});' for name, value in PREFERENCES.items()]
+        (self.folder / "user.js").write_text("\n".join(lines))
+        command = ["firefox-esr", "--headless", "--no-remote", "--profile", str(self.folder), "--marionette"]
+        self.start(command, {**card.environ(), "HOME": str(self.folder), "MOZ_HEADLESS": "1"})
         try:
-            self.driver = Marionette(host="127.0.0.1", port=self._port())
+            [port] = self.words_in("MarionetteActivePort", 1, READY_TIMEOUT_S)
+            self.driver = Marionette(host="127.0.0.1", port=int(port))
             self.driver.start_session()
         except BaseException:
-            self._end()
+            self.end()
             raise
-
-    def _start(self, card: SoundCard) -> subprocess.Popen[bytes]:
-        lines = [f'user_pref("{name}", {_javascript(value)});' for name, value in PREFERENCES.items()]
-        (self._folder / "user.js").write_text("\n".join(lines))
-        command = ["firefox-esr", "--headless", "--no-remote", "--profile", str(self._folder), "--marionette"]
-        home = {"HOME": str(self._folder), "MOZ_HEADLESS": "1"}
-        with (self._folder / "log").open("wb") as log:
-            return subprocess.Popen(command, env={**card.environ(), **home}, stdout=log, stderr=log,
-                                    start_new_session=True)
-
-    def _port(self) -> int:
-        told = self._folder / "MarionetteActivePort"
-        deadline_s = time.monotonic() + READY_TIMEOUT_S
-        while not (told.exists() and told.read_text().strip()):
-            if self._process.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"firefox did not start:\n{(self._folder / 'log').read_text(errors='replace')}")
-            time.sleep(0.1)
-        return int(told.read_text())
 
     def goto(self, url: str) -> None:
         """Open `url` and wait until it is loaded."""
@@ -105,25 +84,7 @@ class Firefox:
         """End the browser and forget its profile."""
         with suppress(Exception):
             self.driver.delete_session()
-        self._end()
-
-    def _end(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self.end()
 
 
 def _javascript(value: object) -> str:

@@ -14,7 +14,6 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -121,7 +120,7 @@ class _Reel:
     stamps: list[tuple[int, float]] = field(default_factory=list)
 
 
-class Tapes:
+class Tapes(Closing):
     """Records any number of cards' monitors at once, until `stop`.
 
     A null sink works as far ahead as its most demanding client wants: start the tapes before a page does its sound
@@ -175,12 +174,8 @@ class Tapes:
             reel.recorder.wait()
         return {name: _finish(reel) for name, reel in self._reels.items()}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End them, if they still run."""
         if not self._ended.is_set():
             self.stop()
 

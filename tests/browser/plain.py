@@ -7,23 +7,15 @@ with none of Playwright's own switches.
 """
 
 import asyncio
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
 import threading
-import time
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 from aiohttp import web
 from playwright.sync_api import Browser, Playwright
 
 from tests.browser.cards import SoundCard
+from tests.browser.program import Program
 from tests.browser.rig import QUIET_FLAGS, chromium_path
 
 READY_TIMEOUT_S = 20.0
@@ -79,34 +71,21 @@ class Relay:
         self._thread.join(5)
 
 
-class PlainChromium:
+class PlainChromium(Program):
     """A running browser: `browser` is Playwright's, for pages and clicks."""
 
     def __init__(self, playwright: Playwright, card: SoundCard) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="plain-"))
-        self._process = self._start(card)
+        super().__init__("chromium")
+        command = [str(chromium_path()), "--headless=new", "--remote-debugging-port=0",
+                   f"--user-data-dir={self.folder}", "--no-first-run", *QUIET_FLAGS, "about:blank"]
+        self.start(command, card.environ())
         try:
-            self._relay = Relay(self._address())
+            port, path = self.words_in("DevToolsActivePort", 2, READY_TIMEOUT_S)
+            self._relay = Relay(f"ws://127.0.0.1:{port}{path}")
             self.browser: Browser = playwright.chromium.connect_over_cdp(self._relay.url)
         except BaseException:
-            self._end()
+            self.end()
             raise
-
-    def _start(self, card: SoundCard) -> subprocess.Popen[bytes]:
-        command = [str(chromium_path()), "--headless=new", "--remote-debugging-port=0",
-                   f"--user-data-dir={self._folder}", "--no-first-run", *QUIET_FLAGS, "about:blank"]
-        with (self._folder / "log").open("wb") as log:
-            return subprocess.Popen(command, env=card.environ(), stdout=log, stderr=log, start_new_session=True)
-
-    def _address(self) -> str:
-        told = self._folder / "DevToolsActivePort"
-        deadline_s = time.monotonic() + READY_TIMEOUT_S
-        while not (told.exists() and len(told.read_text().split()) == 2):
-            if self._process.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"chromium did not start:\n{(self._folder / 'log').read_text(errors='replace')}")
-            time.sleep(0.05)
-        port, path = told.read_text().split()
-        return f"ws://127.0.0.1:{port}{path}"
 
     @property
     def gestures_unmarked(self) -> int:
@@ -118,22 +97,4 @@ class PlainChromium:
         with suppress(Exception):
             self.browser.close()
         self._relay.close()
-        self._end()
-
-    def _end(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self.end()

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.browser.program import Closing
 
 LOOK_EVERY_S = 0.5
 PRIORITY = 2
@@ -22,7 +22,7 @@ SOUND_THREADS = ("Realtime AudioW", "AudioOutputDevi", "AudioInputDevic", "threa
 SOUND_PROGRAMS = ("pulseaudio", "pacat", "audio.mojom.AudioService")
 
 
-class RealtimeSound:
+class RealtimeSound(Closing):
     """While it is open, the sound threads of all children of this process run with real-time priority."""
 
     def __init__(self) -> None:
@@ -54,12 +54,8 @@ class RealtimeSound:
             os.sched_setscheduler(number, os.SCHED_RR, os.sched_param(PRIORITY))
             self._raised.add(number)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Raise no more."""
         self._closed.set()
         if self._thread.is_alive():
             self._thread.join(5)

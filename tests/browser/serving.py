@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -10,8 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.browser.program import Closing, end_group
 
 READY_TIMEOUT_S = 30.0
 
@@ -24,7 +24,7 @@ def free_port() -> int:
         return port
 
 
-class Server:
+class Server(Closing):
     """A running server: `url` ends without a slash, `data` is its folder. Its log is kept beside the data."""
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
@@ -79,18 +79,4 @@ class Server:
 
     def close(self) -> None:
         """Ask the server to end, and see that it does."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        end_group(self._process, ask=os.kill)
