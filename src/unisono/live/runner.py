@@ -31,7 +31,6 @@ from unisono.live.session import Session
 from unisono.live.songs import backing_url
 from unisono.live.talk import TalkDesk
 from unisono.live.trouble import Trouble, Well
-from unisono.live.trouble import Trouble, Well
 from unisono.live.waking import Waking
 from unisono.store import tokens
 from unisono.store.records import Admission, RoomRecord
