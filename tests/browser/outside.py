@@ -14,13 +14,14 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from tests.browser.cards import Audio, SoundCard
+from tests.browser.program import Closing
 
 Reals = NDArray[np.floating[Any]]
 CLOCK_RATE_HZ = 48_000
