@@ -27,7 +27,8 @@ FRAME_BYTES_MAX = 4000
 Application = Literal["audio", "lowdelay", "voip"]
 
 _APPLICATIONS: dict[str, int] = {"voip": 2048, "audio": 2049, "lowdelay": 2051}
-_SET_BITRATE, _SET_COMPLEXITY, _GET_LOOKAHEAD, _RESET_STATE = 4002, 4010, 4027, 4028
+_SET_BITRATE, _SET_COMPLEXITY, _GET_LOOKAHEAD = 4002, 4010, 4027
+RESET_STATE = 4028
 
 _CDEF = """
 typedef int32_t opus_int32;
@@ -41,6 +42,14 @@ OpusDecoder *opus_decoder_create(opus_int32 rate, int channels, int *error);
 int opus_decode_float(OpusDecoder *st, const unsigned char *data, opus_int32 len, float *pcm, int frame_size, int fec);
 int opus_decoder_ctl(OpusDecoder *st, int request, ...);
 void opus_decoder_destroy(OpusDecoder *st);
+int opus_decoder_init(OpusDecoder *st, opus_int32 rate, int channels);
+typedef struct OpusMSDecoder OpusMSDecoder;
+opus_int32 opus_multistream_decoder_get_size(int streams, int coupled);
+int opus_multistream_decoder_init(OpusMSDecoder *st, opus_int32 rate, int channels, int streams, int coupled,
+                                  const unsigned char *mapping);
+int opus_multistream_decoder_ctl(OpusMSDecoder *st, int request, ...);
+int opus_multistream_decode_float(OpusMSDecoder *st, const unsigned char *data, opus_int32 len, float *pcm,
+                                  int frame_size, int fec);
 int opus_packet_get_nb_samples(const unsigned char *data, opus_int32 len, opus_int32 rate);
 const char *opus_get_version_string(void);
 const char *opus_strerror(int error);
@@ -48,7 +57,7 @@ const char *opus_strerror(int error);
 
 
 @cache
-def _library() -> tuple[Any, Any]:
+def library() -> tuple[Any, Any]:
     """(ffi, lib), opened once. Raises LibraryMissing, which says what to install."""
     ffi = cffi.FFI()
     ffi.cdef(_CDEF)
@@ -63,14 +72,14 @@ def _library() -> tuple[Any, Any]:
 
 def version() -> str:
     """What libopus calls itself, as "libopus 1.3.1". Raises LibraryMissing."""
-    ffi, lib = _library()
+    ffi, lib = library()
     text: bytes = ffi.string(lib.opus_get_version_string())
     return text.decode("ascii", "replace")
 
 
 def frame_samples(frame: bytes) -> int:
     """How many samples a frame lasts at 48 kHz. Raises BrokenFrame if libopus cannot tell."""
-    _, lib = _library()
+    _, lib = library()
     count: int = lib.opus_packet_get_nb_samples(frame, len(frame), SAMPLE_RATE) if frame else -4
     if count < 0:
         raise BrokenFrame(length_bytes=len(frame), reason=_reason(count))
@@ -78,7 +87,7 @@ def frame_samples(frame: bytes) -> int:
 
 
 def _reason(error: int) -> str:
-    ffi, lib = _library()
+    ffi, lib = library()
     text: bytes = ffi.string(lib.opus_strerror(error))
     return text.decode("ascii", "replace")
 
@@ -92,7 +101,7 @@ class Encoder:
             raise ValueError(f"channels must be 1 or 2, not {channels}")
         if not 6_000 <= bitrate <= 510_000:
             raise ValueError(f"bitrate must be 6000..510000, not {bitrate}")
-        ffi, lib = _library()
+        ffi, lib = library()
         error = ffi.new("int *")
         state = lib.opus_encoder_create(SAMPLE_RATE, channels, _APPLICATIONS[application], error)
         if error[0] != 0:
@@ -130,7 +139,7 @@ class Encoder:
 
     def reset(self) -> None:
         """Forget the sound so far: the next frame begins a stream."""
-        self._check(self._lib.opus_encoder_ctl(self._state, _RESET_STATE))
+        self._check(self._lib.opus_encoder_ctl(self._state, RESET_STATE))
 
 
 class Decoder:
@@ -140,7 +149,7 @@ class Decoder:
         """channels: 1 or 2; libopus mixes down or doubles when the stream has the other number."""
         if channels not in (1, 2):
             raise ValueError(f"channels must be 1 or 2, not {channels}")
-        ffi, lib = _library()
+        ffi, lib = library()
         error = ffi.new("int *")
         state = lib.opus_decoder_create(SAMPLE_RATE, channels, error)
         if error[0] != 0:
@@ -170,7 +179,7 @@ class Decoder:
 
     def reset(self) -> None:
         """Forget the sound so far: the next frame begins a stream."""
-        self._lib.opus_decoder_ctl(self._state, _RESET_STATE)
+        self._lib.opus_decoder_ctl(self._state, RESET_STATE)
 
 
 def decode_many(

@@ -6,10 +6,10 @@ the clocks of peers (`core/clock.py`), and are converted by the functions here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NewType
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 SAMPLE_RATE: Final = 48_000
@@ -31,8 +31,7 @@ Audio = NDArray[np.float32]
 """Sound at SAMPLE_RATE, full scale +-1: shape (samples,) when mono, (samples, 2) when stereo."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True, gc=False):
     """A stretch of the axis: `start` is in it, `stop` is not. May be empty, never reversed."""
 
     start: Position

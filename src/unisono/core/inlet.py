@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from unisono.core.wire import Codec, Packet
 from unisono.errors import ImpossiblePosition
 from unisono.units import FRAME_SAMPLES, POSITION_END, Position, Span, samples_of_ms, span
@@ -28,8 +30,7 @@ HELD_FRAMES_MAX: Final = 256
 GAPS_REMEMBERED: Final = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decode:
+class Decode(Struct, frozen=True, kw_only=True, gc=False):
     """Decode `frame`; what comes out begins at `position`."""
 
     epoch: int

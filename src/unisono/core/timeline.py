@@ -9,11 +9,12 @@ Pure: no clock, no socket, no file (tests/unit/test_layers.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct
 
 from unisono.units import FRAME_SAMPLES, Audio, Position, Span
 
@@ -23,8 +24,7 @@ RING_SAMPLES: Final = 2**19
 _NEVER: Final = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameKey:
+class FrameKey(Struct, frozen=True, kw_only=True, gc=False):
     """What makes a frame itself: who, in which epoch of their stream, where. The same key twice sounds once."""
 
     seat: int
@@ -65,8 +65,11 @@ class Timeline:
         self._ring_samples = ring_samples
         self._base = int(start)
         self._heard = [int(start)] * (singing_rows + 2)
-        self._frames_of: dict[int, NDArray[np.int64]] = {}
+        self._frames_of: dict[int, array[int]] = {}
+        """For each seat its slots' positions and epochs, one after the other."""
         self._slots = ring_samples // FRAME_SAMPLES + 2
+        self._in_time = Missed(late_samples=(0,) * (singing_rows + 2))
+        self._scaled = np.zeros((2, FRAME_SAMPLES), dtype=np.float32)
 
     @property
     def window(self) -> Span:
@@ -76,7 +79,7 @@ class Timeline:
     @property
     def memory_bytes(self) -> int:
         """What the arrays take: fixed by the number of rows and of seats that have sounded."""
-        return self._ring.nbytes + sum(frames.nbytes for frames in self._frames_of.values())
+        return self._ring.nbytes + sum(len(frames) * frames.itemsize for frames in self._frames_of.values())
 
     def add(self, key: FrameKey, voice: Audio, *, row: int, left_gain: float = 1.0, right_gain: float = 1.0) -> Missed:
         """Sum `voice` into the bus of `row` (1..singing_rows) from `key.position`; return what each reader missed.
@@ -90,15 +93,15 @@ class Timeline:
             raise ValueError(f"no voice of {samples} samples in row {row} of {self.singing_rows}")
         start, stop = int(key.position), int(key.position) + samples
         if stop > self._base + self._ring_samples:
-            return Missed(late_samples=self._nothing(), ahead=True)
+            return replace(self._in_time, ahead=True)
         if stop > self._base and not self._note(key):
-            return Missed(late_samples=self._nothing(), doubled=True)
+            return replace(self._in_time, doubled=True)
         self._sum(row, start, voice, (left_gain, right_gain))
-        behind = [min(max(heard - start, 0), samples) for heard in self._heard[row + 1 :]]
+        listening = self._heard[row + 1 :]
+        if max(listening) <= start:
+            return self._in_time
+        behind = [min(max(heard - start, 0), samples) for heard in listening]
         return Missed(late_samples=(0,) * (row + 1) + tuple(behind))
-
-    def _nothing(self) -> tuple[int, ...]:
-        return (0,) * (self.singing_rows + 2)
 
     def _note(self, key: FrameKey) -> bool:
         """Remember the key; False when it, or a later epoch's frame in the same place, was here already.
@@ -108,29 +111,29 @@ class Timeline:
         """
         frames = self._frames_of.get(key.seat)
         if frames is None:
-            frames = self._frames_of[key.seat] = np.full((self._slots, 2), _NEVER, dtype=np.int64)
+            frames = self._frames_of[key.seat] = array("q", [_NEVER]) * (2 * self._slots)
         lap = int(key.position) // FRAME_SAMPLES
-        slot = lap % self._slots
-        position, epoch = int(frames[slot, 0]), int(frames[slot, 1])
-        if position != _NEVER and position // FRAME_SAMPLES >= lap and key.epoch <= epoch:
+        slot = 2 * (lap % self._slots)
+        position = frames[slot]
+        if position != _NEVER and position // FRAME_SAMPLES >= lap and key.epoch <= frames[slot + 1]:
             return False
-        frames[slot] = (key.position, key.epoch)
+        frames[slot], frames[slot + 1] = key.position, key.epoch
         return True
 
     def _sum(self, row: int, start: int, voice: Audio, gains: tuple[float, float]) -> None:
         skipped = max(0, self._base - start)
         if skipped >= len(voice):
             return
+        voice = voice[skipped:]
+        samples = len(voice)
+        scaled = self._scaled[:, :samples]
         for side, gain in enumerate(gains):
-            channel = voice if voice.ndim == 1 else voice[:, side]
-            self._add_wrapped(self._ring[row - 1, side], start + skipped, channel[skipped:] * np.float32(gain))
-
-    def _add_wrapped(self, channel: Audio, start: int, sound: Audio) -> None:
-        at = start % self._ring_samples
-        head = min(len(sound), self._ring_samples - at)
-        channel[at : at + head] += sound[:head]
-        if head < len(sound):
-            channel[: len(sound) - head] += sound[head:]
+            np.multiply(voice if voice.ndim == 1 else voice[:, side], gain, out=scaled[side])
+        bus, at = self._ring[row - 1], (start + skipped) % self._ring_samples
+        head = min(samples, self._ring_samples - at)
+        bus[:, at : at + head] += scaled[:, :head]
+        if head < samples:
+            bus[:, : samples - head] += scaled[:, head:]
 
     def read(self, row: int, span: Span) -> Audio:
         """What `row` (or `listeners`) hears over `span`: float32, (samples, 2). It has then heard up to `span.stop`.

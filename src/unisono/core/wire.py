@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unisono.errors import MalformedPacket
 from unisono.units import FRAME_SAMPLES, POSITION_END, Position, Span
@@ -50,6 +53,7 @@ class Kind(IntEnum):
 
 
 SOUND_KINDS: Final = frozenset({Kind.VOICE, Kind.TALK, Kind.LEADER, Kind.MIX, Kind.CHATTER})
+_KINDS: Final = {int(kind): kind for kind in Kind}
 FROM_PAGE: Final = frozenset({Kind.VOICE, Kind.TALK, Kind.PROBE})
 
 
@@ -60,8 +64,7 @@ class Codec(IntEnum):
     PCM = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
+class Packet(Struct, frozen=True, kw_only=True, gc=False):
     """Up to ten contiguous frames of one seat's sound (or of a mix), the first of them at `position`.
 
     `level` is the first frame's loudness as -dBFS RMS, 0..127, 127 for silence. Raises MalformedPacket when any field
@@ -167,10 +170,9 @@ def unpack(data: bytes | bytearray | memoryview) -> Packet | Probe | Echo:
         raise MalformedPacket(reason=f"{len(data)} bytes are too few")
     if len(data) > PACKET_BYTES_MAX:
         raise MalformedPacket(reason=f"{len(data)} bytes are too many")
-    try:
-        kind = Kind(data[0])
-    except ValueError:
-        raise MalformedPacket(reason=f"kind {data[0]} is unknown") from None
+    kind = _KINDS.get(data[0])
+    if kind is None:
+        raise MalformedPacket(reason=f"kind {data[0]} is unknown")
     if kind is Kind.PROBE:
         return _unpack_probe(data)
     if kind is Kind.ECHO:

@@ -10,6 +10,7 @@ decoded, the silent too: a decoder that skips frames stumbles on the next, and 1
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -23,7 +24,8 @@ from unisono.core.timeline import FrameKey, Timeline
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
 from unisono.errors import PeerError
 from unisono.live.pcm import frame_of, sound_of
-from unisono.opus import Decoder, Encoder, decode_many, encode_many
+from unisono.opus import Encoder, encode_many
+from unisono.opus_bank import DecoderBank, Job
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span
 
 MIX_BITRATE = 128_000
@@ -59,7 +61,10 @@ class _Voice:
     inlet: Inlet
     row: int
     gains: tuple[float, float]
-    decoder: Decoder = field(default_factory=lambda: Decoder(1))
+    number: int
+    """Of its decoder in the bank."""
+    anew: bool = True
+    """Whether the next frame continues nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +97,7 @@ class Desk:
         self._start = Position(max(0, song.start - _START_MARGIN_SAMPLES))
         self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
         self._voices: dict[int, _Voice] = {}
+        self._bank = DecoderBank()
         self._fed: deque[tuple[int, Packet]] = deque()
         self._shape = self._shape_of(song)
         self.pcm_rows: frozenset[int] = frozenset()
@@ -158,49 +164,43 @@ class Desk:
     def _open(self, seat: int, row: int, hold_samples: int, pan: float) -> _Voice:
         left, right = pan_gains(pan)
         gains = (left * self._gain, right * self._gain)
-        voice = self._voices[seat] = _Voice(inlet=Inlet(hold_samples=hold_samples), row=row, gains=gains)
+        inlet = Inlet(hold_samples=hold_samples)
+        voice = self._voices[seat] = _Voice(inlet=inlet, row=row, gains=gains, number=self._bank.open())
         return voice
 
     def _decode(self) -> list[CameLate]:
-        jobs: list[tuple[Decoder, bytes | None]] = []
-        places: list[tuple[int, FrameKey]] = []
+        """Do what the inlets say: everything is decoded at once and put on the timeline."""
+        jobs: list[Job] = []
+        places: list[tuple[int, _Voice, FrameKey]] = []
         late: list[CameLate] = []
         for seat, voice in self._voices.items():
             for order in voice.inlet.drain():
                 match order:
                     case Decode(codec=Codec.PCM):
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                        late += self._add(seat, key, sound_of(order.frame, stereo=order.stereo))
+                        late += self._add(seat, voice, key, sound_of(order.frame, stereo=order.stereo))
                     case Decode() | Conceal():
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                        places.append((seat, key))
-                        jobs.append((voice.decoder, order.frame if isinstance(order, Decode) else None))
+                        places.append((seat, voice, key))
+                        jobs.append((voice.number, order.frame if isinstance(order, Decode) else None, voice.anew))
+                        voice.anew = False
                     case Reset():
-                        late += self._run(jobs, places)
-                        voice.decoder.reset()
+                        voice.anew = True
                     case Late():
                         late.append(CameLate(seat=seat, late_samples=order.late_samples))
                     case _:
                         pass  # Ask: the recording is repaired after the song (core/gathering.py)
-        return late + self._run(jobs, places)
-
-    def _run(self, jobs: list[tuple[Decoder, bytes | None]], places: list[tuple[int, FrameKey]]) -> list[CameLate]:
-        """Decode what was gathered and put it on the timeline; both lists are empty then."""
-        sounds = decode_many(jobs, self._pool, threads=self._threads if len(jobs) >= 8 else 1)
-        late: list[CameLate] = []
-        for (seat, key), sound in zip(places, sounds, strict=True):
+        sounds = self._bank.decode(jobs, self._pool, threads=self._threads)
+        for (seat, voice, key), sound in zip(places, sounds, strict=True):
             if sound is not None:
-                late += self._add(seat, key, sound[:, 0])
-        jobs.clear()
-        places.clear()
+                late += self._add(seat, voice, key, sound)
         return late
 
-    def _add(self, seat: int, key: FrameKey, sound: Audio) -> list[CameLate]:
-        voice = self._voices[seat]
+    def _add(self, seat: int, voice: _Voice, key: FrameKey, sound: Audio) -> Sequence[CameLate]:
         left, right = voice.gains
         missed = self._timeline.add(key, sound, row=voice.row, left_gain=left, right_gain=right)
         worst = missed.worst_samples
-        return [CameLate(seat=seat, late_samples=worst)] if worst >= FRAME_SAMPLES // 2 else []
+        return (CameLate(seat=seat, late_samples=worst),) if worst >= FRAME_SAMPLES // 2 else ()
 
     def _mix(self, stop: Position | None, now: Position) -> list[Outgoing]:
         outgoing: list[Outgoing] = []

@@ -5,8 +5,10 @@ Rows get each packet at once; listeners get ten frames in one. Only for pages wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
+
+from msgspec.structs import replace
 
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack, restamped
 from unisono.errors import BrokenFrame
