@@ -9,12 +9,18 @@ import { SAMPLE_RATE } from "./units.js";
 const SPAN_FOR_SLOPE_MS = 15_000;
 const DRIFT_PPM_MAX = 1_000;
 const CONTRADICTION_MS = 10;
+/** A second in which no glimpse came closer to the line than this says nothing. */
+const LATE_MS = 2;
+const REFITS = 3;
 
 /** @typedef {{x: number, y: number, cost: number}} Observation  y at x; the lower the cost, the purer */
 
 /** y = y0 + slope * (x - x0), from the purest observation of each bin. */
 export class BestLine {
-  /** @param {{nominal: number, binWidth: number, bins: number, tolerance: number}} settings tolerance: cost above the best that a bin may have and still count */
+  /**
+   * @param {{nominal: number, binWidth: number, bins: number, tolerance: number, late: number}} settings tolerance: cost above the best that a bin may have and
+   *   still count; late: how far below the line a bin may lie and still count
+   */
   constructor(settings) {
     this._settings = settings;
     /** @type {Map<number, Observation>} */
@@ -54,10 +60,20 @@ export class BestLine {
   }
 
   _fit() {
-    const { nominal, tolerance } = this._settings;
+    const { tolerance, late } = this._settings;
     let best = Infinity;
     for (const { cost } of this._bins.values()) best = Math.min(best, cost);
-    const good = [...this._bins.values()].filter(({ cost }) => cost <= best + tolerance);
+    let good = [...this._bins.values()].filter(({ cost }) => cost <= best + tolerance);
+    this._through(good);
+    for (let again = 0; again < REFITS && late < Infinity; again++) {
+      good = good.filter(({ x, y }) => y >= this.at(x) - late);
+      this._through(good);
+    }
+  }
+
+  /** @param {Observation[]} good at least one */
+  _through(good) {
+    const { nominal } = this._settings;
     const meanX = good.reduce((sum, { x }) => sum + x, 0) / good.length;
     const meanY = good.reduce((sum, { y }) => sum + y, 0) / good.length;
     const span = Math.max(...good.map(({ x }) => x)) - Math.min(...good.map(({ x }) => x));
@@ -78,7 +94,7 @@ export class BestLine {
 /** The room's clock, learnt from probes: half of the purest round trips. */
 export class RoomClock {
   constructor() {
-    this._line = new BestLine({ nominal: SAMPLE_RATE / 1000, binWidth: 1000, bins: 90, tolerance: 3 });
+    this._line = new BestLine({ nominal: SAMPLE_RATE / 1000, binWidth: 1000, bins: 90, tolerance: 3, late: Infinity });
     /** @type {number[]} */
     this._trips = [];
     this._contradictions = 0;
@@ -146,7 +162,7 @@ export class FrameClock {
   /** @param {number} contextRate nominal */
   constructor(contextRate) {
     this._perMs = contextRate / 1000;
-    this._line = new BestLine({ nominal: this._perMs, binWidth: 1000, bins: 90, tolerance: Infinity });
+    this._line = new BestLine({ nominal: this._perMs, binWidth: 1000, bins: 90, tolerance: Infinity, late: (LATE_MS * contextRate) / 1000 });
     this._behindSinceMs = NaN;
     this.restarts = 0;
   }
