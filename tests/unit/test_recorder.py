@@ -27,9 +27,11 @@ class Told:
         self.trouble: list[tuple[str, Trouble | Well]] = []
         self.recorder = Recorder(folder, on_wrote=self._wrote, on_trouble=self._trouble)
 
-    def _wrote(self, wrote: Wrote) -> None:
-        self.wrote.append(wrote)
-        self.on_disk_then.append(sum(1 for _ in read_packets(stem_path(self.folder / wrote.performance, wrote.seat))))
+    def _wrote(self, batch: list[Wrote]) -> None:
+        for wrote in batch:
+            self.wrote.append(wrote)
+            there = read_packets(stem_path(self.folder / wrote.performance, wrote.seat))
+            self.on_disk_then.append(sum(1 for _ in there))
 
     def _trouble(self, performance: str, trouble: Trouble | Well) -> None:
         self.trouble.append((performance, trouble))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from unisono.core.messages import FromRoom
 from unisono.core.wire import Packet
 
@@ -50,8 +52,7 @@ class Forget:
     seat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sang:
+class Sang(Struct, frozen=True, kw_only=True, gc=False):
     """A performer's packet of the song under way: store it; and, unless it is repair, let others hear it."""
 
     performance: str

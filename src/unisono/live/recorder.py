@@ -23,6 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import Struct
+
 from unisono.core.repair import SpanSet
 from unisono.live.trouble import WELL_DISK, Trouble, Well, trouble_of
 from unisono.store import stems
@@ -38,12 +40,12 @@ WELL_AFTER_SECONDS = 5.0
 LOW_BYTES = 500_000_000
 """So little is used up by thirty singers in half an hour, or by the files of a few songs."""
 LOW_CHECK_SECONDS = 10.0
-_OPEN_FILES_MAX = 256
+_OPEN_FILES_MAX = 1000
+"""To open a stem again is to read it all."""
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True, gc=False):
     """One packet on its way to the disk."""
 
     performance: str
@@ -77,10 +79,11 @@ class Recorder:
         self,
         performances: Path,
         *,
-        on_wrote: Callable[[Wrote], None],
+        on_wrote: Callable[[list[Wrote]], None],
         on_trouble: Callable[[str, Trouble | Well], None],
     ) -> None:
-        """`on_trouble` is told (performance, what is the matter with its stems, or that nothing is any more)."""
+        """`on_wrote` is told once for each batch, `on_trouble` (performance, what is the matter with its stems, or that
+        nothing is any more)."""
         self._folder = performances
         self._on_wrote = on_wrote
         self._on_trouble = on_trouble
@@ -163,11 +166,12 @@ class Recorder:
         """What came within a batch's time, and what ended it: something to do, the stop (None), or "time"."""
         batch: list[Taken] = []
         item = self._queue.get()
-        until = time.monotonic() + BATCH_SECONDS
+        if isinstance(item, Taken):
+            time.sleep(BATCH_SECONDS)  # to be woken by every packet would cost more than to write it
         while isinstance(item, Taken):
             batch.append(item)
             try:
-                item = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+                item = self._queue.get_nowait()
             except queue.Empty:
                 return batch, "time"
         return batch, item
@@ -183,9 +187,12 @@ class Recorder:
         by_stem: dict[tuple[str, int], list[Taken]] = defaultdict(list)
         for packet in batch:
             by_stem[packet.performance, packet.seat].append(packet)
+        wrote: list[Wrote] = []
         for (performance, seat), packets in by_stem.items():
             if performance not in self._deleted:
-                self._write_stem(performance, seat, packets)
+                wrote += self._write_stem(performance, seat, packets)
+        if wrote:
+            self._guarded(lambda: self._on_wrote(wrote))
         for performance in {packet.performance for packet in batch}:
             self._guarded(lambda performance=performance: self._warn(performance))  # type: ignore[misc]
         with self._lock:
@@ -204,7 +211,8 @@ class Recorder:
         if free < LOW_BYTES:
             self._on_trouble(performance, Trouble(code="disk_low", text=f"{free // 1_000_000} MB are free"))
 
-    def _write_stem(self, performance: str, seat: int, packets: list[Taken]) -> None:
+    def _write_stem(self, performance: str, seat: int, packets: list[Taken]) -> list[Wrote]:
+        """Append to one file; what is in it now."""
         try:
             stems.append_packets(self._file(performance, seat), [packet.wire for packet in packets])
         except OSError as error:
@@ -213,13 +221,14 @@ class Recorder:
             self._failed_s[performance] = time.monotonic()
             trouble = trouble_of(error)
             self._guarded(lambda: self._on_trouble(performance, trouble))
-            return
+            return []
         spans: dict[int, SpanSet] = defaultdict(SpanSet)
         for packet in packets:
             spans[packet.epoch].add(packet.span)
-        for epoch, written in spans.items():
-            told = Wrote(performance=performance, seat=seat, epoch=epoch, spans=tuple(written))
-            self._guarded(lambda told=told: self._on_wrote(told))  # type: ignore[misc]
+        return [
+            Wrote(performance=performance, seat=seat, epoch=epoch, spans=tuple(written))
+            for epoch, written in spans.items()
+        ]
 
     def _file(self, performance: str, seat: int) -> BinaryIO:
         key = (performance, seat)

@@ -78,9 +78,10 @@ class Rooms:
         if runner is not None:
             runner.revoke(links, apart_from_key=apart_from_key)
 
-    def _wrote(self, wrote: Wrote) -> None:
-        for runner in self._of(wrote.performance):
-            runner.wrote(wrote)
+    def _wrote(self, batch: list[Wrote]) -> None:
+        for wrote in batch:
+            for runner in self._of(wrote.performance):
+                runner.wrote(wrote)
 
     def _trouble(self, performance: str, trouble: Trouble | Well) -> None:
         for runner in self._of(performance):

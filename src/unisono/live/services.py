@@ -28,7 +28,7 @@ class Services:
         self,
         settings: Settings,
         *,
-        on_wrote: Callable[[Wrote], None],
+        on_wrote: Callable[[list[Wrote]], None],
         on_trouble: Callable[[str, Trouble | Well], None],
         on_ledger_trouble: Callable[[str | None], None],
     ) -> None:
