@@ -158,10 +158,18 @@ export class Engine extends EventTarget {
   startTapping() { this.taps = 0; }
   tap() { this.taps += 1; }
   stopTapping() { return { accepted: this.taps >= 12, round_trip_samples: 4000, spread_samples: 700, reason: null }; }
-  applyCheck(check) { this.send({ type: "check", ...check }); }
+  applyCheck(check) {
+    this.send({ type: "check", ...check });
+    this._change({ output: check.output });
+  }
   setTalking(on) {
     this.send({ type: "talk", on });
-    const mine = { ...this.seats.get(this.me), talking: on };
+    this._change({ talking: on });
+  }
+  /** This page's own seat is another. */
+  _change(facts) {
+    if (!this.me) return;
+    const mine = { ...this.seats.get(this.me), ...facts };
     this.seats.set(this.me, mine);
     this._tell({ type: "seat", seat: mine });
   }

@@ -99,3 +99,18 @@ def test_letting_go_of_the_space_bar_elsewhere_ends_the_talk(base_url: str, play
         page.get_by_label("Write to everybody").focus()
         page.keyboard.up("Space")
         expect(page.get_by_role("button", name="Hold to talk")).to_be_visible()
+
+
+def test_before_loudspeakers_the_others_fall_silent_while_one_talks(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, output="loudspeakers")
+        page.evaluate("document.activeElement.blur()")
+        talk_gain = "unisono.engine.faders.talk"
+        assert page.evaluate(talk_gain) == 1
+        page.keyboard.down("Space")
+        expect(page.get_by_role("button", name="You are talking")).to_be_visible()
+        assert page.evaluate(talk_gain) == 0
+        page.keyboard.up("Space")
+        expect(page.get_by_role("button", name="Hold to talk")).to_be_visible()
+        assert page.evaluate(talk_gain) == 1

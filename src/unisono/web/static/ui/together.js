@@ -3,49 +3,43 @@
 import { button, byId, h, input, say, show } from "./dom.js";
 import { flagElement, flagInWords } from "./flags.js";
 import { t, tn } from "./i18n.js";
+import { PushToTalk } from "./pushtotalk.js";
 import { tell, toast } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
 /** @typedef {import("./types.js").Seat} Seat */
-/** @typedef {EventTarget & {microphoneOpen: boolean, send(message: object): void, setTalking(on: boolean): void}} Engine */
+/** @typedef {EventTarget & {microphoneOpen: boolean, faders: Record<string, number>, send(message: object): void, setFader(name: string, gain: number): void, setTalking(on: boolean): void}} Engine */
 
 const WRITTEN_MAX = 200;
-/** A press shorter than this on headphones leaves talk open until the next press. */
-const TAP_MS = 300;
 
 /**
- * Push to talk: hold the button or the space bar. With headphones a short press keeps the microphone open until the next.
+ * Push to talk: hold the button or the space bar. With headphones a short press keeps the microphone open until the next;
+ * before loudspeakers the others fall silent while it is open, so that nobody hears themselves come back.
  * @param {RoomView} room
  * @param {Engine} engine
  */
 export function wireTalk(room, engine) {
   const talk = button("talk");
-  let on = false;
-  let kept = false;
-  let pressed_ms = 0;
-  const set = (/** @type {boolean} */ wanted) => {
-    if (wanted === on || (wanted && (room.running || !engine.microphoneOpen))) return;
-    on = wanted;
+  let hushed = 0;
+  const pushing = new PushToTalk((on) => {
+    if (on && room.mySeat?.output === "loudspeakers") {
+      hushed = engine.faders.talk;
+      engine.setFader("talk", 0);
+    } else if (hushed) {
+      engine.setFader("talk", hushed);
+      hushed = 0;
+    }
     engine.setTalking(on);
     talk.setAttribute("aria-pressed", String(on));
     talk.classList.toggle("on", on);
     say(talk, on ? t("You are talking") : t("Hold to talk"));
-  };
+  });
+  const update = () => pushing.update({ allowed: !room.running && engine.microphoneOpen, headphones: room.mySeat?.output === "headphones" });
   const press = () => {
-    pressed_ms = performance.now();
-    if (kept) kept = false;
-    else set(true);
+    update();
+    pushing.press(performance.now());
   };
-  const release = () => {
-    const short = performance.now() - pressed_ms < TAP_MS;
-    if (on && short && !kept && pressed_ms && room.mySeat?.output === "headphones" && talk.dataset.kept !== "yes") {
-      kept = true;
-      talk.dataset.kept = "yes";
-      return;
-    }
-    talk.dataset.kept = "";
-    set(false);
-  };
+  const release = () => pushing.release(performance.now());
   talk.addEventListener("pointerdown", (event) => {
     talk.setPointerCapture(event.pointerId);
     press();
@@ -66,14 +60,11 @@ export function wireTalk(room, engine) {
     event.preventDefault();
     release();
   });
-  window.addEventListener("blur", () => !kept && set(false));
+  window.addEventListener("blur", () => pushing.blur());
   const draw = () => {
     show(talk, room.role !== "listener" && room.me !== 0);
     talk.disabled = room.running || !engine.microphoneOpen;
-    if (room.running) {
-      kept = false;
-      set(false);
-    }
+    update();
   };
   for (const what of ["room", "song", "seats"]) room.addEventListener(what, draw);
   return draw;
