@@ -18,6 +18,7 @@ returned_lost_ms      of what the closed page had sung, what never came.
 
 import asyncio
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -68,6 +69,9 @@ async def _run(folder: Path, kills: int, chance: random.Random) -> dict[str, Any
             songs, resumed, down = await _sing_and_kill(server, singers, kills, chance)
             written = await _all_written(singers)
             mixed = await _mixed(http, singers[0], len(songs))
+        for singer in singers:
+            say(f"singer {singer.number}: the clock stepped by "
+                + " ".join(f"{'r' if rebooted else ''}{at + 1}:{ms:+.1f}" for at, rebooted, ms in singer.steps) + " ms")
         return _figures(server, singers, songs) | {
             "kills": kills, **_spread("seconds_to_resume", resumed), "seconds_down_p95": _p95(down),
             "songs": len(songs), "songs_mixed": mixed, "pages_owe": not written,
@@ -89,7 +93,7 @@ async def _sing_and_kill(
     resumed: list[float] = []
     down: list[float] = []
     for number in range(kills):
-        await singers[0].here.until(lambda: singers[0].here.view.is_live)
+        await singers[0].here.until(singers[0].in_song)
         await asyncio.sleep(chance.uniform(0.0, PAUSE_S_MAX))
         if number == kills // 2:
             returning = asyncio.create_task(_close_and_return(singers[-1]))
@@ -104,7 +108,10 @@ async def _sing_and_kill(
         await server.start()
         down.append(time.monotonic() - died)
         if number % AGAIN_AT_ONCE != AGAIN_AT_ONCE - 1:
-            resumed += await _resumed(here, died)
+            back = await _resumed(here, died)
+            resumed += back
+            say(f"kill {number + 1}/{kills}{' (reboot)' if rebooted else ''}: back after "
+                + " ".join(f"{seconds:.2f}" for seconds in back) + " s")
     enough.set()
     await leading
     if returning is not None:
@@ -165,6 +172,11 @@ def _figures(server: Server, singers: list[Singer], songs: list[Song]) -> dict[s
         "sung_s": sum(song.span.samples for song in songs) / 48_000,
         "server_errors": server.complaints(),
     }
+
+
+def say(words: str) -> None:
+    """Progress, for people: stdout belongs to the figures."""
+    print(words, file=sys.stderr, flush=True)
 
 
 def _p95(values: list[float]) -> float:

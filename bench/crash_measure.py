@@ -42,7 +42,11 @@ def _judged(packets: list[Packet], song: Song, singer: Singer) -> Judged:
     there = SpanSet(packet.span for packet in packets)
     by_epoch = {epoch: SpanSet(p.span for p in packets if p.epoch == epoch) for epoch in {p.epoch for p in packets}}
     closed = singer.sung.get(song.performance, [])
-    owed = [(epoch, hole) for epoch, sung in closed for hole in by_epoch.get(epoch, SpanSet()).holes(sung)]
+    owed = [
+        (epoch, hole)
+        for epoch, sung in closed
+        for hole in by_epoch.get(epoch, SpanSet()).holes(_within(sung, _stamped(song.span)))
+    ]
     sound = decode_stem(packets, song.span).sound
     return Judged(
         seat=singer.here.view.seat,
@@ -57,6 +61,12 @@ def _judged(packets: list[Packet], song: Song, singer: Singer) -> Judged:
 def _stamped(span: Span) -> Span:
     """What a whole stem covers: stamps lie before the sound by the encoder's look-ahead (docs/wire.md)."""
     return Span(start=Position(span.start - OPUS_LOOKAHEAD_SAMPLES), stop=Position(span.stop - OPUS_LOOKAHEAD_SAMPLES))
+
+
+def _within(sung: Span, song: Span) -> Span:
+    """What of it belongs to the song: who was cut off may have sung past a stop that they never heard of."""
+    start = min(max(sung.start, song.start), song.stop)
+    return Span(start=start, stop=max(start, min(sung.stop, song.stop)))
 
 
 def _errors_ms(sung: Audio, sound: Audio, there: SpanSet, span: Span) -> Iterator[float]:

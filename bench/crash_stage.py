@@ -56,6 +56,11 @@ class Singer:
         assert self.courtyard is not None
         return self.courtyard
 
+    def in_song(self) -> bool:
+        """Whether a song is being sung here, as far as this page knows."""
+        song = self.here.view.song
+        return song is not None and song.state in ("count_in", "singing")
+
     async def come(self) -> None:
         """Open the page, do the sound check, and sing whatever is sung from now on."""
         courtyard = None
@@ -112,10 +117,9 @@ class Singer:
         """
         while True:
             await asyncio.sleep(_POLL_S)
-            song = self.here.view.song
             if self._recorded and self._hears():
                 return time.monotonic()
-            if song is None or song.state not in ("count_in", "singing"):
+            if not self.in_song():
                 return None
 
     def _hears(self) -> bool:

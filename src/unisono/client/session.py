@@ -77,7 +77,7 @@ class Courtyard(Commands):
         callbacks = Callbacks(opened=self._opened, came=self._came, lost=self._lost)
         self._line = Lifeline(link.socket_url, weather=guest.weather, seed=guest.seed, callbacks=callbacks)
         self._events: asyncio.Queue[Event | Exception | None] = asyncio.Queue(_EVENTS_MAX)
-        self._changed = asyncio.Event()
+        self._changed, self._welcome = asyncio.Event(), asyncio.Event()
         self._ended: Exception | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -319,6 +319,7 @@ class Courtyard(Commands):
 
     def _lost(self, close_code: int | None) -> None:
         self.breaks += 1
+        self._welcome.clear()
         self._tell(Lost(close_code=close_code))
 
     def _came(self, incoming: Incoming) -> None:
@@ -328,10 +329,10 @@ class Courtyard(Commands):
         packet = unpack(incoming.data)
         if isinstance(packet, Echo):
             self.ways.echoed(packet, received_ms=incoming.received_ms)
-            self._notify()
+            self._changed.set()
         elif isinstance(packet, Packet) and packet.kind in HEARD_KINDS and self.guest.hears:
             self.ear.hear(packet, heard_position=self.heard_position if self.ways.is_ready else None)
-            self._notify()
+            self._changed.set()
 
     def _take(self, message: FromRoom) -> None:
         self.view.take(message)
@@ -347,10 +348,11 @@ class Courtyard(Commands):
             case _:
                 pass
         self._tell(message)
-        self._notify()
+        self._changed.set()
 
     def _welcomed(self) -> None:
         """Back, or here for the first time: what the server does not have yet is sent again."""
+        self._welcome.set()
         if self.view.key:
             self.keep.remember_key(self.view.key)
         if self._checked is not None:
@@ -367,11 +369,12 @@ class Courtyard(Commands):
     async def _probe(self) -> None:
         """Ask for the time, often at first, and tell the room now and then how long the ways are."""
         while True:
+            await self._welcome.wait()  # a server that is just waking answers nobody before
             for _ in range(PROBES_AT_FIRST):
                 await self._ask_time(PROBE_PAUSE_S)
             self._send_link()
             asked = 0
-            while self._line.is_open:
+            while self._welcome.is_set():
                 await self._ask_time(PROBE_EVERY_S)
                 asked += 1
                 if asked % LINK_EVERY_PROBES == 0:
@@ -388,12 +391,9 @@ class Courtyard(Commands):
     def _end(self, error: Exception) -> None:
         self._ended = error
         self._tell(error)
-        self._notify()
+        self._changed.set()
 
     def _tell(self, event: Event | Exception | None) -> None:
         if self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(event)
-
-    def _notify(self) -> None:
-        self._changed.set()
