@@ -122,7 +122,7 @@ test("a counter that stood still begins a new line", () => {
 });
 
 test("a line without observations is not ready", () => {
-  assert.equal(new BestLine({ nominal: 1, binWidth: 1, bins: 3, tolerance: 0 }).ready, false);
+  assert.equal(new BestLine({ nominal: 1, binWidth: 1, bins: 3, tolerance: 0, late: Infinity }).ready, false);
 });
 
 test("the outbox keeps what is not written, and sends it again, oldest first, paced", () => {

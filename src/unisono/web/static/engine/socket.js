@@ -3,9 +3,8 @@
 import { RoomClock } from "./clock.js";
 import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
 
-const PROBES_QUICK = 12;
-const PROBE_QUICK_MS = 120;
-const PROBE_MS = 1_000;
+/** While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms]. */
+const PROBES = [[12, 120], [60, 250], [Infinity, 1_000]];
 /** A server that was killed is back within a second or two; one that is away for long is not besieged. */
 const RETRY_MS = [200, ...Array(10).fill(300), 600, 1_200, 3_000];
 /** Closing codes after which coming back makes no sense (docs/wire.md). */
@@ -127,7 +126,9 @@ export class RoomSocket {
     clearTimeout(this._timer);
     if (!this.welcomed) return;
     this._socket.send(packProbe(nowMs()));
-    this._timer = setTimeout(() => this._probe(), ++this._probes < PROBES_QUICK ? PROBE_QUICK_MS : PROBE_MS);
+    this._probes += 1;
+    const [, everyMs] = PROBES.find(([count]) => this._probes < count) ?? [0, 1_000];
+    this._timer = setTimeout(() => this._probe(), everyMs);
   }
 
   /** @param {number} code @param {string} reason */
