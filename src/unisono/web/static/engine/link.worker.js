@@ -27,7 +27,7 @@ const EAR_MARGIN_MS = 28;
 const UP_MARGIN_SAMPLES = 720;
 const SONG_STATES = new Set(["count_in", "singing", "ending"]);
 
-/** @typedef {{performance: string, state: string, start: number, stop: number | null, rows: number[][], delays_samples: number[], listener_delay_samples: number, backing: {url: string, samples: number} | null}} SongMessage */
+/** @typedef {{performance: string, state: string, start: number, stop: number | null, count_in_samples: number, rows: number[][], delays_samples: number[], listener_delay_samples: number, backing: {url: string, samples: number} | null}} SongMessage */
 
 /** @param {any} message @param {Transferable[]} [transfer] */
 const tell = (message, transfer = []) => self.postMessage(message, { transfer });
@@ -166,7 +166,9 @@ class Link {
     this.clip[name] = performance;
     try {
       const { left, right } = await fetchClip(url);
-      if (this.clip[name] === performance) this.earPort.postMessage({ type: "clip", name, start, left, right, gain: this.gains[name] ?? 1 });
+      if (this.clip[name] !== performance) return;
+      this.earPort.postMessage({ type: "clip", name, start, left, right, gain: this.gains[name] ?? 1 });
+      if (name === "backing") this.voice.countIn(start, left.slice(0, this.song?.count_in_samples ?? 0));
     } catch (error) {
       this.clip[name] = "";
       tell({ type: "trouble", code: `no_${name}`, text: String(error) });

@@ -15,7 +15,7 @@ const SAMPLES_OF_LAG = 250;
 /** @typedef {{epoch: number, position: number, level: number, unsure: boolean}} Meta */
 /** @typedef {{performance: string, start: number, stop: number | null}} Song */
 /** @typedef {import("./keep.js").Bytes} Bytes */
-/** @typedef {{onTalk(bytes: Bytes): void, onLevel(peak: number, power: number, count: number): void, onTrouble(code: string, text: string): void}} SingerEvents */
+/** @typedef {{onTalk(bytes: Bytes): void, onLevel(peak: number, power: number, count: number): void, onBlock(position: number, samples: Float32Array): void, onTrouble(code: string, text: string): void}} SingerEvents */
 
 export class Singer {
   /**
@@ -55,6 +55,7 @@ export class Singer {
     for (let block = this.stamper.next(); block; block = this.stamper.next()) {
       this.lagSamples.push(heardNow - block.position);
       if (this.lagSamples.length > SAMPLES_OF_LAG) this.lagSamples.shift();
+      this._events.onBlock(block.position, block.samples);
       this._sing(block);
     }
   }

@@ -1,6 +1,7 @@
 /** One's own voice, from the open microphone to the singer: what reads it, what watches over the round trip, the sound check, level and gain. */
 
 import { TrackCapture, WorkletCapture } from "./capture.js";
+import { Bleed } from "./bleed.js";
 import { makeProbe } from "./calibrate.js";
 import { Singer } from "./singer.js";
 import { nowMs } from "./socket.js";
@@ -64,6 +65,8 @@ export class Voice {
     /** @type {number[]} of the last seconds, dBFS */
     this._peaks = [];
     this._talking = false;
+    /** @type {Bleed | null} */
+    this._bleed = null;
     /** @type {import("./singer.js").Song | null} */
     this._song = null;
     /** @type {((startFrame: number) => void) | null} */
@@ -94,6 +97,7 @@ export class Voice {
     this._singer = new Singer(setup, this._delivery, {
       onTalk: this._events.onTalk,
       onLevel: (peak, power, count) => this._meter(peak, power, count),
+      onBlock: (position, samples) => this._listenForBleed(position, samples),
       onTrouble: (code, text) => this._events.tell({ type: "trouble", code, text }),
     });
     this._toFrame = (/** @type {number} */ frame) => base + (frame * contextRate) / soundRate;
@@ -150,6 +154,21 @@ export class Voice {
   song(song) {
     this._song = song;
     this._singer?.song(this.check ? song : null);
+  }
+
+  /** What this page plays while nobody sings yet. @param {number} start its position @param {Float32Array} played */
+  countIn(start, played) {
+    this._bleed = played.length > 0 && this.check?.output === "headphones" ? new Bleed(start, played) : null;
+  }
+
+  /** @param {number} position @param {Float32Array} samples */
+  _listenForBleed(position, samples) {
+    if (!this._bleed) return;
+    this._bleed.add(position, samples);
+    if (position < this._bleed.stop) return;
+    const { heard, dbfs } = this._bleed.result();
+    this._bleed = null;
+    if (heard) this._events.tell({ type: "trouble", code: "bleed", text: `${dbfs.toFixed(0)} dBFS of what plays` });
   }
 
   /** Heed what the watch over the open streams has found since the last time. */

@@ -1,6 +1,6 @@
 /**
- * Troubles that a new sound check mends: the round trip may have moved, or the microphone is gone. A moved round trip is said
- * only between songs; nobody can measure anything while singing. A lost microphone is said at once.
+ * Troubles that a new sound check mends: the round trip may have moved, loudspeakers were taken for headphones, or the microphone is gone. The first two are
+ * said only between songs; nobody can measure anything while singing. A lost microphone is said at once.
  */
 
 import { dialog } from "./dom.js";
@@ -10,38 +10,39 @@ import { offer } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
 
-const CAN_WAIT = "jump";
+const CAN_WAIT = new Set(["jump", "bleed"]);
 const AT_ONCE = "microphone_lost";
 
 export class Doubts {
   #room;
   #check;
-  #waiting = false;
+  /** @type {string | null} */
+  #waiting = null;
 
   /** @param {RoomView} room @param {() => void} check begins the sound check */
   constructor(room, check) {
     this.#room = room;
     this.#check = check;
-    room.addEventListener("song", () => this.#waiting && !room.running && this.#offer(CAN_WAIT));
+    room.addEventListener("song", () => this.#waiting && !room.running && this.#offer(this.#waiting));
   }
 
   /** Whether this trouble is one of ours; it is told then, now or after the song. @param {string} code */
   take(code) {
     if (code === AT_ONCE) this.#offer(code);
-    else if (code !== CAN_WAIT) return false;
-    else if (this.#room.running) this.#waiting = true;
+    else if (!CAN_WAIT.has(code)) return false;
+    else if (this.#room.running) this.#waiting = code;
     else if (!dialog("check").open) this.#offer(code); // a check that is open mends it anyway
     return true;
   }
 
   /** A check is made: nothing is in doubt any more. */
   settle() {
-    this.#waiting = false;
+    this.#waiting = null;
   }
 
   /** @param {string} code */
   #offer(code) {
-    this.#waiting = false;
+    this.#waiting = null;
     offer(problemInWords(code), t("Sound check"), this.#check);
   }
 }

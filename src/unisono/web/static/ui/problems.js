@@ -37,6 +37,7 @@ const SENTENCES = {
   late: () => t("You are recorded, but your connection is slow: the others hear you afterwards."),
   storage: () => t("Your browser cannot keep what you sing. Please leave this page open until the song is mixed."),
   processed_microphone: () => t("Your browser changes the sound of your microphone. It works, but a different browser may sound better."),
+  bleed: () => t("Your microphone hears the music that plays. Put on headphones, or choose loudspeakers in the sound check: then everybody sounds clearer."),
   jump: () => t("Your sound stumbled. So that what you sing lands in its place, please do the sound check once more."),
 };
 
