@@ -65,6 +65,8 @@ const give = (name, value) => Object.defineProperty(globalThis, name, { value, c
 /** @type {Folder} */
 let folder;
 let nowMs = NOW_MS;
+/** @type {import("../../src/unisono/web/static/engine/keep.js").Keep[]} */
+const keeps = [];
 
 beforeEach(() => {
   folder = new Folder();
@@ -76,7 +78,11 @@ beforeEach(() => {
   mock.method(Date, "now", () => nowMs);
 });
 
-afterEach(() => mock.restoreAll());
+afterEach(async () => {
+  for (const file of folder.files.values()) file.open = false;
+  for (const keep of keeps.splice(0)) await keep.discard().catch(() => undefined); // else its timer keeps Node alive
+  mock.restoreAll();
+});
 
 /** @param {number} position */
 const frame = (position) => pack({ kind: 1, pcm: false, stereo: false, repair: false, unsure: false, seat: 1, epoch: 0, level: 30, position, frames: [Uint8Array.of(1)] });
@@ -85,13 +91,13 @@ const frame = (position) => pack({ kind: 1, pcm: false, stereo: false, repair: f
 async function sang(owner, atMs) {
   nowMs = atMs;
   const keep = await openKeep(owner, "song");
+  keeps.push(keep);
   keep.append(frame(0));
   keep.append(frame(960));
   keep.mark(0, 0, 960);
   keep.flush();
   nowMs = NOW_MS;
   for (const file of folder.files.values()) file.open = false;
-  return keep;
 }
 
 /** @param {string} owner */
@@ -102,34 +108,33 @@ for (const kind of ["files", "rows"]) {
 
   test(`${kind}: a page that comes back finds what is not written, and only its own`, async () => {
     withoutFiles();
-    const keep = await sang("ada", NOW_MS);
+    await sang("ada", NOW_MS);
     const [found, ...others] = await leftovers("ada");
     assert.deepEqual([found.performance, others.length, await positions("ada")], ["song", 0, [960]]);
     assert.equal((await leftovers("ad")).length, 0, "a seat's name is compared whole");
     await found.discard();
     assert.deepEqual(await leftovers("ada"), []);
-    await keep.discard().catch(() => undefined);
   });
 
   test(`${kind}: after thirty days what seats that never came back left is removed, never that of the seat in use`, async () => {
     withoutFiles();
-    const keeps = [await sang("ada", NOW_MS - 400 * DAY_MS), await sang("bea", NOW_MS - 31 * DAY_MS), await sang("cio", NOW_MS - 29 * DAY_MS)];
+    await sang("ada", NOW_MS - 400 * DAY_MS);
+    await sang("bea", NOW_MS - 31 * DAY_MS);
+    await sang("cio", NOW_MS - 29 * DAY_MS);
     await removeOld("ada", NOW_MS - 30 * DAY_MS);
     assert.deepEqual(await positions("ada"), [960], "the seat in use");
     assert.deepEqual(await positions("bea"), []);
     assert.deepEqual(await positions("cio"), [960], "may still come back");
-    for (const keep of keeps) await keep.discard().catch(() => undefined);
   });
 }
 
 test("a file that another tab has open stays, and the others still go", async () => {
-  const keeps = [await sang("bea", NOW_MS - 90 * DAY_MS), await sang("cio", NOW_MS - 90 * DAY_MS)];
+  await sang("bea", NOW_MS - 90 * DAY_MS);
+  await sang("cio", NOW_MS - 90 * DAY_MS);
   const [first] = folder.files.values();
   first.open = true;
   await removeOld("ada", NOW_MS);
   assert.deepEqual([...folder.files.keys()].map((name) => name.split(".")[0]), ["bea"]);
-  first.open = false;
-  for (const keep of keeps) await keep.discard();
 });
 
 test("where nothing can be stored nothing is removed, and nobody is troubled", async () => {
