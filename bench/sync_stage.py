@@ -30,7 +30,7 @@ from unisono.units import SAMPLE_RATE
 Answer = TypeVar("Answer")
 PIECE, PIECE_TITLE = "ode-to-joy", "Ode an die Freude"
 PHRASE_S = 5
-ROWS_BEHIND_S = 3.0
+ROWS_BEHIND_S = 1.5
 VOICE_PEAK = 0.3
 PATIENCE_S = 90.0
 # While a browser plays, PulseAudio's null sink runs about 120 ppm fast besides: it counts its blocks in whole
@@ -40,6 +40,15 @@ PLANS = (
     CardPlan(rate_hz=48_000, drift_ppm=-220),
 )
 NAMES = ("Anna", "Bruno", "Carla")
+# Seconds from the last row's last note until the room begins to play the finished song, or says that it is done.
+FIRST_MIX_S = """() => new Promise((resolve) => {
+  const { room, engine } = window.unisono, { stop, delays_samples } = room.song;
+  const timer = setInterval(() => {
+    if (room.song && !["premiere", "done"].includes(room.song.state)) return;
+    clearInterval(timer);
+    resolve((engine.roomPosition - stop - delays_samples.at(-1)) / 48_000);
+  }, 20);
+})"""
 
 
 def say(text: str) -> None:
@@ -96,6 +105,7 @@ class Sung:
     opening: Opening
     drifts_ppm: Mapping[str, float]
     delays_ms: list[float]
+    first_mix_s: float
     pages: Mapping[int, dict[str, Any]]
 
 
@@ -120,8 +130,10 @@ class Stage:
     def _step_out(self) -> None:
         links = self.leader.do(courtyard.open_courtyard, self.leader.page, self.server.url, "Sync bench").result()
         doors = [links.host, links.singers, links.singers]
-        for neighbour, link in zip(self.neighbours, doors, strict=True):
-            neighbour.do(courtyard.step_out, neighbour.page, link, neighbour.name, "Italy").result()
+        acts = [neighbour.do(courtyard.step_out, neighbour.page, link, neighbour.name, "Italy")
+                for neighbour, link in zip(self.neighbours, doors, strict=True)]
+        for act in acts:
+            act.result()
 
     def reopen(self) -> None:
         """Everybody closes their streams and opens them again, all at the same time."""
@@ -129,8 +141,9 @@ class Stage:
         for each, act in zip(self.neighbours, acts, strict=True):
             say(f"  {each.name}: {act.result()}")
 
-    def sing(self, song_s: float) -> Sung:
-        """Sing for about `song_s` seconds and wait for the stems."""
+    def sing(self, song_s: float, title: str) -> Sung:
+        """Sing for about `song_s` seconds and wait for the stems; `title` is told to the person at the terminal."""
+        say(title)
         page = self.leader.page
         with Tapes() as tapes:
             for neighbour in self.neighbours:
@@ -146,17 +159,18 @@ class Stage:
             self.leader.do(courtyard.stop_song, page).result()
             time.sleep(ROWS_BEHIND_S)
             over_s = time.monotonic()
+            first_mix_s = self.leader.do(page.evaluate, FIRST_MIX_S).result()
             link = self.leader.do(courtyard.wait_done, page).result()
             taped = {name: tape.between(begun_s, over_s) for name, tape in tapes.stop().items()}
         self.leader.mouth.hush()
-        return self._gather(link, taped, [samples * 1000 / SAMPLE_RATE for samples in song["delays_samples"]])
+        return self._gather(link, taped, [samples * 1000 / SAMPLE_RATE for samples in song["delays_samples"]], first_mix_s)
 
     def _on_axis(self, leader: Tape) -> Audio:
         """The recording as it lies on the room's axis when played by the leader's card at the rate it really had."""
         stretch = leader.clock.rate_hz / leader.clock.nominal_hz
         return resampled(self._voice, self._voice_rate_hz * stretch, SAMPLE_RATE)
 
-    def _gather(self, link: str, taped: Mapping[str, Tape], delays_ms: list[float]) -> Sung:
+    def _gather(self, link: str, taped: Mapping[str, Tape], delays_ms: list[float], first_mix_s: float) -> Sung:
         told = self.server.ask("/api/performance", {"token": link.rsplit("#", 1)[1]})
         by_name = {neighbour.name: neighbour for neighbour in self.neighbours}
         stems, tapes, starts_s, pages = {}, {}, {}, {}
@@ -171,7 +185,7 @@ class Stage:
             opening=Opening(backing=backing[:sung], voice=self._on_axis(taped[self.leader.name]), stems=stems,
                             tapes=tapes, tape_starts_s=starts_s),
             drifts_ppm={name: round(tape.clock.drift_ppm, 1) for name, tape in taped.items()},
-            delays_ms=delays_ms, pages=pages)
+            delays_ms=delays_ms, first_mix_s=first_mix_s, pages=pages)
 
     def _download(self, files: list[dict[str, Any]]) -> Audio:
         wav = next(file for file in files if file["url"].endswith((".wav", ".flac")))
