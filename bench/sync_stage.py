@@ -163,7 +163,8 @@ class Stage:
             link = self.leader.do(courtyard.wait_done, page).result()
             taped = {name: tape.between(begun_s, over_s) for name, tape in tapes.stop().items()}
         self.leader.mouth.hush()
-        return self._gather(link, taped, [samples * 1000 / SAMPLE_RATE for samples in song["delays_samples"]], first_mix_s)
+        delays_ms = [samples * 1000 / SAMPLE_RATE for samples in song["delays_samples"]]
+        return self._gather(link, taped, delays_ms, first_mix_s)
 
     def _on_axis(self, leader: Tape) -> Audio:
         """The recording as it lies on the room's axis when played by the leader's card at the rate it really had."""
@@ -178,7 +179,8 @@ class Stage:
             row, name = int(stem["row"]), str(stem["name"])
             stems[row] = self._download(stem["files"])
             tapes[row], starts_s[row] = taped[name].on_clock(), taped[name].clock.start_s
-            pages[row] = by_name[name].do(courtyard.diagnostics, by_name[name].page).result()
+            diagnosed = by_name[name].do(courtyard.diagnostics, by_name[name].page).result()
+            pages[row] = {"marks": stem["marks"], **diagnosed}
         backing, _ = read_sound(self.server.get(f"/api/pieces/{PIECE}/backing.wav?key=0&tempo_bpm=0"))
         sung = min(len(stem) for stem in stems.values())
         return Sung(
