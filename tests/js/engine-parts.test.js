@@ -113,6 +113,21 @@ test("frames are found on the line although they come in bursts and are seen lat
   assert.equal(clock.restarts, 0);
 });
 
+test("a page that is busy at first and late for ten seconds finds the line with the first glimpse in time, and does not leave it", () => {
+  const random = noise(9);
+  const clock = new FrameClock(48_000);
+  const perMs = 48 * (1 + 250e-6);
+  /** @type {number[]} */
+  const errors = [];
+  for (let ms = 0; ms < 60_000; ms += 15) {
+    const late = ms < 10_000 || random() > 0.8 ? 5 + 25 * Math.abs(random()) : 0.5 * Math.abs(random());
+    clock.add(ms + late, perMs * ms);
+    if (ms > 11_000) errors.push(Math.abs(clock.at(ms) - perMs * ms) / 48);
+  }
+  assert.ok(Math.max(...errors) < 4, `${Math.max(...errors)} ms off`);
+  assert.ok(Math.max(...errors.slice(-1_000)) < 0.5);
+});
+
 test("a counter that stood still begins a new line", () => {
   const clock = new FrameClock(48_000);
   for (let ms = 0; ms < 5_000; ms += 10) clock.add(ms, 48 * ms);

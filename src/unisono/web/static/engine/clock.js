@@ -11,7 +11,8 @@ const DRIFT_PPM_MAX = 1_000;
 const CONTRADICTION_MS = 10;
 /** A second in which no glimpse came closer to the line than this says nothing. */
 const LATE_MS = 2;
-const REFITS = 3;
+/** A counter that is so far behind for so long has stood still: by so much at least, for so long. */
+const STOOD_STILL_MS = [[60, 400], [15, 3_000]];
 
 /** @typedef {{x: number, y: number, cost: number}} Observation  y at x; the lower the cost, the purer */
 
@@ -19,7 +20,7 @@ const REFITS = 3;
 export class BestLine {
   /**
    * @param {{nominal: number, binWidth: number, bins: number, tolerance: number, late: number}} settings tolerance: cost above the best that a bin may have and
-   *   still count; late: how far below the line a bin may lie and still count
+   *   still count; late: how far below the most advanced bin one may lie and still count
    */
   constructor(settings) {
     this._settings = settings;
@@ -63,11 +64,11 @@ export class BestLine {
     const { tolerance, late } = this._settings;
     let best = Infinity;
     for (const { cost } of this._bins.values()) best = Math.min(best, cost);
-    let good = [...this._bins.values()].filter(({ cost }) => cost <= best + tolerance);
-    this._through(good);
-    for (let again = 0; again < REFITS && late < Infinity; again++) {
-      good = good.filter(({ x, y }) => y >= this.at(x) - late);
-      this._through(good);
+    const good = [...this._bins.values()].filter(({ cost }) => cost <= best + tolerance);
+    if (late === Infinity) return this._through(good);
+    for (const below of [3 * late, late, late]) {
+      const top = Math.max(...good.map(({ x, y }) => y - this.slope * x));
+      this._through(good.filter(({ x, y }) => y - this.slope * x >= top - below));
     }
   }
 
@@ -163,7 +164,7 @@ export class FrameClock {
   constructor(contextRate) {
     this._perMs = contextRate / 1000;
     this._line = new BestLine({ nominal: this._perMs, binWidth: 1000, bins: 90, tolerance: Infinity, late: (LATE_MS * contextRate) / 1000 });
-    this._behindSinceMs = NaN;
+    this._behindSinceMs = STOOD_STILL_MS.map(() => NaN);
     this.restarts = 0;
   }
 
@@ -179,6 +180,7 @@ export class FrameClock {
   add(ms, frame) {
     if (this._line.ready && this._stoodStill(ms, frame)) {
       this._line.clear();
+      this._behindSinceMs.fill(NaN);
       this.restarts += 1;
     }
     // Cost: how far the glimpse is behind the nominal line through time zero; only differences matter.
@@ -203,11 +205,10 @@ export class FrameClock {
   _stoodStill(ms, frame) {
     const behindMs = (this._line.at(ms) - frame) / this._perMs;
     if (behindMs < -20) return true;
-    if (behindMs < 60) {
-      this._behindSinceMs = NaN;
-      return false;
-    }
-    if (Number.isNaN(this._behindSinceMs)) this._behindSinceMs = ms;
-    return ms - this._behindSinceMs > 400;
+    return STOOD_STILL_MS.some(([byMs, forMs], i) => {
+      if (behindMs < byMs) this._behindSinceMs[i] = NaN;
+      else if (Number.isNaN(this._behindSinceMs[i])) this._behindSinceMs[i] = ms;
+      return ms - this._behindSinceMs[i] > forMs;
+    });
   }
 }
