@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Final
 
+from unisono.core.lateness import OUTAGE_SAMPLES
 from unisono.core.messages import Method, Output
 from unisono.units import FRAME_SAMPLES, OPUS_LOOKAHEAD_SAMPLES, samples_of_ms
 
@@ -31,8 +32,11 @@ UNKNOWN_UP_SAMPLES: Final = samples_of_ms(200)
 UNKNOWN_DOWN_SAMPLES: Final = samples_of_ms(120)
 """Assumed of a way that was never measured."""
 
-LINK_SAMPLES_MAX: Final = samples_of_ms(2000)
+LINK_SAMPLES_MAX: Final = OUTAGE_SAMPLES
 """No row waits longer than this for anybody, whatever they claim."""
+
+BEHIND_SAMPLES_MAX: Final = samples_of_ms(5000)
+"""In bad weather there are fewer rows, not rows further behind: timeline and tapes hold no more."""
 
 _FAR_SAMPLES: Final = samples_of_ms(200)
 _STEADY_SPREAD_SAMPLES: Final = samples_of_ms(2)
@@ -120,12 +124,18 @@ def seat_rows(
     """
     by_seat = {member.seat: member for member in members}
     singers = [member for member in by_seat.values() if member.method != "none" and member.seat != leader]
-    rows = [[by_seat[leader]], *_singing_rows(singers, rows_max)]
-    return _with_distances(rows, _limited(listener_down_samples, UNKNOWN_DOWN_SAMPLES))
+    listener_down = _limited(listener_down_samples, UNKNOWN_DOWN_SAMPLES)
+    for most in range(rows_max, 1, -1):
+        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down)
+        if seating.listener_cut_samples <= BEHIND_SAMPLES_MAX:
+            return seating
+    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down)
 
 
 def _singing_rows(singers: Sequence[Member], rows_max: int) -> list[list[Member]]:
-    """Front rows of steady singers, then one row of all others."""
+    """Front rows of steady singers, then one row of all others; one row of all if there may be no more."""
+    if rows_max == 1:
+        return [sorted(singers, key=_steadiness)] if singers else []
     exact = [member for member in singers if member.method == "acoustic" and member.heard_live]
     far = _far_seats(exact)
     front = sorted((member for member in exact if member.seat not in far), key=_steadiness)

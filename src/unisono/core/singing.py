@@ -38,10 +38,9 @@ from unisono.core.seats import Seat, Seats
 from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun
 from unisono.core.voices import Voices
 from unisono.core.wire import Packet
-from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span, samples_of_ms
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span
 
 _HEARD_MARGIN_SAMPLES = SAMPLE_RATE // 2
-_LISTENER_DOWN_SAMPLES_MAX = samples_of_ms(400)
 
 
 class Singing:
@@ -257,10 +256,10 @@ class Singing:
         self._outbox.send_all(self.song.message())
 
     def _seating(self, leader: Seat) -> Seating:
-        members = {seat.number: seat.member() for seat in self._seats.singers()}
-        members[leader.number] = leader.member()
+        members = {seat.number: self._voices.ways.member(seat) for seat in self._seats.singers()}
+        members[leader.number] = self._voices.ways.member(leader)
         listeners = [s.down_samples for s in self._seats.present() if not s.sings and s.down_samples is not None]
-        slowest = min(max(listeners), _LISTENER_DOWN_SAMPLES_MAX) if listeners else None
+        slowest = max(listeners, default=None)
         return seat_rows(members.values(), leader=leader.number, listener_down_samples=slowest)
 
     def seat_late_comer(self, seat: Seat) -> None:

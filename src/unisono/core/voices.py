@@ -9,6 +9,7 @@ from unisono.core.messages import Written
 from unisono.core.past import Past
 from unisono.core.seats import Seat
 from unisono.core.song import SongRun
+from unisono.core.sungways import SungWays
 from unisono.core.wire import Packet
 from unisono.errors import ImpossiblePosition, NotAllowed
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
@@ -25,6 +26,7 @@ class Voices:
         self._outbox = outbox
         self._frames: dict[int, int] = {}
         self.past = Past()
+        self.ways = SungWays()
 
     @property
     def sang(self) -> frozenset[int]:
@@ -34,6 +36,7 @@ class Voices:
     def begin(self, sang: frozenset[int] = frozenset()) -> None:
         """Another song, or none; after a restart one in which `sang` already have stems."""
         self._frames = dict.fromkeys(sang, 0)
+        self.ways.begin()
 
     def take(self, song: SongRun | None, seat: Seat, packet: Packet, now: Position) -> bool:
         """Whether this packet belongs to the song that runs. Raises ImpossiblePosition, NotAllowed."""
@@ -49,6 +52,8 @@ class Voices:
             return False
         if not self._within_measure(song, seat.number, packet, now):
             return False
+        if not packet.repair:
+            self.ways.heard(seat, packet, behind_samples=song.seating.delay_of(seat.number), now=now)
         audible = not packet.repair and song.seating.row_of(seat.number) is not None
         audible = audible and seat.number not in song.seating.unheard
         self._outbox.put(Sang(performance=song.performance, seat=seat.number, packet=packet, audible=audible))

@@ -35,8 +35,10 @@ class Leading:
         self._bundle: list[Packet] = []
         self._bundle_pcm: list[Packet] = []
 
-    def forward(self, packet: Packet, wire: bytes, *, pcm_wanted: bool) -> tuple[Led, list[Led]]:
-        """What rows get now, and what listeners get if a bundle is full."""
+    def forward(
+        self, packet: Packet, wire: bytes, *, pcm_wanted: bool, stop: Position | None = None
+    ) -> tuple[Led, list[Led]]:
+        """What rows get now, and what listeners get if a bundle is full, or the song ends with it at `stop`."""
         led = replace(packet, kind=Kind.LEADER, seat=self._leader)
         pcm = self._as_pcm(led) if pcm_wanted else None
         now = Led(opus=restamped(wire, kind=Kind.LEADER, seat=self._leader), pcm=pack(pcm) if pcm else None)
@@ -44,7 +46,8 @@ class Leading:
         if pcm:
             self._bundle_pcm.append(pcm)
         full = sum(len(kept.frames) for kept in self._bundle) >= FRAMES_MAX
-        return now, self.flush() if full else []
+        ends = stop is not None and packet.span.stop >= stop
+        return now, self.flush() if full or ends else []
 
     def flush(self) -> list[Led]:
         """What listeners have not been sent yet."""

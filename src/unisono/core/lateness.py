@@ -1,0 +1,74 @@
+"""Lateness: how long to wait for what takes a while, and now and then much longer.
+
+A way that jitters has no slowest packet: the longer one looks, the slower the slowest. So a row waits for all but a
+share that nobody minds (`LATE_SHARE`). Things so late are hardly ever seen, so their lateness is worked out from the
+worst fifth and from the worst tenth, whose excess over the rest is taken to be exponentially distributed (peaks over
+threshold: Pickands 1975); the greater counts, and never less than all but one in a thousand took. Of a line that stood
+still for seconds nothing is learnt: no row waits that long. The page's twin is web/static/engine/jitter.js; both read
+spec/jitter.json.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import log
+from typing import Final
+
+from unisono.units import SAMPLE_RATE, samples_of_ms
+
+LATE_SHARE: Final = 1e-4
+"""So many of 1 may be late: a frame of 20 ms in three minutes."""
+
+OUTAGE_SAMPLES: Final = samples_of_ms(1200)
+"""What takes longer is no jitter but an outage, and tells nothing about the minutes without one."""
+
+_TAIL_SHARES: Final = (0.2, 0.1)
+_SEEN_SHARE: Final = 1e-3
+_AFTER_OUTAGE_SAMPLES: Final = SAMPLE_RATE
+_KEPT: Final = 3000
+TELLING_FRAMES: Final = 500
+"""From ten seconds of a stream on, what it was like counts."""
+
+
+def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE) -> float:
+    """How long to wait so that of things as late as these no more than `late_share` come too late; in their unit.
+
+    NaN when there are none.
+    """
+    ordered = sorted(late)
+    if len(ordered) < 2:
+        return ordered[0] if ordered else float("nan")
+    seen = ordered[-1 - int(len(ordered) * max(late_share, _SEEN_SHARE))]
+    return max(seen, *(_beyond(ordered, tail_share, late_share) for tail_share in _TAIL_SHARES))
+
+
+def _beyond(ordered: list[float], tail_share: float, late_share: float) -> float:
+    """What `late_share` exceed, if the excess of the worst `tail_share` over the rest falls off exponentially."""
+    tail = max(1, round(len(ordered) * tail_share))
+    usual = ordered[-tail - 1]
+    excess = sum(value - usual for value in ordered[-tail:]) / tail
+    return usual + excess * max(0.0, log(tail / len(ordered) / late_share))
+
+
+class Lateness:
+    """How late the last minute of one stream was; frames that come in the wake of an outage are left out."""
+
+    def __init__(self) -> None:
+        self._late: deque[float] = deque(maxlen=_KEPT)
+        self._calm_at = 0
+
+    def __len__(self) -> int:
+        return len(self._late)
+
+    def add(self, late_samples: float, *, now: int) -> None:
+        """One frame came `late_samples` after its position was heard, at `now` of the room's clock."""
+        if late_samples > OUTAGE_SAMPLES:
+            self._calm_at = now + _AFTER_OUTAGE_SAMPLES
+        elif now >= self._calm_at:
+            self._late.append(late_samples)
+
+    @property
+    def wait_samples(self) -> float:
+        """How long to wait for this stream; NaN when nothing is known."""
+        return wait_for(self._late)

@@ -1,0 +1,263 @@
+"""The server in the simulation: the real room, desk and leader's forwarding, on a simulated clock and simulated lines.
+
+Modelled: the event loop (what comes is done at once, ticks every 20 ms), the sockets' queues (live/session.py), the
+recorder (written 0.2 s later), and the desk's encoder, which is silent: pages get the mix as PCM.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+from tests.sim.line import Data, Line, size_on_air
+from tests.sim.world import World
+from unisono.core import events as ev
+from unisono.core.messages import FromRoom, Hello, Role, decode_from_page, encode
+from unisono.core.room import Joining, Room
+from unisono.core.wire import Echo, Packet, Probe, pack, restamped, unpack_from_page
+from unisono.live.desk import LISTENERS, Desk
+from unisono.live.leading import Leading
+from unisono.units import SAMPLE_RATE, Position, Span
+
+TICK_MS = 20.0
+WRITTEN_AFTER_MS = 200.0
+SOCKET_BYTES = 64 * 1024
+"""So much is in the system's hands before a socket's own queue grows."""
+SOUND_BYTES_MAX = 192 * 1024
+_LINKS: dict[Role, int] = {"host": 1, "performer": 2, "listener": 3}
+
+
+@dataclass(slots=True)
+class Session:
+    """One socket's queue: when a page reads too slowly its oldest sound goes, never a message (live/session.py)."""
+
+    line: Line
+    role: Role
+    queue: deque[Data] = field(default_factory=deque)
+    sound_bytes: int = 0
+    joined: bool = False
+
+    def send(self, data: Data) -> None:
+        """One more, and out with what there is room for."""
+        self.queue.append(data)
+        if isinstance(data, bytes):
+            self.sound_bytes += size_on_air(data)
+            if self.sound_bytes > SOUND_BYTES_MAX:
+                self._drop_oldest_sound()
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand the system what it takes."""
+        while self.queue and self.line.down.unacknowledged_bytes < SOCKET_BYTES:
+            data = self.queue.popleft()
+            if isinstance(data, bytes):
+                self.sound_bytes -= size_on_air(data)
+            self.line.send_down(data)
+
+    def _drop_oldest_sound(self) -> None:
+        kept: deque[Data] = deque()
+        over = self.sound_bytes - SOUND_BYTES_MAX // 2
+        for data in self.queue:
+            if isinstance(data, bytes) and over > 0:
+                over -= size_on_air(data)
+                self.sound_bytes -= size_on_air(data)
+            else:
+                kept.append(data)
+        self.queue = kept
+
+
+class House:
+    """One room and its sockets. `stems` has what is on disk, by seat, in the order in which it came."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        ids = (f"p{number}" for number in itertools.count(1))
+        self.room = Room(title="Via Roma", place="Siena", pieces={}, fresh_id=lambda: next(ids))
+        self.stems: dict[int, list[Packet]] = {}
+        self.completed: list[str] = []
+        self.late_said = 0
+        self._sessions: dict[int, Session] = {}
+        self._desk: Desk | None = None
+        self._leading: Leading | None = None
+        self._wire = b""
+        self._batch: list[tuple[str, int, Packet]] = []
+        world.every(TICK_MS, self._tick)
+        world.every(WRITTEN_AFTER_MS, self._write)
+
+    @property
+    def now(self) -> Position:
+        """The room's clock: it began a second before the world."""
+        return Position(int(self._exactly))
+
+    @property
+    def _exactly(self) -> float:
+        return (self._world.now_ms + 1000.0) * SAMPLE_RATE / 1000
+
+    def welcome(self, role: Role) -> object:
+        """What attends lines by a link of this role."""
+
+        def attend(line: Line) -> None:
+            session = self._sessions[line.number] = Session(line, role)
+            line.to_house = lambda data: self._receive(session, data)
+
+        return attend
+
+    # ------------------------------------------------------------------------------------ in
+
+    def _receive(self, session: Session, data: Data) -> None:
+        number, now = session.line.number, self.now
+        if number not in self._sessions:
+            return
+        if isinstance(data, str):
+            message = decode_from_page(data)
+            if isinstance(message, Hello):
+                self._join(session, message)
+            else:
+                self.room.message(number, message, now)
+        else:
+            packet = unpack_from_page(data)
+            if isinstance(packet, Probe):
+                session.send(pack(Echo(sent_ms=packet.sent_ms, position=self._exactly)))
+            elif session.joined:
+                self._wire = data
+                self.room.packet(number, packet, now)
+        self._settle()
+
+    def _join(self, session: Session, hello: Hello) -> None:
+        fresh = f"key{session.line.number}"
+        session.joined = True
+        joining = Joining(
+            hello=hello,
+            role=session.role,
+            link=_LINKS[session.role],
+            key_hash=f"hash of {hello.key}" if hello.key else None,
+            fresh_key=fresh,
+            fresh_key_hash=f"hash of {fresh}",
+        )
+        self.room.join(session.line.number, joining, self.now)
+
+    # ------------------------------------------------------------------------------------ time
+
+    def _tick(self) -> None:
+        now = self.now
+        self.room.tick(now)
+        self._settle()
+        if self._desk is not None:
+            self._mix(self._desk, now)
+        for session in self._sessions.values():
+            session.flush()
+
+    def _mix(self, desk: Desk, now: Position) -> None:
+        song = self.room.singing.song
+        assert song is not None
+        desk.pcm_rows = frozenset({LISTENERS, *range(len(song.seating.rows))})
+        with patch("unisono.live.desk.encode_many", _silence):
+            outgoing, late = desk.tick(now)
+        for sound in outgoing:
+            assert sound.pcm is not None
+            self._send_row(sound.row, sound.pcm)
+        for voice in late:
+            self.late_said += 1
+            self.room.came_late(voice.seat, voice.late_samples, now)
+        self._settle()
+
+    def _send_row(self, row: int, wire: bytes) -> None:
+        for session in self._in_row(row):
+            session.send(wire)
+
+    def _in_row(self, row: int) -> list[Session]:
+        found = []
+        for seat in self.room.seats.present():
+            session = self._sessions.get(seat.connection or 0)
+            at = self.room.singing.row_of(seat.number)
+            if session is not None and (LISTENERS if at is None else at) == row:
+                found.append(session)
+        return found
+
+    def _write(self) -> None:
+        batch, self._batch = self._batch, []
+        for performance, seat, packet in batch:
+            self.stems.setdefault(seat, []).append(packet)
+            self.room.wrote(seat, performance, packet.epoch, _joined(packet.span))
+        self._settle()
+
+    # ------------------------------------------------------------------------------------ out
+
+    def _settle(self) -> None:
+        for event in self.room.events():
+            self._do(event)
+
+    def _do(self, event: ev.Event) -> None:
+        match event:
+            case ev.Send():
+                self._tell(event.connection, event.message)
+            case ev.SendAll():
+                for number, session in self._sessions.items():
+                    if session.joined and number != event.apart_from:
+                        session.send(encode(event.message))
+            case ev.Close():
+                self._sessions.pop(event.connection, None)
+            case ev.Sang():
+                self._sang(event)
+            case ev.SongChangedShape():
+                self._shape()
+            case ev.SongStateChanged():
+                song = self.room.singing.song
+                if self._desk is not None and song is not None:
+                    self._desk.reshape(song)
+                    self._flush_leader()
+            case ev.SongHeard():
+                self._close_desk()
+            case ev.SongComplete():
+                self.completed.append(event.performance)
+            case _:
+                pass
+
+    def _tell(self, connection: int, message: FromRoom) -> None:
+        session = self._sessions.get(connection)
+        if session is not None:
+            session.send(encode(message))
+
+    def _shape(self) -> None:
+        song = self.room.singing.song
+        assert song is not None
+        if self._desk is None:
+            self.stems = {}
+            self._desk, self._leading = Desk(song), Leading(song.leader)
+        else:
+            self._desk.reshape(song)
+
+    def _close_desk(self) -> None:
+        self._flush_leader()
+        self._desk = self._leading = None
+
+    def _flush_leader(self) -> None:
+        if self._leading is not None:
+            for led in self._leading.flush():
+                self._send_row(LISTENERS, led.opus)
+
+    def _sang(self, event: ev.Sang) -> None:
+        self._batch.append((event.performance, event.seat, event.packet))
+        song = self.room.singing.song
+        if not event.audible or song is None:
+            return
+        if event.seat == song.leader and self._leading is not None:
+            wire = restamped(self._wire, kind=event.packet.kind, seat=event.seat)
+            now, bundles = self._leading.forward(event.packet, wire, pcm_wanted=False, stop=song.stop)
+            for row in range(1, len(song.seating.rows)):
+                self._send_row(row, now.opus)
+            for led in bundles:
+                self._send_row(LISTENERS, led.opus)
+        elif self._desk is not None:
+            self._desk.feed(event.seat, event.packet)
+
+
+def _silence(jobs: Sequence[object], pool: object = None, *, threads: int = 1) -> list[bytes]:
+    return [b"\0"] * len(jobs)
+
+
+def _joined(span: Span) -> list[Span]:
+    return [span]

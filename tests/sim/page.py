@@ -1,0 +1,349 @@
+"""One person's page in the simulation, after web/static/engine: link.worker.js, socket.js, delivery.js and their parts.
+
+What is real: every packet and message goes through core/wire.py and core/messages.py, over a simulated line. What is
+modelled: the page's own modules, in Python; the sound card is exact, with a round trip of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from tests.sim.line import Data, Line, Place, Weather, open_line
+from tests.sim.pageclock import PageClock
+from tests.sim.pageparts import EAR_BLOCK_MS, Ear, Outbox, Stamper, Tapes
+from tests.sim.tones import Tone
+from tests.sim.world import World
+from unisono.core import messages as say
+from unisono.core.lateness import OUTAGE_SAMPLES, wait_for
+from unisono.core.wire import Echo, Packet, Probe, pack, unpack
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, ms_of_samples, samples_of_ms
+
+PER_MS = SAMPLE_RATE / 1000
+DEVICE_MS = 40.0
+"""The card's round trip, a multiple of the ear's block."""
+WORK_MS_MAX = 10.0
+"""How long the page's worker takes to notice what is there."""
+EAR_MARGIN_MS = 12.0
+TALK_DELAY_SAMPLES = 6000
+
+PROBES_AT_FIRST, PROBES_A_TRAIN = 50, 25
+PROBE_MS, TRAIN_MS = 20.0, 2000.0
+SIGHTS_MS = 60_000.0
+LINK_MS, REPAIR_MS, AIM_MS = 2000.0, 250.0, 100.0
+REPAIRS_AT_ONCE = 12
+LIVE_BYTES_MAX = 24_000
+STALL_MS = ms_of_samples(OUTAGE_SAMPLES)
+SILENT_MS_MAX = 4000.0
+"""A line that says nothing for so long is given up."""
+RETRY_MS = (200.0, 400.0, 800.0, 1600.0, 3000.0)
+LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1
+
+
+@dataclass(slots=True)
+class Ways:
+    """What the probes tell of both ways (jitter.js)."""
+
+    sights: deque[tuple[float, float, float]] = field(default_factory=deque)
+    open_ms: dict[float, None] = field(default_factory=dict)
+    _calm_ms: float = 0.0
+
+    def echoed(self, sent_ms: float, received_ms: float, position: float) -> None:
+        """An echo; those in the wake of an outage tell nothing."""
+        for sent in [sent for sent in self.open_ms if sent <= sent_ms]:
+            del self.open_ms[sent]
+        if received_ms - sent_ms > 2 * STALL_MS:
+            self._calm_ms = received_ms + 1000
+        elif received_ms >= self._calm_ms:
+            self.sights.append((sent_ms, received_ms, position))
+        while self.sights and self.sights[0][0] < received_ms - SIGHTS_MS:
+            self.sights.popleft()
+
+    def up_ms(self, clock: PageClock) -> float:
+        """How long to wait for what goes up."""
+        return wait_for(position / PER_MS - clock.at(sent) / PER_MS for sent, _, position in self.sights)
+
+    def down_ms(self, clock: PageClock) -> float:
+        """How long to wait for what comes down."""
+        return wait_for(clock.at(received) / PER_MS - position / PER_MS for _, received, position in self.sights)
+
+    def stalled_ms(self, now_ms: float) -> float:
+        """How long the oldest probe has been on its way; 0 if none is."""
+        return now_ms - next(iter(self.open_ms)) if self.open_ms else 0.0
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last echo took about as long as usual: nothing waits on the way."""
+        trips = [received - sent for sent, received, _ in self.sights]
+        return bool(trips) and trips[-1] <= 1.5 * median(trips) + 50.0
+
+
+class Page:
+    """A page on its way through an evening."""
+
+    def __init__(
+        self,
+        world: World,
+        attend: Callable[[Line], None],
+        *,
+        voice: int,
+        role: say.Role,
+        weather: Weather,
+        seed: int,
+    ) -> None:
+        self._world, self._attend = world, attend
+        self.chance = random.Random(seed)
+        self.place = Place(weather, self.chance)
+        self.role: say.Role = role
+        self.voice = voice
+        self.clock, self.ways, self.ear = PageClock(), Ways(), Ear()
+        self.stamper = Stamper(Tone(number=voice))
+        self.outbox = Outbox()
+        self.song: say.SongChanged | say.Song | None = None
+        self.seat, self.key = 0, None
+        self.line: Line | None = None
+        self.tapes: Tapes | None = None
+        self.sung: list[Packet] = []
+        self.late_said = self.breaks = self.live_frames = self.repair_frames = 0
+        self._offset_ms = self.chance.uniform(0, 1e6)
+        self._drift = 1 + self.chance.uniform(-50e-6, 50e-6)
+        self._lags: deque[float] = deque(maxlen=250)
+        self._heard_ms = 0.0
+        self._tries = 0
+        self._said_sent = False
+        self._knocking: Callable[[], None] | None = None
+        self._linked_ms = 0.0
+        for moment in weather.moves_ms:
+            world.at(moment, self.place.move)
+
+    # ------------------------------------------------------------------------------------ life
+
+    def come(self) -> None:
+        """Open the page."""
+        self._open()
+        self._world.every(EAR_BLOCK_MS, self._block)
+        self._world.every(AIM_MS, self._aim)
+        self._world.every(REPAIR_MS, self._repair)
+        self._world.every(TRAIN_MS, lambda: self._probe(PROBES_A_TRAIN))
+        self._world.every(500.0, self._watch)
+
+    @property
+    def now_ms(self) -> float:
+        """This page's own clock."""
+        return self._local(self._world.now_ms)
+
+    def _local(self, ms: float) -> float:
+        return self._offset_ms + ms * self._drift
+
+    def _open(self) -> None:
+        self._heard_ms = self.now_ms
+        self._knocking = open_line(self._world, self.place, self._opened)
+
+    def _opened(self) -> None:
+        line = self.line = Line(self._world, self.place, self.chance.randrange(10**9))
+        line.to_page = lambda data: self._receive(data) if self.line is line else None
+        self._attend(line)
+        hello = say.Hello(version=1, token="t", decodes="pcm", key=self.key, name=f"Voice {self.voice}", watch=False)
+        self._say(hello)
+        self._heard_ms = self.now_ms
+        self._probe(PROBES_AT_FIRST)
+
+    def _watch(self) -> None:
+        """A line that has died in silence is opened anew."""
+        silent_ms = self.now_ms - self._heard_ms
+        if silent_ms < SILENT_MS_MAX * (1 if self.line else 2):
+            return
+        self._lose()
+
+    def _lose(self) -> None:
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+            self.breaks += 1
+        if self._knocking is not None:
+            self._knocking()
+        self.ways.open_ms.clear()
+        self._heard_ms = self.now_ms
+        wait_ms = RETRY_MS[min(self._tries, len(RETRY_MS) - 1)] * self.chance.uniform(0.7, 1.3)
+        self._tries += 1
+        self._world.at(self._world.now_ms + wait_ms, self._open)
+
+    # ------------------------------------------------------------------------------------ talk with the room
+
+    def _say(self, message: say.FromPage) -> None:
+        if self.line is not None:
+            self.line.send_up(say.encode(message))
+
+    def _receive(self, data: Data) -> None:
+        self._heard_ms = self.now_ms
+        if isinstance(data, str):
+            self._take(say.decode_from_room(data))
+            return
+        packet = unpack(data)
+        if isinstance(packet, Echo):
+            self.clock.add(packet.sent_ms, self.now_ms, packet.position)
+            self.ways.echoed(packet.sent_ms, self.now_ms, packet.position)
+        elif isinstance(packet, Packet) and self.tapes is not None:
+            ear_at = self.ear.heard_at(self._world.now_ms)
+            for position, frame in packet.positioned_frames():
+                self.tapes.write(packet.kind, position, _sound(frame, stereo=packet.stereo), ear_at)
+
+    def _take(self, message: say.FromRoom) -> None:
+        match message:
+            case say.Welcome():
+                self._welcomed(message)
+            case say.SongChanged():
+                self._sing_of(message)
+            case say.Written():
+                self.outbox.written(message.epoch, message.spans)
+            case say.Missing():
+                self.outbox.missing(message.spans)
+            case say.Late():
+                self.late_said += 1
+            case _:
+                pass
+
+    def _welcomed(self, message: say.Welcome) -> None:
+        self.seat, self.key = message.seat, message.key or self.key
+        self._tries = 0
+        if self.role != "listener":
+            samples = samples_of_ms(DEVICE_MS)
+            self._say(say.Check(method="acoustic", output="headphones", round_trip_samples=samples, spread_samples=5.0))
+        self.outbox.lost()
+        if message.song is not None:
+            self._sing_of(message.song)
+        if self._said_sent:
+            self._say_sent()
+
+    def _sing_of(self, song: say.SongChanged | say.Song) -> None:
+        new = self.song is None or self.song.performance != song.performance
+        self.song = song
+        if new:
+            self.sung, self._said_sent = [], False
+
+    @property
+    def delay_samples(self) -> int:
+        """How far behind the room's clock this page hears."""
+        song = self.song
+        if song is None or song.state not in ("count_in", "singing", "ending"):
+            return TALK_DELAY_SAMPLES
+        row = next((number for number, row in enumerate(song.rows) if self.seat in row), None)
+        return song.listener_delay_samples if row is None else song.delays_samples[row]
+
+    # ------------------------------------------------------------------------------------ probes
+
+    def _probe(self, count: int) -> None:
+        """A train of probes as close as frames of a song, and then the news of what they told."""
+        for number in range(count):
+            self._world.at(self._world.now_ms + number * PROBE_MS, self._probe_once)
+        self._world.at(self._world.now_ms + count * PROBE_MS + 500.0, self._tell_link)
+
+    def _probe_once(self) -> None:
+        if self.line is not None:
+            self.ways.open_ms[self.now_ms] = None
+            self.line.send_up(pack(Probe(sent_ms=self.now_ms)))
+
+    def _tell_link(self) -> None:
+        if not self.ways.sights or not self.seat:
+            return
+        sings = self.role != "listener"
+        up_ms = self._lag_ms() + self.ways.up_ms(self.clock) if sings else 0.0
+        down_ms = self.ways.down_ms(self.clock) + EAR_MARGIN_MS
+        up, down = (max(0.0, ms * PER_MS) for ms in (up_ms, down_ms))
+        self._say(say.Link(up_samples=up, down_samples=down))
+
+    def _lag_ms(self) -> float:
+        """From hearing a position until its frame leaves the page."""
+        if len(self._lags) < 10:
+            return DEVICE_MS + 20.0 + EAR_BLOCK_MS + WORK_MS_MAX
+        return wait_for(self._lags)
+
+    # ------------------------------------------------------------------------------------ sound
+
+    def _aim(self) -> None:
+        if self.clock.ready:
+            ms = self._world.now_ms
+            per_ms = self.clock.per_ms * self._drift
+            self.ear.aim(ms, self.clock.at(self._local(ms)) - self.delay_samples, per_ms)
+
+    def _block(self) -> None:
+        """A block of the ear, and what the microphone heard of an earlier one."""
+        self.ear.play(self._world.now_ms)
+        back = round(DEVICE_MS / EAR_BLOCK_MS) + 1
+        if self.role == "listener" or len(self.ear.record) <= back:
+            return
+        _, position, epoch = self.ear.record[-1 - back]
+        for packet in self.stamper.hear(position, epoch):
+            work_ms = self.chance.uniform(0.0, WORK_MS_MAX)
+            if epoch == self.ear.epoch:
+                self._lags.append((self.ear.heard_at(self._world.now_ms) - packet.position) / PER_MS + work_ms)
+            self._world.at(self._world.now_ms + work_ms, lambda packet=packet: self._sang(packet))  # type: ignore[misc]
+
+    def _sang(self, packet: Packet) -> None:
+        song = self.song
+        if song is None or song.state not in ("count_in", "singing", "ending"):
+            return
+        if packet.position + FRAME_SAMPLES <= song.start - LEAD_IN_SAMPLES:
+            return
+        if song.stop is not None and packet.position >= song.stop:
+            self._finish()
+            return
+        self.sung.append(packet)
+        flows = self.line is not None and self.flowing
+        if flows:
+            assert self.line is not None
+            self.live_frames += 1
+            self.line.send_up(pack(packet))
+        self.outbox.add(packet, self.now_ms if flows else math.nan)
+
+    @property
+    def flowing(self) -> bool:
+        """Whether live sound may go out: the line is there, and does not stand still."""
+        line = self.line
+        if line is None or not self.seat or line.buffered_bytes >= LIVE_BYTES_MAX:
+            return False
+        return self.ways.stalled_ms(self.now_ms) < STALL_MS
+
+    def _repair(self) -> None:
+        """What is due again, while nothing else waits."""
+        if not self.flowing or self.line is None or self.line.buffered_bytes or not self.ways.calm:
+            return
+        for packet in self.outbox.repairs(self.now_ms, REPAIRS_AT_ONCE):
+            self.repair_frames += 1
+            self.line.send_up(pack(packet), stream=True)
+
+    def _finish(self) -> None:
+        if not self._said_sent:
+            self._said_sent = True
+            self._say_sent()
+
+    def _say_sent(self) -> None:
+        assert self.song is not None
+        spans: dict[int, tuple[int, int]] = {}
+        for packet in self.sung:
+            start = spans[packet.epoch][0] if packet.epoch in spans else packet.position
+            spans[packet.epoch] = start, packet.position + FRAME_SAMPLES
+        for epoch, (start, stop) in spans.items():
+            self._say(say.Sent(performance=self.song.performance, epoch=epoch, start=start, stop=stop))
+
+    # ------------------------------------------------------------------------------------ what people do
+
+    def start(self) -> None:
+        """Begin a song."""
+        self._say(say.Start())
+
+    def stop(self) -> None:
+        """End it where it is heard now."""
+        self._say(say.Stop(position=Position(int(self.ear.heard_at(self._world.now_ms)))))
+
+
+def _sound(frame: bytes, *, stereo: bool) -> Audio:
+    """PCM as float32 (samples,); of stereo both sides summed."""
+    sound = np.frombuffer(frame, dtype="<i2").astype(np.float32) / np.float32(32768)
+    return sound.reshape(-1, 2).sum(axis=1) if stereo else sound

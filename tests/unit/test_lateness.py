@@ -1,0 +1,71 @@
+"""How long to wait: enough for all but the share that may be late, whatever the ways are like."""
+
+import json
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unisono.core.lateness import OUTAGE_SAMPLES, Lateness, wait_for
+from unisono.units import SAMPLE_RATE
+
+SPEC = json.loads((Path(__file__).parents[2] / "spec/jitter.json").read_text())
+WAYS: dict[str, Callable[[random.Random], float]] = {
+    "even": lambda chance: chance.uniform(10, 110),
+    "exponential": lambda chance: 15 + chance.expovariate(1 / 30),
+    "now and then a stall": lambda chance: 15 + (chance.uniform(50, 200) if chance.random() < 0.02 else 0.0),
+}
+
+
+@pytest.mark.parametrize("case", SPEC["wait_for"], ids=lambda case: case["name"])
+def test_the_waits_both_sides_agree_on(case: dict[str, list[float]]) -> None:
+    assert wait_for(case["late"]) == pytest.approx(case["wait"], abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "late_share"), [("even", 0.0), ("exponential", 3e-4), ("now and then a stall", 3e-3)])
+def test_of_what_follows_hardly_anything_is_late_and_nobody_waits_for_ever(name: str, late_share: float) -> None:
+    """Stalls that come alone are the least foreseeable: their tail is no exponential one."""
+    way = WAYS[name]
+    chance = random.Random(3)
+    wait = wait_for(way(chance) for _ in range(3000))
+    after = sorted(way(chance) for _ in range(300_000))
+    assert sum(value > wait for value in after) <= late_share * len(after)
+    assert wait < 2 * after[-1]
+
+
+def test_where_nothing_jitters_nobody_waits_longer() -> None:
+    assert wait_for([42.0] * 300) == 42.0
+    assert wait_for([42.0]) == 42.0
+    assert math.isnan(wait_for([]))
+
+
+@given(st.lists(st.floats(0, 1e5), min_size=2), st.floats(-1e4, 1e4))
+def test_a_longer_way_is_waited_for_by_just_so_much_longer(late: list[float], more: float) -> None:
+    moved = wait_for(value + more for value in late)
+    assert moved == pytest.approx(wait_for(late) + more, rel=1e-6, abs=1e-3)
+
+
+@given(st.lists(st.floats(0, 1e5), min_size=2, max_size=100), st.randoms())
+def test_the_order_does_not_matter_and_the_usual_is_always_waited_for(late: list[float], chance: random.Random) -> None:
+    wait = wait_for(late)
+    shuffled = late[:]
+    chance.shuffle(shuffled)
+    assert wait_for(shuffled) == wait
+    assert wait >= sorted(late)[len(late) // 2 - 1]
+
+
+def test_an_outage_and_what_comes_in_its_wake_tell_nothing() -> None:
+    stream = Lateness()
+    for number in range(600):
+        stream.add(4800.0 + number % 7, now=960 * number)
+    calm = stream.wait_samples
+    now = 960 * 600
+    for late in range(OUTAGE_SAMPLES * 3, 4800, -960):
+        stream.add(float(late), now=now + (OUTAGE_SAMPLES * 3 - late) // 100)
+    assert stream.wait_samples == calm
+    stream.add(9600.0, now=now + 2 * SAMPLE_RATE)
+    assert stream.wait_samples > calm
