@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from unisono.core.conducting import Conducting
 from unisono.core.events import Close, Event, Forget, Outbox, Remember, Talked, TalkOpened
 from unisono.core.lights import WINDOW_SAMPLES, Lights
 from unisono.core.messages import (
@@ -103,6 +104,7 @@ class Room:
             fresh_id=fresh_id,
             song_samples_max=limits.song_samples_max,
         )
+        self._conducting = Conducting(outbox=self._outbox, seats=self.seats, singing=self.singing)
         self._watching_max = limits.performers_max + limits.listeners_max
         self._watching: dict[int, Joining] = {}
         self._together = Together(outbox=self._outbox)
@@ -283,9 +285,10 @@ class Room:
                 span = Span(start=Position(message.start), stop=Position(message.stop))
                 self.singing.sent(seat, message.epoch, span, message.performance, now)
             case Lead():
-                self._hand_over(seat, message.seat, now)
+                if self._conducting.hand_over(seat, message.seat):
+                    self._rows_changed(now)
             case Pick() | Note() | Start() | Stop() | Again() | Discard():
-                self._conduct(seat, message, now)
+                self._conducting.obey(seat, message, now)
             case _:
                 assert_never(message)
 
@@ -314,41 +317,6 @@ class Room:
             self.singing.seat_late_comer(seat)
             self._rows_changed(now)
         self._show(seat)
-
-    def _hand_over(self, seat: Seat, number: int, now: Position) -> None:
-        if seat.role != "host":
-            raise NotAllowed(what="choosing who leads")
-        other = self.seats.find(number)
-        if other is None or other.gone:
-            self._problem(seat, "nobody_there", "nobody is on that balcony")
-            return
-        self.singing.lead(other)
-        self._rows_changed(now)
-
-    def _conduct(self, seat: Seat, message: Pick | Note | Start | Stop | Again | Discard, now: Position) -> None:
-        if not self.singing.may_lead(seat):
-            raise NotAllowed(what="leading the song")
-        if not isinstance(message, Stop) and not seat.changes.take(now):
-            self._outbox.send(seat.connection, too_fast())
-            return
-        match message:
-            case Pick():
-                self.singing.pick(seat, message)
-            case Note():
-                self.singing.note(seat)
-            case Start():
-                self.singing.start(seat, now)
-            case Stop():
-                self.singing.stop(Position(message.position), now)
-            case Again():
-                self.singing.again(seat, now)
-            case Discard():
-                self.singing.discard(message.performance)
-            case _:
-                assert_never(message)
-
-    def _problem(self, seat: Seat, code: str, text: str) -> None:
-        self._outbox.send(seat.connection, Problem(code=code, text=text))
 
     # ------------------------------------------------------------------------------------ sound
 
