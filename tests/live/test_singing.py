@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,9 +14,12 @@ import pytest
 from tests.live.house import House, Page, open_house, sine, wait_until
 from unisono.core import messages as m
 from unisono.core.wire import Codec, Kind, Packet
+from unisono.errors import MixFailed
 from unisono.opus import Decoder, Encoder
 from unisono.store import stems
 from unisono.store.stems import read_packets, stem_path
+from unisono.studio.jobs import run_mix
+from unisono.studio.performance import MixReport
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
 
 LOOKAHEAD = 312
@@ -213,6 +217,30 @@ async def test_a_mix_that_fails_is_listed_as_failed_and_the_next_song_starts(
     assert [(one["state"], one["page"]) for one in listed] == [("failed", None)]
     await ada.say(m.Start())
     assert (await ada.get(m.SongChanged, state="count_in")).performance != song.performance
+
+
+async def test_a_mix_for_which_the_disk_has_no_room_is_made_when_it_has(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[Path] = []
+
+    async def full_at_first(folder: Path, on_progress: Callable[[float, str], None]) -> MixReport:
+        tries.append(folder)
+        if len(tries) == 1:
+            raise MixFailed(reason="No space left on device")
+        return await run_mix(folder, on_progress)
+
+    monkeypatch.setattr("unisono.live.publishing.run_mix", full_at_first)
+    monkeypatch.setattr("unisono.live.publishing.FULL_BYTES", 1 << 62)
+    monkeypatch.setattr("unisono.live.publishing.FULL_PAUSE_S", 0.1)
+    song, (ada, *_rest) = await start_song(house, singers=1)
+    await wait_until(song.start + 20 * FRAME_SAMPLES, ada)
+    await ada.sing(song.start, song.start + 20 * FRAME_SAMPLES)
+    stop = await end_song(ada, song, 0.5)
+    await ada.say(m.Sent(performance=song.performance, epoch=0, start=song.start, stop=song.start + 19_200))
+    assert await ada.problem() == "disk_full"
+    await ada.get(m.SongChanged, state="premiere", stop=stop)
+    assert len(tries) == 2
 
 
 async def test_a_song_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,9 @@ from unisono.studio.jobs import run_mix
 from unisono.units import Position
 
 PREMIERE_FILE = "mix.wav"
+FULL_BYTES = 50_000_000
+"""A mix that fails while so little is free has failed for want of room, and is tried again."""
+FULL_PAUSE_S = 15.0
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +86,8 @@ class Publishing:
 
     async def _publish(self, song: SongRun, settled: Callable[[], None]) -> None:
         try:
-            await self._mix(song, settled)
+            while not await self._mixed(song, settled):
+                pass
         except Exception:
             _log.exception("performance %s was not mixed", song.performance)
             self._room.singing.mix_failed(song.performance)
@@ -90,6 +95,22 @@ class Publishing:
             self._services.keep(self._services.ledger.set_state, song.performance, "failed")
         finally:
             self._mixing.pop(song.performance, None)
+
+    async def _mixed(self, song: SongRun, settled: Callable[[], None]) -> bool:
+        """Mix. False, after a pause, if the disk has no room for it: hosts are told. Raises what else goes wrong."""
+        try:
+            await self._mix(song, settled)
+        except (MixFailed, OSError) as error:
+            free_bytes = shutil.disk_usage(self._services.settings.performances).free
+            if free_bytes > FULL_BYTES:
+                raise
+            _log.error("performance %s waits for room on the disk: %s", song.performance, error)
+            self._room.disk_trouble("disk_full", f"{free_bytes // 1_000_000} MB are free", self._now())
+            settled()
+            await asyncio.sleep(FULL_PAUSE_S)
+            return False
+        self._room.disk_well(["disk_full"])
+        return True
 
     async def _mix(self, song: SongRun, settled: Callable[[], None]) -> None:
         performance, ledger = song.performance, self._services.ledger

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import ColumnElement, create_engine, delete, event, func, select
+from sqlalchemy import ColumnElement, create_engine, delete, event, func, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -52,11 +50,25 @@ class Ledger:
             raise DiskTrouble(reason=f"the database cannot be opened: {error}") from error
 
     def _migrate(self) -> None:
+        """Bring the tables up to date. Alembic is loaded only then: while a server starts, people wait for it."""
+        if self._is_newest():
+            return
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         with self._engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _is_newest(self) -> bool:
+        """Whether the last migration that there is has been made; they are numbered by their files' names."""
+        newest = max(path.stem[:4] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+        if not inspect(self._engine).has_table("alembic_version"):
+            return False
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
 
     def close(self) -> None:
         """Let go of the database."""
