@@ -26,6 +26,8 @@ from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio
 _GET_DECODER_STATE = 5122
 _SIZES: Final = (64, 32, 16, 8, 4, 2)
 """So many voices are joined in one packet, the largest first."""
+_SPREAD_FROM: Final = 64
+"""Fewer voices are not worth another thread: to wake it takes as long as to decode three."""
 _ROWS_AT_FIRST = 8
 _SHORT_BYTES = 252
 """RFC 6716, 3.2.1: lengths from here on take two bytes."""
@@ -93,7 +95,7 @@ class DecoderBank:
                 joined.append(index)
             else:
                 heard[index] = self._alone(voice, frame)
-        parts = threads if pool is not None and len(joined) >= 2 * _SIZES[2] else 1
+        parts = threads if pool is not None and len(joined) >= _SPREAD_FROM else 1
         while len(self._desks) < parts:
             self._desks.append(_Desk())
         pieces = [joined[len(joined) * part // parts : len(joined) * (part + 1) // parts] for part in range(parts)]

@@ -4,7 +4,9 @@ A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that
 it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices of the song are
 decoded, the silent too: a decoder that skips frames stumbles on the next, and 100 of them take a quarter of a core.
 
-`feed` is called by the event loop, `tick` on a worker thread, one tick at a time.
+Everything happens on the event loop's thread, which waits for a tick of a few milliseconds; from 64 voices on, half of
+them are decoded on another thread meanwhile. To go on with packets instead would make both sides wait for the GIL, up
+to 5 ms each time a native call comes back: ticks of 40 ms were the result.
 """
 
 from __future__ import annotations
@@ -98,6 +100,9 @@ class Desk:
         self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
         self._voices: dict[int, _Voice] = {}
         self._bank = DecoderBank()
+        self._places: list[tuple[int, _Voice, FrameKey]] = []
+        self._blocks: list[tuple[_Reader, Position, Audio]] = []
+        self._late: list[CameLate] = []
         self._fed: deque[tuple[int, Packet]] = deque()
         self._shape = self._shape_of(song)
         self.pcm_rows: frozenset[int] = frozenset()
@@ -137,14 +142,47 @@ class Desk:
         """A singer's packet; decoded at the next tick."""
         self._fed.append((seat, packet))
 
-    # ------------------------------------------------------------------------------------ on the worker's thread
+    # ------------------------------------------------------------------------------------ a tick
 
     def tick(self, now: Position) -> tuple[list[Outgoing], list[CameLate]]:
-        """All that is due by `now`, in the order in which to send it."""
+        """All that is due by `now`, in the order in which to send it: the steps below, one after the other."""
+        jobs = self._gather(now)
+        late = self._place(self._bank.decode(jobs, self._pool, threads=self._threads))
+        blocks = self._read_due(now)
+        return self._frames(encode_many(blocks)), late
+
+    def _gather(self, now: Position) -> list[Job]:
+        """What is to be decoded now."""
         seats, stop = self._shape
         self._take_in(seats, stop, now)
-        late = self._decode()
-        return self._mix(stop, now), late
+        return self._orders()
+
+    def _place(self, sounds: list[Audio | None]) -> list[CameLate]:
+        """Put the decoded sounds on the timeline; says whose came after somebody had heard past it."""
+        late, self._late = self._late, []
+        for (seat, voice, key), sound in zip(self._places, sounds, strict=True):
+            if sound is not None:
+                late += self._add(seat, voice, key, sound)
+        return late
+
+    def _read_due(self, now: Position) -> list[tuple[Encoder, Audio]]:
+        """The blocks that must be encoded now."""
+        stop = self._shape[1]
+        self._blocks = []
+        for reader in self._readers:
+            while reader.due <= now and not _past(reader, stop):
+                block = self._read(reader, now)
+                self._blocks.append((reader, reader.at, block))
+                reader.at = Position(reader.at + FRAME_SAMPLES)
+        return [(reader.encoder, block) for reader, _, block in self._blocks]
+
+    def _frames(self, frames: list[bytes]) -> list[Outgoing]:
+        """The encoded blocks as they go out."""
+        stop = self._shape[1]
+        outgoing: list[Outgoing] = []
+        for (reader, at, block), frame in zip(self._blocks, frames, strict=True):
+            outgoing += self._frame(reader, at, block, frame, stop)
+        return outgoing
 
     def _take_in(self, seats: dict[int, tuple[int, int, float]], stop: Position | None, now: Position) -> None:
         while self._fed:
@@ -168,50 +206,34 @@ class Desk:
         voice = self._voices[seat] = _Voice(inlet=inlet, row=row, gains=gains, number=self._bank.open())
         return voice
 
-    def _decode(self) -> list[CameLate]:
-        """Do what the inlets say: everything is decoded at once and put on the timeline."""
+    def _orders(self) -> list[Job]:
+        """What the inlets say; what needs no decoder is done at once."""
         jobs: list[Job] = []
-        places: list[tuple[int, _Voice, FrameKey]] = []
-        late: list[CameLate] = []
+        self._places = []
         for seat, voice in self._voices.items():
             for order in voice.inlet.drain():
                 match order:
                     case Decode(codec=Codec.PCM):
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                        late += self._add(seat, voice, key, sound_of(order.frame, stereo=order.stereo))
+                        self._late += self._add(seat, voice, key, sound_of(order.frame, stereo=order.stereo))
                     case Decode() | Conceal():
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                        places.append((seat, voice, key))
+                        self._places.append((seat, voice, key))
                         jobs.append((voice.number, order.frame if isinstance(order, Decode) else None, voice.anew))
                         voice.anew = False
                     case Reset():
                         voice.anew = True
                     case Late():
-                        late.append(CameLate(seat=seat, late_samples=order.late_samples))
+                        self._late.append(CameLate(seat=seat, late_samples=order.late_samples))
                     case _:
                         pass  # Ask: the recording is repaired after the song (core/gathering.py)
-        sounds = self._bank.decode(jobs, self._pool, threads=self._threads)
-        for (seat, voice, key), sound in zip(places, sounds, strict=True):
-            if sound is not None:
-                late += self._add(seat, voice, key, sound)
-        return late
+        return jobs
 
     def _add(self, seat: int, voice: _Voice, key: FrameKey, sound: Audio) -> Sequence[CameLate]:
         left, right = voice.gains
         missed = self._timeline.add(key, sound, row=voice.row, left_gain=left, right_gain=right)
         worst = missed.worst_samples
         return (CameLate(seat=seat, late_samples=worst),) if worst >= FRAME_SAMPLES // 2 else ()
-
-    def _mix(self, stop: Position | None, now: Position) -> list[Outgoing]:
-        outgoing: list[Outgoing] = []
-        while due := [reader for reader in self._readers if reader.due <= now and not _past(reader, stop)]:
-            blocks = [self._read(reader, now) for reader in due]
-            jobs = [(reader.encoder, block) for reader, block in zip(due, blocks, strict=True)]
-            frames = encode_many(jobs, self._pool, threads=self._threads if len(jobs) >= 3 else 1)
-            for reader, block, frame in zip(due, blocks, frames, strict=True):
-                outgoing += self._frame(reader, block, frame, stop)
-                reader.at = Position(reader.at + FRAME_SAMPLES)
-        return outgoing
 
     def _read(self, reader: _Reader, now: Position) -> Audio:
         """The reader's next block, float32 (960, 2); after a long stall it goes on from now, in a new epoch."""
@@ -223,17 +245,19 @@ class Desk:
         span = Span(start=reader.at, stop=Position(reader.at + FRAME_SAMPLES))
         return reader.limiter.process(self._timeline.read(reader.timeline_row, span))
 
-    def _frame(self, reader: _Reader, block: Audio, frame: bytes, stop: Position | None) -> list[Outgoing]:
+    def _frame(
+        self, reader: _Reader, at: Position, block: Audio, frame: bytes, stop: Position | None
+    ) -> list[Outgoing]:
         level = int(wire_levels(np.mean(block, axis=1)[np.newaxis, :])[0])
-        opus = _packet(reader, frame, level, Codec.OPUS, reader.at - reader.encoder.lookahead_samples)
+        opus = _packet(reader, frame, level, Codec.OPUS, at - reader.encoder.lookahead_samples)
         wants_pcm = reader.row in self.pcm_rows
-        pcm = _packet(reader, frame_of(block), level, Codec.PCM, reader.at) if wants_pcm else None
+        pcm = _packet(reader, frame_of(block), level, Codec.PCM, at) if wants_pcm else None
         if reader.row != LISTENERS:
             return [Outgoing(row=reader.row, opus=pack(opus), pcm=pack(pcm) if pcm else None)]
         reader.bundle.append(opus)
         if pcm:
             reader.bundle_pcm.append(pcm)
-        last = stop is not None and reader.at + FRAME_SAMPLES >= stop + FRAME_SAMPLES
+        last = stop is not None and at >= stop
         return _bundle(reader) if len(reader.bundle) >= FRAMES_MAX or last else []
 
 

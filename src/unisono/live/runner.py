@@ -1,6 +1,7 @@
 """Runner: one room in the world. It feeds the pure room (core/room.py) with sockets and time, and does what it says.
 
-Everything here happens on the event loop except the desks' arithmetic, which runs on a thread, one tick at a time.
+Everything here happens on the event loop, which waits for a song's codec work (live/desk.py); talk and the plain stream
+have a thread.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ class Runner:
             self._memory_due = Position(now + SAMPLE_RATE)
             self._keep_memory()
         if self._desk is not None:
-            await self._mix(self._desk, now)
+            self._mix(self._desk, now)
         if self._talk.sounding:
             await self._chatter(now)
         if self._broadcast.wanted:
@@ -215,9 +216,9 @@ class Runner:
             self._broadcast.send(frames)
         self._mail.deliver()
 
-    async def _mix(self, desk: Desk, now: Position) -> None:
+    def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
-        outgoing, late = await asyncio.get_running_loop().run_in_executor(self._services.rooms, desk.tick, now)
+        outgoing, late = desk.tick(now)
         for sound in outgoing:
             self._audience.send(sound.row, sound.opus, sound.pcm)
         for voice in late:
