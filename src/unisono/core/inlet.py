@@ -98,7 +98,7 @@ class Inlet:
 
     def feed(self, packet: Packet, *, now: Position) -> None:
         """Take one packet; raises ImpossiblePosition when it cannot have been sung yet."""
-        if packet.span.stop > now + EARLY_SAMPLES_MAX:
+        if packet.stop > now + EARLY_SAMPLES_MAX:
             raise ImpossiblePosition(position=packet.position, now=now)
         if packet.epoch > self._epoch:
             self._turn_to(packet.epoch)

@@ -50,7 +50,7 @@ class Past:
     def performance_of(self, seat: int, packet: Packet) -> str | None:
         """To whose stem a late repair of this seat is appended; None if nobody wants it any more."""
         for past in self._songs:
-            if seat in past.seats and past.song.takes(packet.span, past.song.start):
+            if seat in past.seats and past.song.takes(packet.position, packet.stop, past.song.start):
                 frames = past.frames.get(seat, 0) + len(packet.frames)
                 past.frames[seat] = frames
                 assert past.song.stop is not None

@@ -85,10 +85,10 @@ class SongRun:
         delay = max(self.seating.listener_delay_samples, *self.seating.delays_samples)
         return Position(self.stop + delay)
 
-    def takes(self, span: Span, now: Position) -> bool:
-        """Whether a voice over `span` belongs to this performance."""
+    def takes(self, voice_start: int, voice_stop: int, now: Position) -> bool:
+        """Whether a voice over [voice_start, voice_stop) belongs to this performance."""
         stop = now if self.stop is None else self.stop
-        return span.stop > self.start - _SPAN_MARGIN_SAMPLES and span.start < stop + _SPAN_MARGIN_SAMPLES
+        return voice_stop > self.start - _SPAN_MARGIN_SAMPLES and voice_start < stop + _SPAN_MARGIN_SAMPLES
 
     def share_of(self, span: Span) -> Span:
         """The part of `span` that belongs to this performance, give or take a frame; perhaps empty.

@@ -69,6 +69,7 @@ class Timeline:
         """For each seat its slots' positions and epochs, one after the other."""
         self._slots = ring_samples // FRAME_SAMPLES + 2
         self._in_time = Missed(late_samples=(0,) * (singing_rows + 2))
+        self._gains: dict[tuple[float, float], Audio] = {}
         self._scaled = np.zeros((2, FRAME_SAMPLES), dtype=np.float32)
 
     @property
@@ -126,9 +127,10 @@ class Timeline:
             return
         voice = voice[skipped:]
         samples = len(voice)
-        scaled = self._scaled[:, :samples]
-        for side, gain in enumerate(gains):
-            np.multiply(voice if voice.ndim == 1 else voice[:, side], gain, out=scaled[side])
+        column = self._gains.get(gains)
+        if column is None:
+            column = self._gains[gains] = np.array(gains, dtype=np.float32).reshape(2, 1)
+        scaled = np.multiply(column, voice.T, out=self._scaled[:, :samples])
         bus, at = self._ring[row - 1], (start + skipped) % self._ring_samples
         head = min(samples, self._ring_samples - at)
         bus[:, at : at + head] += scaled[:, :head]

@@ -7,6 +7,7 @@ from typing import Final
 from unisono.core.events import Outbox, Sang
 from unisono.core.messages import Written
 from unisono.core.past import Past
+from unisono.core.rows import Seating
 from unisono.core.seats import Seat
 from unisono.core.song import SongRun
 from unisono.core.sungways import SungWays
@@ -25,6 +26,8 @@ class Voices:
     def __init__(self, *, outbox: Outbox) -> None:
         self._outbox = outbox
         self._frames: dict[int, int] = {}
+        self._seating: Seating | None = None
+        self._places: dict[int, tuple[bool, int]] = {}
         self.past = Past()
         self.ways = SungWays()
 
@@ -47,17 +50,29 @@ class Voices:
             return False
         if packet.position > now + AHEAD_SAMPLES_MAX:
             raise ImpossiblePosition(position=packet.position, now=now)
-        if not song.takes(packet.span, now):
+        if not song.takes(packet.position, packet.stop, now):
             self._came_too_late(seat, packet, now)
             return False
         if not self._within_measure(song, seat.number, packet, now):
             return False
-        if not packet.repair:
-            self.ways.heard(seat, packet, behind_samples=song.seating.delay_of(seat.number), now=now)
-        audible = not packet.repair and song.seating.row_of(seat.number) is not None
-        audible = audible and seat.number not in song.seating.unheard
+        audible, behind_samples = self._place_of(song, seat.number)
+        if packet.repair:
+            audible = False
+        else:
+            self.ways.heard(seat, packet, behind_samples=behind_samples, now=now)
         self._outbox.put(Sang(performance=song.performance, seat=seat.number, packet=packet, audible=audible))
         return True
+
+    def _place_of(self, song: SongRun, seat: int) -> tuple[bool, int]:
+        """Whether others may hear this seat live, and how far behind it hears; worked out once per seating."""
+        if self._seating is not song.seating:
+            self._seating, self._places = song.seating, {}
+        place = self._places.get(seat)
+        if place is None:
+            seating = song.seating
+            heard = seating.row_of(seat) is not None and seat not in seating.unheard
+            place = self._places[seat] = (heard, seating.delay_of(seat))
+        return place
 
     def _came_too_late(self, seat: Seat, packet: Packet, now: Position) -> None:
         """Repair for no song that runs: an earlier performance's stem grows, or the page is told to forget it."""
