@@ -228,14 +228,13 @@ async def _start(leader: Singer) -> messages.Song:
 
 
 async def _end(leader: Singer, performance: str) -> Song:
-    """Press stop, and again after a while if it was not heard; wait until the song is over for everybody."""
+    """Press stop until it is heard; wait until the song is over for everybody."""
     view = leader.here.view
-    stop = int(leader.here.heard_position)
     while not _over(view.song, performance):
         if view.song is not None and view.song.stop is None:
-            leader.here.send(messages.Stop(position=stop))
+            leader.here.stop()
         with suppress(TimeoutError):
-            async with asyncio.timeout(2.0):
+            async with asyncio.timeout(_RETRY_S):
                 await leader.here.until(lambda: _over(view.song, performance))
     song = view.song
     assert song is not None
