@@ -39,7 +39,8 @@ class Outcome:
     seconds: float
     breaks_per_minute: tuple[float, ...]
     """Of every ear that hears somebody, by row, listeners last."""
-    missing_share: tuple[float, ...]
+    missing: tuple[NDArray[np.bool_], ...]
+    """Of every such ear: in which windows of 5 ms somebody is missing, from a second after the start on."""
     error_ms: NDArray[np.float64]
     """Of every frame in every stem."""
     lost_ms: float
@@ -51,6 +52,11 @@ class Outcome:
     jumps: int
     reconnections: int
     repaired_frames: int
+
+    @property
+    def missing_share(self) -> tuple[float, ...]:
+        """Of every such ear."""
+        return tuple(float(missing.mean()) for missing in self.missing)
 
     @property
     def worst_breaks(self) -> float:
@@ -125,7 +131,7 @@ class Evening:
             seating=song.seating,
             seconds=(song.stop - song.start) / SAMPLE_RATE,
             breaks_per_minute=tuple(breaks for breaks, _ in listened),
-            missing_share=tuple(share for _, share in listened),
+            missing=tuple(missing for _, missing in listened),
             error_ms=np.concatenate([errors for errors, _, _ in stems]),
             lost_ms=sum(lost for _, lost, _ in stems),
             unsung_ms=sum(unsung for _, _, unsung in stems),
@@ -141,8 +147,8 @@ class Evening:
         found = [(page, song.seating.row_of(page.seat)) for page in self.pages]
         return sorted((ear for ear in found if ear[1] != 0), key=lambda ear: 99 if ear[1] is None else ear[1])
 
-    def _heard(self, song: SongRun, page: Page, row: int | None) -> tuple[float, float]:
-        """(breaks a minute, share of the song in which somebody is missing) at one ear."""
+    def _heard(self, song: SongRun, page: Page, row: int | None) -> tuple[float, NDArray[np.bool_]]:
+        """(breaks a minute, windows in which somebody is missing) at one ear."""
         assert song.stop is not None
         assert page.tapes is not None
         by_seat = {other.seat: other.voice for other in self.singers}
@@ -153,7 +159,7 @@ class Evening:
         minutes = len(missing) * WINDOW_SAMPLES / SAMPLE_RATE / 60
         jumps = sum(1 for a, b in pairwise(page.ear.record) if a[2] != b[2] and song.start < b[1] < song.stop)
         breaks = int(np.sum(stretches(missing) >= BREAK_WINDOWS)) + jumps
-        return breaks / minutes, float(missing.mean())
+        return breaks / minutes, missing
 
     def _stem(self, song: SongRun, page: Page) -> tuple[NDArray[np.float64], float, float]:
         """(errors of all frames, ms sung and not written, ms never sung) of one seat."""

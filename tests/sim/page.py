@@ -36,11 +36,12 @@ TALK_DELAY_SAMPLES = 6000
 PROBES_AT_FIRST, PROBES_A_TRAIN = 50, 25
 PROBE_MS, TRAIN_MS = 20.0, 2000.0
 SIGHTS_MS = 60_000.0
-LINK_MS, REPAIR_MS, AIM_MS = 2000.0, 250.0, 100.0
-REPAIRS_AT_ONCE = 12
+REPAIR_MS, AIM_MS = 50.0, 100.0
+REPAIRS_AT_ONCE = 2
+"""In bursts, repair holds up the live frames behind it: ten at once every quarter of a second are heard."""
 LIVE_BYTES_MAX = 24_000
 STALL_MS = ms_of_samples(OUTAGE_SAMPLES)
-SILENT_MS_MAX = 4000.0
+SILENT_MS_MAX = 8000.0
 """A line that says nothing for so long is given up."""
 RETRY_MS = (200.0, 400.0, 800.0, 1600.0, 3000.0)
 LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1
@@ -281,7 +282,7 @@ class Page:
         _, position, epoch = self.ear.record[-1 - back]
         for packet in self.stamper.hear(position, epoch):
             work_ms = self.chance.uniform(0.0, WORK_MS_MAX)
-            if epoch == self.ear.epoch:
+            if epoch == self.ear.epoch and packet.epoch == self.stamper.epoch:
                 self._lags.append((self.ear.heard_at(self._world.now_ms) - packet.position) / PER_MS + work_ms)
             self._world.at(self._world.now_ms + work_ms, lambda packet=packet: self._sang(packet))  # type: ignore[misc]
 

@@ -8,13 +8,17 @@ close as its voices allow. What is known of a way ends with the connection, or t
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from unisono.core.lateness import TELLING_FRAMES, Lateness
 from unisono.core.messages import Check
 from unisono.core.rows import Member
 from unisono.core.seats import Seat
 from unisono.core.wire import Packet
-from unisono.units import Position
+from unisono.units import Position, samples_of_ms
+
+_LONGER_SAMPLES: Final = samples_of_ms(20)
+"""By less than this, what a page says of its way goes up and down by itself."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,8 +56,9 @@ class SungWays:
         member = seat.member()
         for way in (self._now.get(seat.number), self._before.get(seat.number)):
             if way is not None and len(way.late) >= TELLING_FRAMES and _is_of(way, seat):
-                longer = max(0.0, (seat.up_samples or 0.0) - (way.said_samples or seat.up_samples or 0.0))
-                return replace(member, up_samples=max(1.0, way.late.wait_samples + longer))
+                longer = (seat.up_samples or 0.0) - (way.said_samples or seat.up_samples or 0.0)
+                more = longer if longer > _LONGER_SAMPLES else 0.0
+                return replace(member, up_samples=max(1.0, way.late.wait_samples + more))
         return member
 
 
