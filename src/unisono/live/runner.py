@@ -218,6 +218,7 @@ class Runner:
 
     def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
+        desk.empty_rows = self._audience.empty_rows(listened=self._broadcast.wanted)
         outgoing, late = desk.tick(now)
         for sound in outgoing:
             self._audience.send(sound.row, sound.opus, sound.pcm)
@@ -321,6 +322,7 @@ class Runner:
                 assert song is not None
                 if self._desk is not None:
                     self._desk.reshape(song)
+                self._flush_leader()
                 self._publishing.keep(song)
             case ev.SongHeard():
                 self._close_desk()
@@ -351,10 +353,14 @@ class Runner:
         self._wake.set()
 
     def _close_desk(self) -> None:
+        self._flush_leader()
+        self._desk, self._leading = None, None
+
+    def _flush_leader(self) -> None:
+        """Listeners get what waits for a full bundle, while they can still hear it."""
         if self._leading is not None:
             for led in self._leading.flush():
                 self._audience.send(LISTENERS, led.opus, led.pcm)
-        self._desk, self._leading = None, None
 
     def _sang(self, event: ev.Sang) -> None:
         packet = event.packet
@@ -366,7 +372,7 @@ class Runner:
         if not event.audible or song is None:
             return
         if event.seat == song.leader and self._leading is not None:
-            now, listeners = self._leading.forward(packet, wire, pcm_wanted=self._audience.pcm_wanted)
+            now, listeners = self._leading.forward(packet, wire, pcm_wanted=self._audience.pcm_wanted, stop=song.stop)
             self._audience.send_rows(now.opus, now.pcm)
             for led in listeners:
                 self._audience.send(LISTENERS, led.opus, led.pcm)
