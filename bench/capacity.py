@@ -27,6 +27,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.capacity_ideal import Ideal
 from bench.capacity_stems import incomplete
 from bench.processes import cpu_seconds, memory_mb
@@ -50,7 +52,8 @@ class Scenario:
 class Watched:
     """What was seen of the server during the load."""
 
-    cpu_seconds: float = 0.0
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
     seconds: float = 0.0
     memory_mb: list[float] = field(default_factory=list)
 
@@ -146,15 +149,25 @@ def _watch(pid: int, watched: Watched, ideal: Ideal, over: threading.Event) -> N
     while not over.wait(_BURST_EVERY_S):
         ideal.burst()
         watched.memory_mb.append(memory_mb(pid))
-    watched.cpu_seconds = cpu_seconds(pid) - cpu
+    user, system = cpu_seconds(pid)
+    watched.user_seconds, watched.system_seconds = user - cpu[0], system - cpu[1]
     watched.seconds = time.monotonic() - began
+
+
+def _slope_per_hour(memory_mb: list[float], seconds: float) -> float:
+    """How fast memory grows over the second half of the run."""
+    late = memory_mb[len(memory_mb) // 2 :]
+    if len(late) < 2:
+        return float("nan")
+    step_s = seconds / len(memory_mb)
+    return float(np.polyfit(np.arange(len(late)) * step_s, late, 1)[0]) * 3600
 
 
 def _figures(
     scenario: Scenario, found: dict[str, Any], watched: Watched, ideal: Ideal, bad: list[dict[str, Any]]
 ) -> dict[str, Any]:
     rooms = found["rooms"]
-    cores = watched.cpu_seconds / watched.seconds
+    cores = (watched.user_seconds + watched.system_seconds) / watched.seconds
     return {
         "singers": scenario.singers * scenario.rooms,
         "rooms": scenario.rooms,
@@ -167,6 +180,7 @@ def _figures(
         "hop_ms_p95": max((room["hops_ms"]["p95"] for room in rooms if room["hops_ms"]), default=None),
         "generator_late_ms_p99": round(found["generator_late_ms_p99"], 3),
         "incomplete_stems": len(bad),
+        "system_cores": round(watched.system_seconds / watched.seconds, 4),
         "seconds": round(watched.seconds, 1),
         "heard_frames": sum(room["heard"] for room in rooms),
         "late_at_ears": sum(room["late"] for room in rooms),
@@ -178,7 +192,7 @@ def _figures(
         "decode_us": round(sorted(ideal.decode_us)[len(ideal.decode_us) // 2], 2),
         "encode_us": round(sorted(ideal.encode_us)[len(ideal.encode_us) // 2], 2) if ideal.encode_us else None,
         "memory_mb": round(max(watched.memory_mb), 1),
-        "memory_grown_mb": round(watched.memory_mb[-1] - watched.memory_mb[0], 1),
+        "memory_mb_per_hour": round(_slope_per_hour(watched.memory_mb, watched.seconds), 1),
         "delays_ms": rooms[0]["delays_ms"],
         "problems": sorted({code for room in rooms for code in room["problems"]}),
         "bad_stems": bad[:10],

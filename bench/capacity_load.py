@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 import json
 import random
+import resource
 import select
 import sys
 import time
@@ -142,6 +143,8 @@ def _say(**what: Any) -> None:
 
 def main(spec: dict[str, Any]) -> None:
     """The whole evening."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     load = Load(spec)
     load.come()
     load.begin()

@@ -21,14 +21,15 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> tuple[float, float]:
     """User and system time of the family, with that of members who have ended."""
-    ticks = 0
+    user = system = 0
     for one in family(pid):
         fields = _stat(one)
         if fields:
-            ticks += sum(int(value) for value in fields[11:15])
-    return ticks / _TICKS_PER_SECOND
+            user += int(fields[11]) + int(fields[13])
+            system += int(fields[12]) + int(fields[14])
+    return user / _TICKS_PER_SECOND, system / _TICKS_PER_SECOND
 
 
 def memory_mb(pid: int) -> float:
