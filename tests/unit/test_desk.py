@@ -112,6 +112,21 @@ def test_each_row_hears_the_rows_before_it_and_listeners_everybody(voices: dict[
     assert {sound.row for _, sound in left} == {2, 3, LISTENERS}, "row 0 and 1 hear no mix"
 
 
+def test_nothing_is_encoded_for_nobody_and_who_comes_begins_a_new_epoch(voices: dict[int, float]) -> None:
+    song = song_of("headphones", "headphones", "headphones")
+    desk = Desk(song)
+    desk.empty_rows = frozenset({LISTENERS})
+    before = run(desk, song, voices, 1.0)
+    assert {sound.row for _, sound in before} == {2, 3}
+    desk.empty_rows = frozenset()
+    later = START + 3 * SAMPLE_RATE
+    heard = [sound for now in range(later, later + SAMPLE_RATE, FRAME_SAMPLES) for sound in desk.tick(Position(now))[0]]
+    first = next(unpack(sound.opus) for sound in heard if sound.row == LISTENERS)
+    assert isinstance(first, Packet)
+    assert first.epoch > 0
+    assert first.position > START + SAMPLE_RATE // 2
+
+
 def test_left_is_left(voices: dict[int, float]) -> None:
     song = song_of("headphones", "headphones", "headphones")
     assert song.pans[1] < song.pans[2] < song.pans[3] < song.pans[4]

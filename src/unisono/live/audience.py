@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from unisono.core.room import Room
+from unisono.core.rows import SINGING_ROWS_MAX
 from unisono.live.desk import LISTENERS
 from unisono.live.frames import framed_packet
 from unisono.live.session import Session
@@ -50,6 +51,12 @@ class Audience:
     def pcm_rows(self) -> frozenset[int]:
         """Rows (or LISTENERS) in which somebody can only take PCM."""
         return frozenset(row for row, sessions in self._now().items() if any(s.decodes == "pcm" for s in sessions))
+
+    def empty_rows(self, *, listened: bool) -> frozenset[int]:
+        """Rows in which nobody is; LISTENERS too, unless somebody else listens."""
+        there = self._now()
+        rows = {LISTENERS, *range(2, SINGING_ROWS_MAX + 1)} - there.keys()
+        return frozenset(rows - {LISTENERS} if listened else rows)
 
     def send(self, row: int, opus: bytes, pcm: bytes | None) -> None:
         """To everybody in a row, or to LISTENERS, at the next tick; framed once."""

@@ -80,6 +80,8 @@ class _Reader:
     encoder: Encoder = field(default_factory=lambda: Encoder(2, MIX_BITRATE))
     limiter: Limiter = field(default_factory=Limiter)
     epoch: int = 0
+    rested: bool = False
+    """Whether blocks were left out because nobody was there to hear them."""
     bundle: list[Packet] = field(default_factory=list)
     bundle_pcm: list[Packet] = field(default_factory=list)
 
@@ -107,6 +109,8 @@ class Desk:
         self._shape = self._shape_of(song)
         self.pcm_rows: frozenset[int] = frozenset()
         """Rows in which somebody can only take PCM; set by whoever owns the sockets."""
+        self.empty_rows: frozenset[int] = frozenset()
+        """Rows in which nobody is: nothing is encoded for them. Set by the same."""
         self._readers = [
             _Reader(row=row, timeline_row=row, cut_samples=seating.cuts_samples[row], at=self._start)
             for row in range(2, seating.last_row + 1)
@@ -172,9 +176,23 @@ class Desk:
         for reader in self._readers:
             while reader.due <= now and not _past(reader, stop):
                 block = self._read(reader, now)
-                self._blocks.append((reader, reader.at, block))
+                if reader.row in self.empty_rows:
+                    reader.rested = True
+                else:
+                    self._wake(reader)
+                    self._blocks.append((reader, reader.at, block))
                 reader.at = Position(reader.at + FRAME_SAMPLES)
         return [(reader.encoder, block) for reader, _, block in self._blocks]
+
+    @staticmethod
+    def _wake(reader: _Reader) -> None:
+        """Somebody came into an empty row: its stream begins anew there."""
+        if reader.rested:
+            reader.rested = False
+            reader.epoch += 1
+            reader.encoder.reset()
+            reader.bundle.clear()
+            reader.bundle_pcm.clear()
 
     def _frames(self, frames: list[bytes]) -> list[Outgoing]:
         """The encoded blocks as they go out."""
