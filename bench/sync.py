@@ -1,7 +1,7 @@
 """`python -m bench sync`: how exactly in place real pages are, over streams reopened every time and cards that drift.
 
 Three neighbours in three rows, each a real Chromium on a sound card of its own. The leader's microphone hears the
-backing from the leader's ears and a real recording on top; the others sing back exactly what they hear. All ears are
+backing from the leader's ears and a recording on top; the others sing back exactly what they hear. All ears are
 recorded from outside on one clock. Figures are taken from the downloaded stems as they are: nothing is corrected.
 
 error_ms      a stem against the backing (absolute: the backing's position is arithmetic) and, behind the leader,
@@ -28,13 +28,12 @@ from bench.sync_stage import PLANS, Stage, Sung, say
 
 OPENINGS, SONG_S = 2, 9.5
 LONG_OPENINGS, LONG_SONG_S = 20, 20.5
-RECORDING = Path(__file__).parents[2] / "shared/data/vocadito/vocadito_1.flac"
 
 
 def run(long: bool) -> dict[str, Any]:
     """The bench: `--long` opens all streams at least 20 times."""
     openings, song_s = (LONG_OPENINGS, LONG_SONG_S) if long else (OPENINGS, SONG_S)
-    with tempfile.TemporaryDirectory(prefix="sync-") as folder, Stage(Path(folder), RECORDING) as stage:
+    with tempfile.TemporaryDirectory(prefix="sync-") as folder, Stage(Path(folder)) as stage:
         sung = [stage.sing(song_s, f"opening {number}/{openings}") for number in range(1, openings + 1)]
     # Only now, when nobody's sound can suffer from it.
     with ProcessPoolExecutor() as together:

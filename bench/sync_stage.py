@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
 from bench.lags import Audio
@@ -24,7 +23,8 @@ from tests.browser.outside import Tape, Tapes
 from tests.browser.realtime import RealtimeSound
 from tests.browser.rig import launch_chromium
 from tests.browser.serving import Server
-from tests.browser.sounding import check_with_voice, read_sound, resampled, step_back_out
+from tests.browser.singer import a_singer, read_sound
+from tests.browser.sounding import check_with_voice, resampled, step_back_out
 from unisono.units import SAMPLE_RATE
 
 Answer = TypeVar("Answer")
@@ -112,12 +112,10 @@ class Sung:
 class Stage:
     """A server, a courtyard and the neighbours in it."""
 
-    def __init__(self, folder: Path, recording: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         expect.set_options(timeout=PATIENCE_S * 1000)
         self._stack = ExitStack()
-        sound, rate_hz = read_sound(recording)
-        self._voice = np.asarray(VOICE_PEAK * sound / np.abs(sound).max(), np.float32)
-        self._voice_rate_hz = rate_hz
+        self._voice, self._voice_rate_hz = a_singer(VOICE_PEAK)
         self.realtime = self._stack.enter_context(RealtimeSound())
         self.server = self._stack.enter_context(Server(folder))
         with ThreadPoolExecutor() as together:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
@@ -48,13 +47,3 @@ def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
 
-
-@pytest.fixture(scope="session")
-def recordings() -> Path:
-    """The folder of real recordings; fails, never skips, when it is not there."""
-    import os
-
-    folder = Path(os.environ.get("UNISONO_TEST_DATA") or Path(__file__).parents[3] / "shared/data")
-    if not folder.is_dir():
-        pytest.fail(f"real recordings are needed in {folder} (or set UNISONO_TEST_DATA)")
-    return folder

@@ -11,13 +11,17 @@ prompt, which is no part of the page and which a browser without a screen cannot
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Playwright
 
 from tests.browser.cards import CardPlan, MissingTool, SoundCard, require
 
-__all__ = ["CardPlan", "MissingTool", "SoundCard", "chromium_path", "grant_microphone", "launch_chromium", "require"]
+__all__ = [
+    "CardPlan", "MissingTool", "SoundCard", "chromium_path", "grant_microphone", "launch_chromium", "processes_on",
+    "require",
+]
 
 QUIET_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 HELPING_FLAGS = ["--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
@@ -45,3 +49,15 @@ def launch_chromium(playwright: Playwright, card: SoundCard | None = None, *, fl
 def grant_microphone(context: BrowserContext, origin: str) -> None:
     """Answer the browser's own microphone prompt for `origin` with yes, as the person would."""
     context.grant_permissions(["microphone"], origin=origin)
+
+
+def processes_on(card: SoundCard) -> list[int]:
+    """Process ids of every Chromium that plays through `card`, helpers and all."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                ours = card.address.encode() in (folder / "environ").read_bytes()
+                if ours and b"chromium" in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+    return found

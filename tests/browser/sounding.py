@@ -1,10 +1,7 @@
 """People with a voice: the page's flows that need somebody to sing into a card while somebody clicks."""
 
-import io
 from contextlib import suppress
-from pathlib import Path
 
-import av
 import numpy as np
 import soxr
 from playwright.sync_api import Page, expect
@@ -15,15 +12,6 @@ from tests.browser.cards import Audio, Mouth
 HEARD_MS, PHRASE_MS = 40_000, 6_000
 MEASURED_MS = 30_000
 SILENCE_MS = 600
-
-
-def read_sound(file: bytes | Path) -> tuple[Audio, int]:
-    """First channel of a sound file, float32 (samples,) with full scale 1, and its rate in Hz."""
-    with av.open(io.BytesIO(file) if isinstance(file, bytes) else str(file), "r") as opened:
-        stream = opened.streams.audio[0]
-        to_floats = av.AudioResampler(format="fltp")
-        blocks = [block.to_ndarray()[0] for frame in opened.decode(stream) for block in to_floats.resample(frame)]
-        return np.concatenate(blocks).astype(np.float32), int(stream.rate)
 
 
 def resampled(sound: Audio, from_hz: float, to_hz: float) -> Audio:

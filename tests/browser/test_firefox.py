@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Playwright
@@ -14,10 +13,12 @@ from tests.browser.firefox import Firefox
 from tests.browser.outside import Tapes
 from tests.browser.rig import launch_chromium
 from tests.browser.serving import Server
-from tests.browser.sounding import check_with_voice, read_sound
+from tests.browser.singer import a_singer, read_sound
+from tests.browser.sounding import check_with_voice
 
 pytestmark = [pytest.mark.browser, pytest.mark.sound]
 
+PHRASE_PEAK = 0.4
 LISTEN_S = 8
 JOIN_S = 10
 PIECE = 3 * lags.RULER_HZ
@@ -26,16 +27,16 @@ FOUND = 1.2 * lags.CLEAR
 
 @pytest.fixture
 def leader(
-    playwright: Playwright, server: Server, new_card: Callable[..., SoundCard], recordings: Path,
+    playwright: Playwright, server: Server, new_card: Callable[..., SoundCard],
 ) -> Iterator[tuple[Page, courtyard.Links]]:
     """A Chromium whose owner has done the sound check and may start a song; and the courtyard's links."""
     card = new_card()
-    sound, rate_hz = read_sound(recordings / "vocadito/vocadito_1.flac")
+    sound, rate_hz = a_singer(PHRASE_PEAK)
     browser = launch_chromium(playwright, card)
     page = browser.new_page(locale="en", reduced_motion="reduce")
     links = courtyard.open_courtyard(page, server.url, "Two engines")
     courtyard.step_out(page, links.host, "Anna", "Italy")
-    check_with_voice(page, card.open_mouth(), 3 * sound[:4 * rate_hz])
+    check_with_voice(page, card.open_mouth(), sound[:4 * rate_hz])
     courtyard.pick_piece(page)
     yield page, links
     browser.close()

@@ -18,6 +18,8 @@ const ALIKE_MS = 0.7;
 const LINES_AGREE_MS = 2;
 const JUDGED_BINS = 5;
 const PATIENCE_BINS = 10;
+/** So long ago at most it may have happened when the browser's own count tells of it. */
+const SEEN_LATE_MS = 150;
 /** A counter so far behind, so many glimpses in a row, has stood still. */
 const BEHIND_MS = 40;
 const BEHIND_GLIMPSES = 4;
@@ -95,7 +97,7 @@ export class LoopWatch {
   /** The browser's own reading, ten times a second. @param {number} ms @param {number} lineMs context time less the time it sounds @param {number} underruns as it counts them */
   line(ms, lineMs, underruns) {
     this._at(ms).lines.push(lineMs);
-    if (underruns > this._underruns) this._suspect(ms, NaN, `the sound output ran dry (${underruns})`);
+    if (underruns > this._underruns) this._suspect(ms, this._onLine - SEEN_LATE_MS * this._perMs, `the sound output ran dry (${underruns})`);
     this._underruns = underruns;
   }
 
