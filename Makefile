@@ -54,6 +54,7 @@ test-browser: setup-dev
 bench: setup-dev
 	$(PYTHON_IN_VENV) -m bench calibration
 	$(PYTHON_IN_VENV) -m bench sync
+	$(PYTHON_IN_VENV) -m bench weather
 
 locale: setup-dev
 	$(PYTHON_IN_VENV) tools/words.py
