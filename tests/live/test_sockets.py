@@ -280,3 +280,22 @@ async def test_repair_is_slowed_down_and_never_a_flood(house: House, monkeypatch
     with suppress(ConnectionError):
         await ada.sing(1000, 1000 + 2000 * 960)
     assert await ada.closed() == 4429
+
+
+async def test_a_full_room_says_so_and_lets_the_next_one_in_when_somebody_leaves(tmp_path: Path) -> None:
+    async with open_house(tmp_path, performers_max=2, listeners_max=1) as house:
+        links = await house.open()
+        ada, bea = await house.come(links["host"], "Ada"), await house.come(links["singers"], "Bea")
+        lia = await house.come(links["listeners"], "Lia")
+        for link in ("singers", "listeners"):
+            late = await house.socket()
+            await late.say(m.Hello(version=1, token=links[link], decodes="opus", name="Carla"))
+            problem = await late.get(m.Problem)
+            assert (problem.code, problem.fatal) == ("room_full", True)
+            assert ("2" if link == "singers" else "1") in problem.text
+            assert await late.closed() == 4413
+        await bea.leave()
+        await ada.get(m.Left)
+        await still_fine(await house.come(links["singers"], "Carla"))
+        for page in (ada, lia):
+            await still_fine(page)
