@@ -40,7 +40,7 @@ class RealtimeSound(Closing):
 
     def _watch(self) -> None:
         while not self._closed.wait(LOOK_EVERY_S):
-            for process in _children_of(os.getpid()):
+            for process in descendants_of(os.getpid()):
                 with suppress(OSError):
                     self._raise_in(process)
 
@@ -79,7 +79,7 @@ def _permitted() -> bool:
     return answers == [True]
 
 
-def _children_of(ancestor: int) -> Iterator[Path]:
+def descendants_of(ancestor: int) -> Iterator[Path]:
     """The /proc folders of all descendants of a process."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").iterdir():

@@ -9,6 +9,7 @@ grants it for the page's origin (`grant_microphone`). The grant stands for the p
 prompt, which is no part of the page and which a browser without a screen cannot show; all else is real.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Playwright
 
 from tests.browser.cards import CardPlan, MissingTool, SoundCard, require
+from tests.browser.realtime import descendants_of
 
 __all__ = [
     "CardPlan", "MissingTool", "SoundCard", "chromium_path", "grant_microphone", "launch_chromium", "processes_on",
@@ -53,11 +55,13 @@ def grant_microphone(context: BrowserContext, origin: str) -> None:
 
 def processes_on(card: SoundCard) -> list[int]:
     """Process ids of every Chromium that plays through `card`, helpers and all."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError):
-                ours = card.address.encode() in (folder / "environ").read_bytes()
-                if ours and b"chromium" in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
-    return found
+    found: set[int] = set()
+    for process in descendants_of(os.getpid()):
+        with suppress(OSError):
+            if card.address.encode() in (process / "environ").read_bytes() and b"chromium" in _command(process):
+                found |= {int(each.name) for each in (process, *descendants_of(int(process.name)))}
+    return sorted(found)
+
+
+def _command(process: Path) -> bytes:
+    return (process / "cmdline").read_bytes()
