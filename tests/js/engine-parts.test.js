@@ -205,6 +205,24 @@ test("delivery keeps what the line refuses, says what was sung, and lets an old 
   assert.deepEqual([stored.length, stored[40], stored[41]], [42, "two", "one gone"]);
 });
 
+test("what an earlier page left behind is delivered, and its epochs are promised as complete, again on every line", async () => {
+  /** @type {any[]} */
+  const said = [];
+  const left = [0, 960].map((position) => pack({ ...packet, epoch: 3, position, frames: [Uint8Array.of(1)] }));
+  let discarded = false;
+  const found = { performance: "one", packets: left, spans: new Map([[3, { start: 0, stop: 1_920 }]]), discard: () => void (discarded = true) };
+  const kept = { append: () => undefined, mark: () => undefined, flush: () => undefined, discard: () => undefined };
+  const delivery = new Delivery({ open: () => kept, find: async () => [found] }, { send: () => true, say: (message) => said.push(message), nowMs: () => 10_000 });
+  await delivery.adopt("me");
+  const promise = { type: "sent", performance: "one", epoch: 3, start: 0, stop: 1_920 };
+  assert.deepEqual(said, [promise]);
+  delivery.connected();
+  assert.deepEqual(said, [promise, promise]);
+  assert.equal(delivery.unwritten, 2);
+  delivery.written(3, [[0, 1_920]]);
+  assert.deepEqual([delivery.unwritten, discarded], [0, true]);
+});
+
 test("PCM goes there and back, levels are decibels", () => {
   const sound = Float32Array.from({ length: 960 }, (_, i) => 0.5 * Math.sin(i / 5));
   const [left] = fromPcm(toPcm(sound), false);

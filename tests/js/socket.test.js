@@ -110,3 +110,23 @@ test("stop, pressed while the line is lost, is said when it is back", () => {
   Line.all[1].welcome(0);
   assert.ok(Line.all[1].said.some((message) => message.type === "stop" && message.position === 480_000));
 });
+
+test("a line on which nothing comes any more is left, and another one opened", async () => {
+  const states = /** @type {string[]} */ ([]);
+  const socket = new RoomSocket("ws://room", hello, { onMessage: () => {}, onPacket: () => {}, onState: (state) => void states.push(state) });
+  Line.all[0].welcome(1_000);
+  Line.all[0].echo(() => 1_000);
+  assert.equal(socket.flowing, true);
+  let ms = performance.now();
+  mock.method(performance, "now", () => ms);
+  const pass = (/** @type {number} */ forMs) => {
+    for (const until = ms + forMs; ms < until; ms += 50) mock.timers.tick(50);
+  };
+  pass(2_500);
+  assert.equal(socket.flowing, false, "live sound does not queue up behind a stall");
+  pass(8_000);
+  mock.restoreAll();
+  assert.deepEqual(states, ["open", "lost"]);
+  assert.equal(Line.all.length, 2);
+  socket.close();
+});

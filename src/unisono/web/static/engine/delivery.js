@@ -28,6 +28,8 @@ export class Delivery {
     /** @type {Map<number, {start: number, stop: number}>} epochs of the running performance */
     this._sung = new Map();
     this._saidSent = false;
+    /** What earlier pages of this person sang is complete as it was found: the room need not wait for more of it. @type {any[]} */
+    this._promised = [];
   }
 
   get unwritten() {
@@ -43,9 +45,10 @@ export class Delivery {
         const { epoch, position } = unpack(bytes.buffer);
         this._old.add(epoch, position, bytes, NaN);
       }
-      if (performance === this._performance) for (const [epoch, span] of spans) if (!this._sung.has(epoch)) this._sung.set(epoch, span);
+      for (const [epoch, { start, stop }] of spans) this._promised.push({ type: "sent", performance, epoch, start, stop });
       this._discards.push(discard);
     }
+    for (const promise of this._promised) this._events.say(promise);
     this._forget();
   }
 
@@ -77,6 +80,7 @@ export class Delivery {
   connected() {
     this._outbox.lost();
     this._old.lost();
+    for (const promise of this._promised) this._events.say(promise);
     if (this._saidSent) this._sayAgain();
   }
 

@@ -19,7 +19,7 @@ const POLL_MS = 5;
 const MAP_FLOATS = 1 << 14;
 const AIM_MS = 100;
 const LINK_MS = 2_000;
-const REPAIR_MS = 250;
+const REPAIR_MS = 50;
 /** Between songs everyone hears everyone this far behind the room's clock, or further if the way is slower. */
 const TALK_DELAY_SAMPLES = 6_000;
 /** For the ear's burst, and for a way that is slower while everybody sings than before. The server's part is in core/rows.py. */

@@ -10,7 +10,8 @@ import { asRepair } from "./wire.js";
 /** @typedef {{epoch: number, position: number, bytes: Bytes, sentMs: number}} Kept */
 
 const RESEND_AFTER_MS = 3_000;
-export const REPAIRS_AT_ONCE = 25;
+/** Few and often (REPAIR_MS in link.worker.js): a large portion would keep live sound waiting behind it. */
+export const REPAIRS_AT_ONCE = 5;
 
 export class Outbox {
   constructor() {

@@ -1,6 +1,7 @@
 /** The socket to the room: says hello, probes the room's clock, comes back by itself with the seat's key. Audio and messages pass through untouched. */
 
 import { RoomClock } from "./clock.js";
+import { OUTAGE_MS, Ways } from "./jitter.js";
 import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
 
 /** While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms]. */
@@ -19,6 +20,9 @@ const LIVE_BYTES_MAX = 24_000;
 /** A room whose clock is further away than any network explains has moved: learn it anew. */
 const CLOCK_MOVED_SAMPLES = 96_000;
 
+/** A line on which nothing comes for so long, echoes of probes included, is dead, whatever the system says: the address may have changed. */
+const SILENT_MS_MAX = 8_000;
+
 export const nowMs = () => performance.timeOrigin + performance.now();
 
 /**
@@ -35,6 +39,7 @@ export class RoomSocket {
     this._hello = hello;
     this._events = events;
     this.clock = new RoomClock();
+    this.ways = new Ways();
     /** @type {Map<string, any>} */
     this._saidAgain = new Map();
     /** @type {any[]} */
@@ -45,6 +50,7 @@ export class RoomSocket {
     this._timer = undefined;
     this._welcomed = false;
     this._probes = 0;
+    this._heardMs = nowMs();
     this._socket = this._open();
   }
 
@@ -54,11 +60,12 @@ export class RoomSocket {
 
   /** Room for live sound. */
   get flowing() {
-    return this.welcomed && this._socket.bufferedAmount < LIVE_BYTES_MAX;
+    return this.welcomed && this._socket.bufferedAmount < LIVE_BYTES_MAX && this.ways.stalledMs(nowMs()) < OUTAGE_MS;
   }
 
+  /** Nothing waits, here or on the way: room for repair. */
   get idle() {
-    return this.welcomed && this._socket.bufferedAmount === 0;
+    return this.welcomed && this._socket.bufferedAmount === 0 && this.ways.calm;
   }
 
   /** @param {any} message */
@@ -83,6 +90,7 @@ export class RoomSocket {
   _open() {
     this._welcomed = false;
     this._probes = 0;
+    this._heardMs = nowMs();
     const socket = new WebSocket(this._url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello, position: this._positionOnArrival() }));
@@ -99,13 +107,16 @@ export class RoomSocket {
 
   /** @param {string | ArrayBuffer} data */
   _receive(data) {
+    this._heardMs = nowMs();
     if (typeof data === "string") {
       const message = JSON.parse(data);
       if (message.type === "welcome") this._welcome(message);
       this._events.onMessage(message);
     } else if (kindOf(data) === Kind.ECHO) {
       const { sentMs, position } = unpackEcho(data);
-      this.clock.add(sentMs, nowMs(), position);
+      const received = nowMs();
+      this.clock.add(sentMs, received, position);
+      this.ways.echoed(sentMs, received, position);
     } else {
       this._events.onPacket(data);
     }
@@ -125,15 +136,27 @@ export class RoomSocket {
   _probe() {
     clearTimeout(this._timer);
     if (!this.welcomed) return;
-    this._socket.send(packProbe(nowMs()));
+    if (nowMs() - this._heardMs > SILENT_MS_MAX) return this._abandon();
+    const sent = nowMs();
+    this._socket.send(packProbe(sent));
+    this.ways.probed(sent);
     this._probes += 1;
     const [, everyMs] = PROBES.find(([count]) => this._probes < count) ?? [0, 1_000];
     this._timer = setTimeout(() => this._probe(), everyMs);
   }
 
+  /** Leave a dead line to itself: its goodbye would take minutes. */
+  _abandon() {
+    const dead = this._socket;
+    dead.onmessage = dead.onclose = null;
+    dead.close();
+    this._lost(1006, "nothing came any more");
+  }
+
   /** @param {number} code @param {string} reason */
   _lost(code, reason) {
     clearTimeout(this._timer);
+    this.ways.lost();
     if (this._closed || FINAL_CODES.has(code)) {
       this._events.onState("closed", code, reason);
       return;
