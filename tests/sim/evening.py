@@ -155,7 +155,7 @@ class Evening:
         tones = [Tone(number=by_seat[seat]) for seat in hears(song.seating, row)]
         first = _SETTLE_SAMPLES
         sound = page.tapes.heard[first : song.stop - song.start]
-        missing = ~fit(sound, tones, position=song.start + first).heard.all(axis=1)
+        missing = np.asarray(~fit(sound, tones, position=song.start + first).heard.all(axis=1), np.bool_)
         minutes = len(missing) * WINDOW_SAMPLES / SAMPLE_RATE / 60
         jumps = sum(1 for a, b in pairwise(page.ear.record) if a[2] != b[2] and song.start < b[1] < song.stop)
         breaks = int(np.sum(stretches(missing) >= BREAK_WINDOWS)) + jumps

@@ -107,7 +107,8 @@ class Page:
         self.stamper = Stamper(Tone(number=voice))
         self.outbox = Outbox()
         self.song: say.SongChanged | say.Song | None = None
-        self.seat, self.key = 0, None
+        self.seat = 0
+        self.key: str | None = None
         self.line: Line | None = None
         self.tapes: Tapes | None = None
         self.sung: list[Packet] = []

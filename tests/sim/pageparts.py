@@ -182,4 +182,4 @@ class Tapes:
     def heard(self) -> Audio:
         """All that was heard, float32 (samples,)."""
         silence = np.zeros(self.samples, dtype=np.float32)
-        return np.add.reduce([silence, *self._tapes.values()])
+        return np.asarray(np.add.reduce([silence, *self._tapes.values()]), np.float32)

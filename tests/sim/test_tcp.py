@@ -17,8 +17,8 @@ def voice_over(air: Air, *, seed: int, seconds: float = 30.0) -> list[tuple[int,
     """(number, how long it took in ms) of each message of a voice, as they arrived."""
     world, chance = World(), random.Random(seed)
     arrived: list[tuple[int, float]] = []
-    paths = [Path(air, random.Random(chance.random())) for _ in range(2)]
-    tcp: Tcp[int] = Tcp(world, *paths, lambda number: arrived.append((number, world.now_ms - number * FRAME_MS)))
+    there, back = (Path(air, random.Random(chance.random())) for _ in range(2))
+    tcp: Tcp[int] = Tcp(world, there, back, lambda number: arrived.append((number, world.now_ms - number * FRAME_MS)))
     for number in range(round(seconds * 1000 / FRAME_MS)):
         world.at(number * FRAME_MS, lambda number=number: tcp.send(number, FRAME_BYTES))  # type: ignore[misc]
     world.run(seconds * 1000 + 60_000)
@@ -34,7 +34,13 @@ def bulk_kbps(air: Air, *, seed: int, seconds: float = 60.0) -> float:
         got[0] += size
 
     tcp = Tcp(world, Path(air, random.Random(chance.random())), Path(air, random.Random(chance.random())), count)
-    world.every(10.0, lambda: [tcp.send(1000, 1000) for _ in range(50) if tcp.unsent_bytes < 100_000])
+
+    def fill() -> None:
+        for _ in range(50):
+            if tcp.unsent_bytes < 100_000:
+                tcp.send(1000, 1000)
+
+    world.every(10.0, fill)
     world.run(seconds * 1000)
     return got[0] * 8 / seconds / 1000
 

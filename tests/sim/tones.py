@@ -41,7 +41,7 @@ class Tone:
 def _tape(hz: float) -> Audio:
     """Ten seconds, after which every tone begins anew."""
     turns = np.arange(REPEAT_SAMPLES) * (hz / SAMPLE_RATE)
-    return (AMPLITUDE * np.sin(2 * np.pi * turns)).astype(np.float32)
+    return np.asarray(AMPLITUDE * np.sin(2 * np.pi * turns), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
