@@ -46,7 +46,7 @@ test-js: setup-dev
 	npm test --silent
 
 test-fast: setup-dev
-	$(PYTHON_IN_VENV) -m pytest -q -m "not browser and not sound"
+	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not browser and not sound"
 
 test-browser: setup-dev
 	$(PYTHON_IN_VENV) -m pytest -q -m "browser or sound"

@@ -8,7 +8,7 @@ import { Delivery } from "../../src/unisono/web/static/engine/delivery.js";
 import { BestLine, FrameClock, RoomClock } from "../../src/unisono/web/static/engine/clock.js";
 import { CHIRP_AT, chirp, findChirp, fromPcm, levelOf, toPcm } from "../../src/unisono/web/static/engine/codec.js";
 import { joined, markOf, owed, records } from "../../src/unisono/web/static/engine/keep.js";
-import { Outbox, REPAIRS_AT_ONCE } from "../../src/unisono/web/static/engine/outbox.js";
+import { Outbox, REPAIRS_IN_SONG } from "../../src/unisono/web/static/engine/outbox.js";
 import { parseWav } from "../../src/unisono/web/static/engine/player.js";
 import { PortWriter, Ring } from "../../src/unisono/web/static/engine/ring.js";
 import { Kind, asRepair, pack, packProbe, unpack, unpackEcho } from "../../src/unisono/web/static/engine/wire.js";
@@ -144,8 +144,8 @@ test("the outbox keeps what is not written, and sends it again, oldest first, pa
   const box = new Outbox();
   const bytes = pack(packet);
   for (let i = 0; i < 100; i++) box.add(3, i * 960, bytes, i < 50 ? 0 : NaN);
-  assert.equal(box.repairs(2_000, REPAIRS_AT_ONCE).length, REPAIRS_AT_ONCE, "what never went out goes first");
-  assert.equal(box.repairs(2_000, 100).length, 50 - REPAIRS_AT_ONCE);
+  assert.equal(box.repairs(2_000, REPAIRS_IN_SONG).length, REPAIRS_IN_SONG, "what never went out goes first");
+  assert.equal(box.repairs(2_000, 100).length, 50 - REPAIRS_IN_SONG);
   assert.equal(box.repairs(2_000, 100).length, 0);
   assert.equal(unpack(box.repairs(3_500, 1)[0].buffer).repair, true);
   box.written(3, [[0, 96 * 960]]);
@@ -198,7 +198,7 @@ test("delivery keeps what the line refuses, says what was sung, and lets an old 
   now = 10_000;
   delivery.repair(true);
   assert.equal(unpack(/** @type {ArrayBuffer} */ (out[1].buffer)).epoch, 4, "the running song goes first");
-  assert.equal(out.length, 1 + REPAIRS_AT_ONCE);
+  assert.equal(out.length, 1 + REPAIRS_IN_SONG);
   delivery.written(3, [[0, 40 * 960]]);
   delivery.written(4, [[0, 1e9]]);
   assert.equal(delivery.unwritten, 0);

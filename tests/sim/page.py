@@ -37,7 +37,7 @@ PROBES_AT_FIRST, PROBES_A_TRAIN = 50, 25
 PROBE_MS, TRAIN_MS = 20.0, 2000.0
 SIGHTS_MS = 60_000.0
 REPAIR_MS, AIM_MS = 50.0, 100.0
-REPAIRS_AT_ONCE = 2
+REPAIRS_IN_SONG, REPAIRS_BETWEEN_SONGS = 1, 10
 """In bursts, repair holds up the live frames behind it: ten at once every quarter of a second are heard."""
 LIVE_BYTES_MAX = 24_000
 STALL_MS = ms_of_samples(OUTAGE_SAMPLES)
@@ -316,7 +316,8 @@ class Page:
         """What is due again, while nothing else waits."""
         if not self.flowing or self.line is None or self.line.buffered_bytes or not self.ways.calm:
             return
-        for packet in self.outbox.repairs(self.now_ms, REPAIRS_AT_ONCE):
+        at_once = REPAIRS_BETWEEN_SONGS if self._said_sent else REPAIRS_IN_SONG
+        for packet in self.outbox.repairs(self.now_ms, at_once):
             self.repair_frames += 1
             self.line.send_up(pack(packet), stream=True)
 

@@ -4,7 +4,7 @@
  */
 
 import { FRAME_SAMPLES } from "./units.js";
-import { Outbox, REPAIRS_AT_ONCE } from "./outbox.js";
+import { Outbox, REPAIRS_BETWEEN_SONGS, REPAIRS_IN_SONG } from "./outbox.js";
 import { unpack } from "./wire.js";
 
 /** @typedef {import("./keep.js").Bytes} Bytes */
@@ -102,8 +102,10 @@ export class Delivery {
   repair(idle) {
     if (!idle) return;
     const now = this._events.nowMs();
-    const due = this._outbox.repairs(now, REPAIRS_AT_ONCE);
-    due.push(...this._old.repairs(now, REPAIRS_AT_ONCE - due.length));
+    const sings = this._performance !== "" && !this._saidSent;
+    const atOnce = sings ? REPAIRS_IN_SONG : REPAIRS_BETWEEN_SONGS;
+    const due = this._outbox.repairs(now, atOnce);
+    due.push(...this._old.repairs(now, atOnce - due.length));
     for (const bytes of due) this._events.send(bytes);
   }
 

@@ -10,8 +10,9 @@ import { asRepair } from "./wire.js";
 /** @typedef {{epoch: number, position: number, bytes: Bytes, sentMs: number}} Kept */
 
 const RESEND_AFTER_MS = 3_000;
-/** Few and often (REPAIR_MS in link.worker.js): a large portion would keep live sound waiting behind it. */
-export const REPAIRS_AT_ONCE = 5;
+/** One at a time while a song is sung, often (REPAIR_MS in link.worker.js): more of them would keep live sound waiting on a narrow line. */
+export const REPAIRS_IN_SONG = 1;
+export const REPAIRS_BETWEEN_SONGS = 10;
 
 export class Outbox {
   constructor() {
