@@ -97,7 +97,7 @@ def test_two_singers_are_not_the_same() -> None:
 
 
 def a_song(**changes: object) -> Song:
-    return cast("Song", SimpleNamespace(**({"key": 0, "tempo_bpm": 120, "count_in_samples": 4800} | changes)))
+    return cast("Song", SimpleNamespace(**({"key": 0, "tempo_bpm": 120, "start": 96_000, "count_in_samples": 4800} | changes)))
 
 
 PIECE: dict[str, Any] = {
@@ -119,10 +119,12 @@ def test_the_songbooks_own_piece_is_sung_in_parts() -> None:
 
 
 def test_a_tune_follows_the_songs_key_and_tempo() -> None:
-    sound = hum_for(a_song(key=3), tune_of(PIECE, "soprano"), seed=1)
-    second = sound[4800 + 24_000 + 6000 : 4800 + 24_000 + 14_000]
+    song = a_song(key=3)
+    sound, first_beat = hum_for(song, tune_of(PIECE, "soprano"), seed=1)
+    assert first_beat == song.start + song.count_in_samples
+    second = sound[24_000 + 6000 : 24_000 + 14_000]
     assert abs(1200 * np.log2(pitch_hz(second) / (440 * 2 ** (5 / 12)))) < 20
-    slow = hum_for(a_song(tempo_bpm=0), tune_of(PIECE, "soprano"), seed=1)
+    slow, _ = hum_for(a_song(tempo_bpm=0), tune_of(PIECE, "soprano"), seed=1)
     assert slow.size - sound.size == pytest.approx(3 * 48_000 * (60 / 90 - 60 / 120), abs=SAMPLE_RATE // 10)
 
 

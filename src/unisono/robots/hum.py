@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,7 @@ def _sing(note: Note, phase: NDArray[np.float64], sound: NDArray[np.float64]) ->
     sound[start:stop] += value * _envelope(note.samples, stop - start) * _LEVEL
 
 
+@lru_cache(maxsize=256)
 def _wave(midi: float) -> NDArray[np.float64]:
     """One period of "oo" at this pitch, RMS about 0.5; float64 (_TABLE + 1,), the last sample repeating the first."""
     pitch_hz = 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
@@ -93,6 +95,7 @@ def _wave(midi: float) -> NDArray[np.float64]:
     angle = 2 * np.pi * np.arange(_TABLE + 1)[:, None] / _TABLE * harmonic + 0.7 * harmonic**2
     wave: NDArray[np.float64] = (np.sin(angle) * gain).sum(axis=1)
     wave *= 0.5 / np.sqrt(np.mean(wave**2))
+    wave.flags.writeable = False
     return wave
 
 

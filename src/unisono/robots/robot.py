@@ -12,11 +12,11 @@ import numpy as np
 
 from unisono.client import Courtyard, Link, Lost, echo, messages, recording
 from unisono.client.singing import Positions, Source
-from unisono.core.messages import Flag, Song
+from unisono.core.messages import Flag, Picked, Song
 from unisono.errors import UnisonoError
 from unisono.robots.names import Colours
 from unisono.robots.plan import Mishap, RobotPlan, mishaps
-from unisono.robots.tunes import hum_for, tune_of
+from unisono.robots.tunes import Tune, hum_for, hummed, tune_of
 from unisono.units import SAMPLE_RATE, Audio, Position
 
 _FREE_SONG_S = 40.0
@@ -104,6 +104,10 @@ class Robot:
                 self.status.reconnections += 1
             case messages.Welcome() | messages.SongChanged():
                 self._begin(courtyard)
+                if not courtyard.view.is_live:
+                    self._do(self._prepare(courtyard.view.piece))
+            case messages.PiecePicked():
+                self._do(self._prepare(courtyard.view.piece))
             case messages.Problem(text=text):
                 self.status.state = text
             case _:
@@ -151,8 +155,18 @@ class Robot:
             return echo(courtyard.ear, backing=None if backing is None else recording(backing, start=start))
         if self.wav is not None:
             return recording(self.wav, start=start)
-        tune = tune_of(self.pieces.get(song.piece or ""), self.plan.who.voice)
-        return recording(await asyncio.to_thread(hum_for, song, tune, seed=self.plan.seed), start=start)
+        sound, first_beat = await asyncio.to_thread(hum_for, song, self._tune(song.piece), seed=self.plan.seed)
+        return recording(sound, start=first_beat)
+
+    def _tune(self, piece: str | None) -> Tune:
+        return tune_of(self.pieces.get(piece or ""), self.plan.who.voice)
+
+    async def _prepare(self, picked: Picked | None) -> None:
+        """Have the hum ready when the song begins: out of arithmetic it takes a moment, and a choir of robots many."""
+        if self.wav is None and not self.plan.echoes:
+            key, tempo_bpm = (picked.key, picked.tempo_bpm) if picked is not None else (0, 0)
+            tune = self._tune(picked.piece if picked is not None else None)
+            await asyncio.to_thread(hummed, tune, key=key, tempo_bpm=tempo_bpm or tune.tempo_bpm, seed=self.plan.seed)
 
     async def _suffer(self, courtyard: Courtyard, song: Song, mishap: Mishap) -> None:
         await asyncio.sleep(mishap.at_s)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from unisono.core.messages import Song
 from unisono.robots.hum import Note, hum
 from unisono.songbook import read_shelf
-from unisono.units import SAMPLE_RATE, Audio
+from unisono.units import SAMPLE_RATE, Audio, Position
 
 Part = Literal["soprano", "alto", "tenor", "bass"]
 
@@ -60,12 +60,12 @@ def _beat(beat: float, beats: float, midi: int) -> Beat:
 
 
 @lru_cache(maxsize=64)
-def hummed(tune: Tune, *, key: int, tempo_bpm: int, count_in_samples: int, seed: int) -> Audio:
-    """The tune as one singer hums it: float32 (samples,), sample 0 at the song's start."""
-    beat_samples = 60 * SAMPLE_RATE / (tempo_bpm or tune.tempo_bpm)
+def hummed(tune: Tune, *, key: int, tempo_bpm: int, seed: int) -> Audio:
+    """The tune as one singer hums it: float32 (samples,), sample 0 at its first beat. It takes a while."""
+    beat_samples = 60 * SAMPLE_RATE / tempo_bpm
     notes = [
         Note(
-            start_samples=count_in_samples + round(note.beat * beat_samples),
+            start_samples=round(note.beat * beat_samples),
             samples=round(note.beats * beat_samples * 0.96),
             midi=note.midi + key,
         )
@@ -74,6 +74,7 @@ def hummed(tune: Tune, *, key: int, tempo_bpm: int, count_in_samples: int, seed:
     return hum(notes, seed=seed)
 
 
-def hum_for(song: Song, tune: Tune, *, seed: int) -> Audio:
-    """The tune in the song's key and tempo, from the song's start."""
-    return hummed(tune, key=song.key, tempo_bpm=song.tempo_bpm, count_in_samples=song.count_in_samples, seed=seed)
+def hum_for(song: Song, tune: Tune, *, seed: int) -> tuple[Audio, Position]:
+    """The tune in the song's key and tempo, and the position of its first beat, behind the count-in."""
+    start = Position(song.start + song.count_in_samples)
+    return hummed(tune, key=song.key, tempo_bpm=song.tempo_bpm or tune.tempo_bpm, seed=seed), start
