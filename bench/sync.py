@@ -27,7 +27,7 @@ from bench import sync_measure
 from bench.sync_stage import PLANS, Stage, Sung, say
 
 OPENINGS, SONG_S = 2, 9.5
-LONG_OPENINGS, LONG_SONG_S = 20, 20.5
+LONG_OPENINGS, LONG_SONG_S = 20, 12.5
 
 
 def run(long: bool) -> dict[str, Any]:
