@@ -25,7 +25,7 @@ export class Ending {
     this.#token = token;
     for (const what of ["song", "mix", "premiere"]) room.addEventListener(what, () => this.#draw());
     engine.addEventListener("song", () => this.#draw());
-    room.addEventListener("mix", (event) => /** @type {CustomEvent} */ (event).detail.page && this.list());
+    room.addEventListener("mix", () => room.mix?.page && this.list());
     room.addEventListener("room", () => this.list());
     room.addEventListener("song", () => room.song?.state === "discarded" && this.list());
   }
