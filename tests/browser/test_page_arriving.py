@@ -89,6 +89,48 @@ def test_the_page_speaks_italian_to_italians(base_url: str, playwright: Playwrig
         expect(page.get_by_role("button", name="Step onto the balcony")).to_be_visible()
 
 
+def test_a_typed_flag_is_taken_though_it_was_not_picked(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        page.goto(base_url + HOST)
+        page.get_by_label("Your name").fill("Anna")
+        page.get_by_role("combobox", name="Your flag").press_sequentially("germ")
+        expect(page.get_by_role("option", name="Germany")).to_be_visible()
+        page.get_by_role("button", name="Step onto the balcony").click()
+        expect(page.get_by_role("dialog", name="Sound check")).to_be_visible()
+        who = page.evaluate("unisono.engine.sent.find(one => one.type === 'who')")
+        assert who["flag"] == {"country": "de"}
+
+
+def test_what_is_no_flag_is_said_and_kept_until_it_is_one(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        page.goto(base_url + HOST)
+        page.get_by_label("Your name").fill("Anna")
+        flag = page.get_by_role("combobox", name="Your flag")
+        flag.fill("atlantis")
+        page.get_by_label("Your name").focus()
+        problem = page.get_by_role("alert").filter(has_text="which flag atlantis is")
+        expect(problem).to_be_visible()
+        page.get_by_role("button", name="Step onto the balcony").click()
+        expect(problem).to_be_visible()
+        expect(flag).to_be_focused()
+        assert page.evaluate("unisono.engine.sent") == []
+        flag.fill("niger")
+        page.get_by_label("Your name").focus()
+        expect(flag).to_have_value("Niger")
+        expect(problem).to_be_hidden()
+
+
+def test_a_dead_link_tells_the_host_of_the_recovery_code_and_what_it_does(
+    base_url: str, playwright: Playwright
+) -> None:
+    with visitor(playwright, pretend={"closing": 4401}) as page:
+        page.goto(base_url + HOST)
+        page.get_by_role("link", name="I have a recovery code").click()
+        expect(page.get_by_label("Recovery code")).to_be_focused()
+        button = page.get_by_role("button", name="Get my links back")
+        expect(button).to_have_accessible_description(re.compile("The old one stops working"))
+
+
 def test_a_lost_connection_is_told_and_forgotten_when_it_is_back(base_url: str, playwright: Playwright) -> None:
     with visitor(playwright) as page:
         courtyard.step_out(page, base_url + HOST, "Anna")

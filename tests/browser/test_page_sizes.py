@@ -62,3 +62,72 @@ def test_words_stay_on_one_line_beside_an_open_panel(base_url: str, playwright: 
         assert page.evaluate(lines) == 1
         size_px = page.locator(".line.current").evaluate("line => parseFloat(getComputedStyle(line).fontSize)")
         assert size_px >= 40
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1280, 640), PHONE])
+def test_how_many_listen_is_seen_without_scrolling(
+    base_url: str, playwright: Playwright, size: tuple[int, int]
+) -> None:
+    with visitor(playwright, size=size, pretend={"listeners": 1}) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, "listen")
+        count = page.locator("#facade").get_by_text("1 person is listening")
+        expect(count).to_be_in_viewport(ratio=1)
+        words, bar = count.bounding_box(), page.locator("#dock").bounding_box()
+        assert words is not None
+        assert bar is not None
+        assert words["y"] + words["height"] <= bar["y"]
+        if size == (1280, 800):
+            hidden_px = page.locator("main").evaluate("main => main.scrollHeight - main.clientHeight")
+            assert hidden_px <= 0, "a house of three storeys fits"
+
+
+OVERLAPS = """() => {
+  const low = badge => badge.getBoundingClientRect().bottom;
+  const doing = [...document.querySelectorAll('un-balcony .doing span')];
+  const tops = [...document.querySelectorAll('.opening')].map(one => one.getBoundingClientRect());
+  return doing.filter(one => {
+    const { left, right, top } = one.getBoundingClientRect();
+    return tops.some(w => w.top > top && w.top < low(one) && w.left < right && w.right > left);
+  }).map(one => one.textContent);
+}"""
+
+
+BUSY = """() => {
+  const { room } = unisono;
+  for (const seat of room.performers) room.apply({type: 'seat', seat: {...seat, hand: true, talking: true}});
+  room.apply({type: 'leader', seat: 1});
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), PHONE])
+@pytest.mark.parametrize("locale", ["en-GB", "it-IT"])
+def test_three_badges_do_not_lie_on_the_window_below(
+    base_url: str, playwright: Playwright, size: tuple[int, int], locale: str
+) -> None:
+    with visitor(playwright, size=size, locale=locale, pretend={"neighbours": 12, "leader": 1}) as page:
+        page.goto(base_url + HOST)
+        page.wait_for_function("() => window.unisono?.room.seats.size")
+        page.evaluate(BUSY)
+        expect(page.locator("un-balcony .doing span")).to_have_count(25)
+        assert page.evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "step", "go_on"),
+    [
+        ("en-GB", "Step onto the balcony", "Open the microphone"),
+        ("it-IT", "Esci sul balcone", "Apri il microfono"),
+    ],
+)
+def test_what_goes_on_in_the_sound_check_is_in_view_on_a_phone(
+    base_url: str, playwright: Playwright, locale: str, step: str, go_on: str
+) -> None:
+    with visitor(playwright, size=PHONE, locale=locale) as page:
+        page.goto(base_url + HOST)
+        page.locator("#name").fill("Anna")
+        page.get_by_role("button", name=step).click()
+        button = page.get_by_role("button", name=go_on)
+        expect(button).to_be_in_viewport(ratio=1)
+        page.locator("input[value=loudspeakers]").check()
+        expect(button).to_be_in_viewport(ratio=1)

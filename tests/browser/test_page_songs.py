@@ -116,6 +116,38 @@ def test_each_voice_can_be_heard_alone_from_its_balcony(base_url: str, playwrigh
         expect(page.get_by_text("There are gaps in this voice.")).to_be_visible()
 
 
+def test_a_song_is_listed_as_soon_as_its_page_is_there(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        page.route("**/api/performances", lambda route: route.fulfill(json=[]))
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, "listen")
+        courtyard.open_panel(page, "Song")
+        expect(page.get_by_text("Nothing yet.")).to_be_visible()
+        page.unroute("**/api/performances")
+        courtyard.start_song(page)
+        courtyard.stop_song(page)
+        courtyard.wait_done(page)
+        courtyard.open_panel(page, "Song")
+        expect(page.get_by_role("link", name="Ode an die Freude")).to_be_visible()
+
+
+def test_files_are_named_by_song_and_singer_and_the_page_can_be_passed_on(
+    base_url: str, playwright: Playwright
+) -> None:
+    with visitor(playwright) as page:
+        page.add_init_script("Object.defineProperty(navigator, 'share', {value: undefined})")
+        courtyard.open_performance(page, f"{base_url}/performance#sung")
+        mix = page.get_by_role("link", name=re.compile("^Download Ode an die Freude as WAV"))
+        assert mix.get_attribute("download") == "Ode an die Freude.wav"
+        stem = page.get_by_role("link", name=re.compile("^Download Wei as FLAC"))
+        assert stem.get_attribute("download") == "Ode an die Freude - Wei.flac"
+        expect(page.get_by_role("button", name="Share this page")).to_be_hidden()
+        page.evaluate("() => { navigator.clipboard.writeText = async text => { window.copied = text; }; }")
+        page.get_by_role("button", name="Copy the link to this page").click()
+        expect(page.get_by_text("Copied.")).to_be_visible()
+        assert page.evaluate("window.copied") == f"{base_url}/performance#sung"
+
+
 def test_the_host_deletes_a_performance_after_a_question(base_url: str, playwright: Playwright) -> None:
     with visitor(playwright) as page:
         courtyard.step_out(page, base_url + HOST, "Anna")

@@ -45,6 +45,14 @@ test("messages about people who are not there change nothing", () => {
   assert.deepEqual(after({ type: "hand", seat: 77, up: true }).told, []);
 });
 
+test("hands in the street are those of listeners who are here", () => {
+  const { room } = after({ type: "hand", seat: 9, up: true });
+  room.apply({ type: "hand", seat: 3, up: true });
+  assert.deepEqual(room.handsInStreet.map((one) => one.seat), [9]);
+  room.apply({ type: "left", seat: 9 });
+  assert.deepEqual(room.handsInStreet, []);
+});
+
 test("the leader may lead, and the host always", () => {
   assert.equal(after().room.mayLead, false);
   assert.equal(after({ type: "leader", seat: 2 }).room.mayLead, true);

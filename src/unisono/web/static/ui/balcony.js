@@ -23,7 +23,7 @@ import { person } from "./svg.js";
 /** dBFS below which a voice does not light its window; full light from -12 dBFS. */
 const DARK_DBFS = -58;
 const BRIGHT_DBFS = -12;
-const WAVE_MS = 2600;
+export const WAVE_MS = 2600;
 
 export class UnBalcony extends HTMLElement {
   #who = h("span", { class: "who" });

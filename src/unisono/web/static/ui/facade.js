@@ -1,6 +1,6 @@
 /** <un-facade>: the house with everybody's balconies, dark windows between them, and the listeners in the street. */
 
-import { UnBalcony } from "./balcony.js";
+import { UnBalcony, WAVE_MS } from "./balcony.js";
 import { h, say } from "./dom.js";
 import { tn } from "./i18n.js";
 import { dice, roof, sky, street } from "./svg.js";
@@ -48,9 +48,12 @@ export class UnFacade extends HTMLElement {
   /** @type {Look[]} */
   #people = [];
   #listeners = 0;
+  #hands = 0;
   #plan = "";
   #storeys = h("div", { class: "storeys" });
   #street = h("div", { class: "street" });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #stillAgain;
   #count = h("p", { class: "crowd-count" });
   #house = h("div", { class: "house" });
 
@@ -60,14 +63,14 @@ export class UnFacade extends HTMLElement {
     const top = h("div", { class: "roof" });
     top.append(roof());
     this.#house.append(top, this.#storeys, this.#street);
-    this.append(this.#house);
+    this.append(this.#house, this.#count);
     this.#drawStreet();
     new ResizeObserver(() => this.#arrange()).observe(this);
     this.#arrange();
   }
 
-  /** Everybody on a balcony, in the order they came. @param {Look[]} people @param {number} listeners */
-  show(people, listeners) {
+  /** Everybody on a balcony, in the order they came; how many listen, and hold up a hand. @param {Look[]} people @param {number} listeners @param {number} [hands] */
+  show(people, listeners, hands = 0) {
     this.#people = people;
     const here = new Set(people.map((one) => one.seat));
     for (const [seat, balcony] of this.#balconies) {
@@ -77,8 +80,9 @@ export class UnFacade extends HTMLElement {
       }
     }
     for (const look of people) this.balcony(look.seat).show(look);
-    if (listeners !== this.#listeners) {
+    if (listeners !== this.#listeners || hands !== this.#hands) {
       this.#listeners = listeners;
+      this.#hands = hands;
       this.#drawStreet();
     }
     this.#arrange();
@@ -105,9 +109,13 @@ export class UnFacade extends HTMLElement {
     for (const balcony of this.#balconies.values()) balcony.shine(127);
   }
 
-  /** @param {number} seat */
+  /** From a balcony, or from the street. @param {number} seat */
   wave(seat) {
-    this.#balconies.get(seat)?.wave();
+    const balcony = this.#balconies.get(seat);
+    if (balcony) return balcony.wave();
+    this.#street.classList.add("waving");
+    clearTimeout(this.#stillAgain);
+    this.#stillAgain = setTimeout(() => this.#street.classList.remove("waving"), WAVE_MS);
   }
 
   #arrange() {
@@ -142,8 +150,10 @@ export class UnFacade extends HTMLElement {
   }
 
   #drawStreet() {
-    say(this.#count, this.#listeners ? tn("{n} person is listening", "{n} people are listening", this.#listeners) : "");
-    this.#street.replaceChildren(street(this.#listeners), this.#count);
+    const listen = this.#listeners ? tn("{n} person is listening", "{n} people are listening", this.#listeners) : "";
+    const raised = this.#hands ? tn("{n} hand is up", "{n} hands are up", this.#hands) : "";
+    say(this.#count, [listen, raised].filter(Boolean).join(" · "));
+    this.#street.replaceChildren(street(this.#listeners));
   }
 }
 

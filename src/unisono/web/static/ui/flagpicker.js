@@ -1,6 +1,7 @@
 /** <un-flag-picker>: every country's flag, searchable by name, or two to four colours of one's own. */
 
-import { h, show } from "./dom.js";
+import { h, say, show } from "./dom.js";
+import { countryMeant, plain } from "./flagsearch.js";
 import { flagElement, flagInWords } from "./flags.js";
 import { countries, language, t } from "./i18n.js";
 
@@ -9,11 +10,6 @@ import { countries, language, t } from "./i18n.js";
 const NAMES = Object.entries(countries)
   .map(([code, name]) => ({ code, name, plain: plain(name) }))
   .sort((a, b) => a.name.localeCompare(b.name, language));
-
-/** Letters without accents, so that "cote" finds "Côte d'Ivoire". @param {string} text */
-function plain(text) {
-  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-}
 
 /** The country somebody is likely to be in, from the browser's languages. @returns {string | null} */
 export function likelyCountry() {
@@ -33,9 +29,10 @@ export class UnFlagPicker extends HTMLElement {
   #active = -1;
   #search = h("input", {
     type: "text", id: "flag-search", role: "combobox", "aria-expanded": "false", "aria-controls": "flag-list",
-    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: t("Search a country"),
+    "aria-autocomplete": "list", "aria-describedby": "flag-problem", autocomplete: "off", spellcheck: "false", placeholder: t("Search a country"),
   });
   #listbox = h("ul", { id: "flag-list", role: "listbox", "aria-label": t("Flags"), hidden: true });
+  #problem = h("p", { class: "problem", id: "flag-problem", role: "alert" });
   #shown = h("div", { class: "chosen-flag" });
   #own = h("fieldset", { class: "own-colours", hidden: true });
   #ownButton = h("button", { type: "button", "aria-expanded": "false", class: "own" }, t("Own colours"));
@@ -43,13 +40,13 @@ export class UnFlagPicker extends HTMLElement {
   connectedCallback() {
     if (this.#search.isConnected) return;
     const label = h("label", { for: "flag-search" }, t("Your flag"));
-    this.append(label, h("div", { class: "flag-row" }, this.#shown, this.#search, this.#ownButton), this.#listbox, this.#own);
+    this.append(label, h("div", { class: "flag-row" }, this.#shown, this.#search, this.#ownButton), this.#listbox, this.#problem, this.#own);
     this.#search.addEventListener("focus", () => this.#search.select());
     this.#search.addEventListener("input", () => this.#open(this.#search.value));
     this.#search.addEventListener("click", () => this.#open(""));
     this.#search.addEventListener("keydown", (event) => this.#key(event));
     this.addEventListener("focusout", (event) => {
-      if (!this.contains(/** @type {Node | null} */ (event.relatedTarget))) this.#close();
+      if (!this.contains(/** @type {Node | null} */ (event.relatedTarget))) this.#left();
     });
     this.#ownButton.addEventListener("click", () => this.#toggleOwn());
   }
@@ -65,12 +62,43 @@ export class UnFlagPicker extends HTMLElement {
       this.#upright = flag.upright;
     }
     this.#search.value = flagInWords(flag);
+    this.#complain("");
     this.#shown.replaceChildren(...(flag ? [flagElement(flag)] : []));
     this.#drawOwn();
   }
 
+  /** Takes what is typed, where it can mean one flag only; else says so and keeps it. @returns {boolean} whether there is nothing to mend */
+  settle() {
+    const typed = this.#search.value.trim();
+    const meant = countryMeant(NAMES, typed);
+    this.#hide();
+    if (typed === flagInWords(this.#flag)) this.#complain("");
+    else if (!typed) this.flag = null;
+    else if (meant) this.flag = { country: meant };
+    else this.#complain(t("We cannot tell which flag {typed} is. Please pick one from the list.", { typed }));
+    if (meant) this.#showOwn(false);
+    return !this.#problem.textContent;
+  }
+
+  focus() {
+    this.#search.focus();
+  }
+
+  /** The list goes when the mouse is up: else the button that is being pressed would move away from under it. */
+  #left() {
+    if (document.querySelector("button:active")) document.addEventListener("mouseup", () => setTimeout(() => this.settle()), { once: true });
+    else this.settle();
+  }
+
+  /** @param {string} problem */
+  #complain(problem) {
+    say(this.#problem, problem);
+    this.#search.setAttribute("aria-invalid", String(problem !== ""));
+  }
+
   /** @param {string} typed */
   #open(typed) {
+    this.#complain("");
     const wanted = plain(typed.trim());
     const found = NAMES.filter((one) => one.plain.includes(wanted) || one.code === wanted);
     const first = found.filter((one) => one.plain.startsWith(wanted) || one.code === wanted);
@@ -100,15 +128,20 @@ export class UnFlagPicker extends HTMLElement {
   #choose(option) {
     if (option.dataset.code === undefined) return;
     this.flag = option.dataset.code ? { country: option.dataset.code } : null;
-    this.#close();
     this.#showOwn(false);
+    this.#hide();
   }
 
+  /** Away with the list, and with what was typed. */
   #close() {
+    this.#hide();
+    this.#search.value = flagInWords(this.#flag);
+  }
+
+  #hide() {
     show(this.#listbox, false);
     this.#search.setAttribute("aria-expanded", "false");
     this.#search.removeAttribute("aria-activedescendant");
-    this.#search.value = flagInWords(this.#flag);
   }
 
   /** @param {number} index */

@@ -17,7 +17,14 @@ byId("open").addEventListener("submit", (event) => ask(event, "open-problem", "/
 byId("recover").addEventListener("submit", (event) => ask(event, "recover-problem", "/api/recover", {
   recovery: input("recovery").value.trim(),
 }));
+if (location.hash === "#recovery-part") recovering();
 decorate();
+
+/** Somebody whose link is dead comes from the courtyard's page. */
+function recovering() {
+  byId("recovery-part", HTMLDetailsElement).open = true;
+  input("recovery").focus();
+}
 
 /**
  * @param {Event} event

@@ -149,7 +149,7 @@ function drawRoom(welcome) {
 
 function drawHouse() {
   const people = room.performers.map((seat) => ({ ...seat, leads: seat.seat === room.leader, me: seat.seat === room.me }));
-  house.show(people, room.listeners);
+  house.show(people, room.listeners, room.handsInStreet.length);
 }
 
 function wireEngine() {
@@ -184,6 +184,7 @@ function stopped(code) {
   say(byId("stopped-heading"), code === 4401 ? t("This courtyard is not to be found") : t("You are out of the courtyard"));
   say(byId("stopped-text"), closingInWords(code));
   show(byId("stopped-again"), code !== 4401);
+  show(byId("stopped-host"), code === 4401);
   byId("stopped-again").addEventListener("click", () => location.reload());
   dialog("stopped").addEventListener("cancel", (event) => event.preventDefault());
   dialog("stopped").showModal();

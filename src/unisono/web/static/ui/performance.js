@@ -4,7 +4,9 @@ import "./facade.js";
 import { button, byId, h, input, post, Problem, say, show, tokenInAddress } from "./dom.js";
 import { UnFacade } from "./facade.js";
 import { flagElement } from "./flags.js";
+import { fileName } from "./filename.js";
 import { day, megabytes, minutes, t, wireLanguagePicker } from "./i18n.js";
+import { copyText } from "./links.js";
 import { problemInWords } from "./problems.js";
 import { UnWave } from "./wave.js";
 
@@ -25,6 +27,7 @@ let alone = 0;
 
 wireLanguagePicker();
 wirePlayer();
+wireSharing();
 load();
 
 async function load() {
@@ -48,9 +51,10 @@ function draw(sung) {
   if (!ready) return;
   hear(sung.files, 0, t("Everybody together"));
   button("all-together").onclick = () => hear(sung.files, 0, t("Everybody together"));
-  byId("files").replaceChildren(...sung.files.map((file) => download(file, sung.title)));
-  byId("stems").replaceChildren(...sung.stems.map(stemRow));
-  for (const id of ["player", "downloads"]) show(byId(id), true);
+  const title = sung.title || t("Free singing");
+  byId("files").replaceChildren(...sung.files.map((file) => download(file, title, [title])));
+  byId("stems").replaceChildren(...sung.stems.map((stem) => stemRow(stem, title)));
+  for (const id of ["player", "sharing", "downloads"]) show(byId(id), true);
   show(byId("voices"), sung.stems.length > 0);
 }
 
@@ -108,23 +112,23 @@ function saysWhat(kind) {
   return { m4a: t("for phones"), opus: t("small"), flac: t("lossless"), wav: t("for editing") }[kind] ?? "";
 }
 
-/** @param {SungFile} file @param {string} whose */
-function download(file, whose) {
+/** @param {SungFile} file @param {string} whose @param {string[]} called what the file is named by when it is taken home */
+function download(file, whose, called) {
   const kind = kindOf(file);
   const label = kind.toUpperCase();
   const facts = [saysWhat(kind), megabytes(file.bytes)].filter(Boolean).join(" · ");
   const name = t("Download {what} as {kind}", { what: whose, kind: label });
-  return h("li", {}, h("a", { class: "button", href: file.url, download: file.name, "aria-label": `${name} ${facts}` },
+  return h("li", {}, h("a", { class: "button", href: file.url, download: fileName(called, kind), "aria-label": `${name} ${facts}` },
     h("strong", {}, label), " ", h("small", {}, facts)));
 }
 
-/** @param {SungStem} stem */
-function stemRow(stem) {
+/** @param {SungStem} stem @param {string} title of the song */
+function stemRow(stem, title) {
   const marks = stem.marks.map((mark) => markInWords(typeof mark === "string" ? mark : mark.code));
   return h("li", {},
     flagElement(stem.flag),
     h("span", { class: "who" }, h("strong", {}, stem.name), h("small", {}, stem.place)),
-    h("ul", { class: "files" }, ...stem.files.map((file) => download(file, stem.name))),
+    h("ul", { class: "files" }, ...stem.files.map((file) => download(file, stem.name, [title, stem.name]))),
     marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null);
 }
 
@@ -139,6 +143,16 @@ function markInWords(mark) {
     jumps: t("The sound stumbled here; it goes on in the right place."),
   };
   return said[mark] ?? t("Something about this voice is not as it should be.");
+}
+
+/** The page's address is what opens it: whoever gets it hears the song. */
+function wireSharing() {
+  show(byId("share"), Boolean(navigator.share));
+  byId("share").addEventListener("click", () => navigator.share({ title: document.title, url: location.href }).catch(() => {}));
+  byId("copy-page").addEventListener("click", async () => {
+    const copied = await copyText(location.href);
+    say(byId("shared"), copied ? t("Copied.") : t("Please copy the address of this page by hand."));
+  });
 }
 
 function wirePlayer() {

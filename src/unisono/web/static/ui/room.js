@@ -72,7 +72,16 @@ export class RoomView extends EventTarget {
   }
 
   get listeners() {
-    return [...this.seats.values()].filter((seat) => seat.role === "listener" && seat.present).length;
+    return this.#street.length;
+  }
+
+  /** Listeners who hold a hand up. */
+  get handsInStreet() {
+    return this.#street.filter((seat) => seat.hand);
+  }
+
+  get #street() {
+    return [...this.seats.values()].filter((seat) => seat.role === "listener" && seat.present);
   }
 
   /** @param {number | null} seat */

@@ -70,7 +70,7 @@ export class SoundPanel {
     const { me, role, seats, seating } = this.#room;
     const isLive = (/** @type {number} */ seat) => sings(seats.get(seat)) && seats.get(seat)?.output !== "loudspeakers";
     if (role === "listener") return [t("You hear everybody."), ""];
-    if (!sings(seats.get(me))) return [me ? t("You only listen now. Press Sound check to sing along.") : "", ""];
+    if (!sings(seats.get(me))) return [me ? t("You only listen now. To sing along, press Sound, then Sound check.") : "", ""];
     const near = earshot(seating, me, isLive, (seat) => seats.get(seat)?.present ?? false);
     if (!near) return this.#room.running ? [t("You hear everybody."), this.#heardBy([], false)] : ["", ""]; // came late: beside the rows
     const leads = Boolean(seating[0]?.includes(me));

@@ -280,7 +280,7 @@ export class SoundCheck {
   #justListen() {
     if (!byId("check-tap").hidden) this.#engine.stopTapping();
     this.#engine.applyCheck({ method: "none", output: this.#output, round_trip_samples: 0, spread_samples: 0 });
-    toast(t("You hear everything. Press Sound check when you want to sing along."));
+    toast(t("You hear everything. If you want to sing along: press Sound, then Sound check."));
     this.#end(false);
   }
 

@@ -52,7 +52,12 @@ function readLook() {
     input("name").focus();
     return null;
   }
-  const look = { name, place: input("my-place").value.trim(), flag: byId("flag", UnFlagPicker).flag };
+  const picker = byId("flag", UnFlagPicker);
+  if (!picker.settle()) {
+    picker.focus();
+    return null;
+  }
+  const look = { name, place: input("my-place").value.trim(), flag: picker.flag };
   rememberLook(look);
   return look;
 }

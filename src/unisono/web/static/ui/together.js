@@ -11,6 +11,10 @@ import { tell, toast } from "./toasts.js";
 /** @typedef {EventTarget & {microphoneOpen: boolean, faders: Record<string, number>, send(message: object): void, setFader(name: string, gain: number): void, setTalking(on: boolean): void}} Engine */
 
 const WRITTEN_MAX = 200;
+/** So long somebody in the street is listed as waving. */
+const WAVES_MS = 8000;
+/** In the street there may be thousands. */
+const LISTED_MAX = 20;
 
 /**
  * Push to talk: hold the button or the space bar. With headphones a short press keeps the microphone open until the next;
@@ -121,12 +125,33 @@ function addLine(room, line) {
 
 /** @param {RoomView} room */
 export function wirePeople(room) {
+  /** Seats in the street that have just waved. @type {Set<number>} */
+  const waving = new Set();
   const draw = () => {
-    byId("people").replaceChildren(...room.performers.map((seat) => personRow(room, seat)));
+    const street = [...room.seats.values()].filter((seat) => seat.role === "listener" && seat.present && (seat.hand || waving.has(seat.seat)));
+    const rows = street.slice(0, LISTED_MAX).map((seat) => streetRow(room, seat, waving.has(seat.seat)));
+    byId("people").replaceChildren(...room.performers.map((seat) => personRow(room, seat)), ...rows);
     say(byId("listening"), tn("{n} person is listening", "{n} people are listening", room.listeners));
   };
   for (const what of ["seats", "leader", "song", "rows"]) room.addEventListener(what, draw);
   room.addEventListener("seats", (event) => announce(room, /** @type {CustomEvent} */ (event).detail));
+  room.addEventListener("wave", (event) => {
+    const seat = room.seats.get(/** @type {CustomEvent} */ (event).detail.seat);
+    if (seat?.role !== "listener") return; // balconies wave for themselves
+    if (seat.seat !== room.me) toast(seat.name ? t("{name} waves from the street.", { name: seat.name }) : t("Somebody in the street waves."));
+    waving.add(seat.seat);
+    draw();
+    setTimeout(() => {
+      waving.delete(seat.seat);
+      draw();
+    }, WAVES_MS);
+  });
+}
+
+/** @param {RoomView} room @param {Seat} seat @param {boolean} waves */
+function streetRow(room, seat, waves) {
+  const facts = [seat.seat === room.me ? t("you") : "", seat.hand ? t("hand up") : "", waves ? t("waves") : ""].filter(Boolean);
+  return h("li", {}, h("span", {}, h("strong", {}, seat.name || t("Somebody in the street")), h("small", {}, facts.join(" · "))));
 }
 
 /** @param {RoomView} room @param {Seat} seat */
@@ -143,11 +168,13 @@ function personRow(room, seat) {
   return h("li", {}, flagElement(seat.flag), words);
 }
 
-/** Who came, left or asks for a word is said, but never about oneself. @param {RoomView} room @param {any} what */
+/** Who came, left or asks for a word is said (in the street only who asks), but never about oneself. @param {RoomView} room @param {any} what */
 function announce(room, what) {
   const seat = room.seats.get(what.seat);
-  if (!seat || what.seat === room.me || seat.role === "listener") return;
-  if (what.came) tell(t("{name} is here.", { name: seat.name }));
+  if (!seat || what.seat === room.me) return;
+  if (seat.role === "listener") {
+    if (what.hand) toast(seat.name ? t("{name} raises a hand in the street.", { name: seat.name }) : t("Somebody in the street raises a hand."));
+  } else if (what.came) tell(t("{name} is here.", { name: seat.name }));
   else if (what.left) tell(t("{name} has gone.", { name: seat.name }));
   else if (what.hand) toast(t("{name} raises a hand.", { name: seat.name }));
 }
