@@ -147,11 +147,15 @@ function markInWords(mark) {
 
 /** The page's address is what opens it: whoever gets it hears the song. */
 function wireSharing() {
+  const address = input("page-address");
+  address.value = location.href;
+  address.addEventListener("focus", () => address.select());
   show(byId("share"), Boolean(navigator.share));
   byId("share").addEventListener("click", () => navigator.share({ title: document.title, url: location.href }).catch(() => {}));
   byId("copy-page").addEventListener("click", async () => {
-    const copied = await copyText(location.href);
-    say(byId("shared"), copied ? t("Copied.") : t("Please copy the address of this page by hand."));
+    address.select();
+    const copied = await copyText(address.value);
+    say(byId("shared"), copied ? t("Copied.") : t("Please copy the marked link by hand."));
   });
 }
 
