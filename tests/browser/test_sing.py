@@ -56,7 +56,7 @@ def test_a_recording_sung_through_the_page_is_whole_and_in_place_in_the_download
     true, ours = (sync_measure.follow(sung, sound).apart_ms() for sound in (heard, stem))
     moved_ms = {at: round(ours[at] - true[at], 3) for at in sorted(ours.keys() & true.keys())}
     assert len(moved_ms) >= 8
-    # The fit of one half second of a held note may lock onto the neighbouring period; a voice that has moved stays moved.
+    # One half second of a held note may be fitted a period aside; a voice that has moved stays moved.
     lasting_ms = [min(abs(one), abs(other)) for one, other in pairwise(moved_ms.values())]
     assert max(lasting_ms) <= SAME_PLACE_MS, f"the voice moved against the backing: {moved_ms}"
     assert np.median(np.abs(list(moved_ms.values()))) <= SAME_PLACE_MS / 4
