@@ -17,7 +17,7 @@ byId("open").addEventListener("submit", (event) => ask(event, "open-problem", "/
 byId("recover").addEventListener("submit", (event) => ask(event, "recover-problem", "/api/recover", {
   recovery: input("recovery").value.trim(),
 }));
-if (location.hash === "#recovery-part") recovering();
+if (location.hash === "#lost") recovering();
 decorate();
 
 /** Somebody whose link is dead comes from the courtyard's page. */
