@@ -97,7 +97,8 @@ def test_two_singers_are_not_the_same() -> None:
 
 
 def a_song(**changes: object) -> Song:
-    return cast("Song", SimpleNamespace(**({"key": 0, "tempo_bpm": 120, "start": 96_000, "count_in_samples": 4800} | changes)))
+    usual = {"key": 0, "tempo_bpm": 120, "start": 96_000, "count_in_samples": 4800}
+    return cast("Song", SimpleNamespace(**(usual | changes)))
 
 
 PIECE: dict[str, Any] = {
