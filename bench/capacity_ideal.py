@@ -25,7 +25,7 @@ class Ideal:
     """N decoders and R encoders, and what each burst cost."""
 
     def __init__(self, *, voices: int, encodes: int) -> None:
-        self._ffi, self._lib = opus.library()
+        self._ffi, self._lib = opus.libopus()
         scores = [Score(voice) for voice in range(VOICES)]
         self._singers = [(opus.Decoder(1), scores[number % VOICES], offset_of(number)) for number in range(voices)]
         self._encoders = [opus.Encoder(2, MIX_BITRATE) for _ in range(encodes)]

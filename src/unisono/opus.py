@@ -57,7 +57,7 @@ const char *opus_strerror(int error);
 
 
 @cache
-def library() -> tuple[Any, Any]:
+def libopus() -> tuple[Any, Any]:
     """(ffi, lib), opened once. Raises LibraryMissing, which says what to install."""
     ffi = cffi.FFI()
     ffi.cdef(_CDEF)
@@ -72,14 +72,14 @@ def library() -> tuple[Any, Any]:
 
 def version() -> str:
     """What libopus calls itself, as "libopus 1.3.1". Raises LibraryMissing."""
-    ffi, lib = library()
+    ffi, lib = libopus()
     text: bytes = ffi.string(lib.opus_get_version_string())
     return text.decode("ascii", "replace")
 
 
 def frame_samples(frame: bytes) -> int:
     """How many samples a frame lasts at 48 kHz. Raises BrokenFrame if libopus cannot tell."""
-    _, lib = library()
+    _, lib = libopus()
     count: int = lib.opus_packet_get_nb_samples(frame, len(frame), SAMPLE_RATE) if frame else -4
     if count < 0:
         raise BrokenFrame(length_bytes=len(frame), reason=_reason(count))
@@ -87,7 +87,7 @@ def frame_samples(frame: bytes) -> int:
 
 
 def _reason(error: int) -> str:
-    ffi, lib = library()
+    ffi, lib = libopus()
     text: bytes = ffi.string(lib.opus_strerror(error))
     return text.decode("ascii", "replace")
 
@@ -101,7 +101,7 @@ class Encoder:
             raise ValueError(f"channels must be 1 or 2, not {channels}")
         if not 6_000 <= bitrate <= 510_000:
             raise ValueError(f"bitrate must be 6000..510000, not {bitrate}")
-        ffi, lib = library()
+        ffi, lib = libopus()
         error = ffi.new("int *")
         state = lib.opus_encoder_create(SAMPLE_RATE, channels, _APPLICATIONS[application], error)
         if error[0] != 0:
@@ -149,7 +149,7 @@ class Decoder:
         """channels: 1 or 2; libopus mixes down or doubles when the stream has the other number."""
         if channels not in (1, 2):
             raise ValueError(f"channels must be 1 or 2, not {channels}")
-        ffi, lib = library()
+        ffi, lib = libopus()
         error = ffi.new("int *")
         state = lib.opus_decoder_create(SAMPLE_RATE, channels, error)
         if error[0] != 0:

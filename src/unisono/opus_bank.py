@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.errors import BrokenFrame
-from unisono.opus import RESET_STATE, frame_samples, library
+from unisono.opus import RESET_STATE, frame_samples, libopus
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio
 
 _GET_DECODER_STATE = 5122
@@ -50,7 +50,7 @@ class DecoderBank:
     """Decoders by number. Not safe for two threads at once; `decode` spreads its own work."""
 
     def __init__(self) -> None:
-        self._ffi, self._lib = library()
+        self._ffi, self._lib = libopus()
         self._state_bytes = _Joined(2).stride_bytes
         self._rows: NDArray[np.uint8] = np.zeros((_ROWS_AT_FIRST, self._state_bytes), dtype=np.uint8)
         self._free = list(range(_ROWS_AT_FIRST))
@@ -185,7 +185,7 @@ class _Joined:
     """A multistream decoder of `size` mono streams whose states, `rows`, are laid in from outside."""
 
     def __init__(self, size: int) -> None:
-        self._ffi, self._lib = library()
+        self._ffi, self._lib = libopus()
         self._size = size
         self._memory = np.zeros(self._lib.opus_multistream_decoder_get_size(size, 0), dtype=np.uint8)
         self._state = self._ffi.cast("OpusMSDecoder *", self._memory.ctypes.data)

@@ -152,7 +152,7 @@ class Tapes(Closing):
         while not all(reel.stamps for reel in self._reels.values()):
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"no sound from {[name for name, reel in self._reels.items() if not reel.stamps]}")
-            time.sleep(0.02)
+            time.sleep(0.02)  # a look at whether they deliver, until the deadline
 
     def _read(self) -> None:
         while not self._ended.is_set():

@@ -56,7 +56,7 @@ class Program(Closing):
                 said = self.log()
                 self.end()
                 raise RuntimeError(f"{self.name} did not start:\n{said}")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)  # between two looks, until the deadline
 
     def words_in(self, file: str, count: int, timeout_s: float) -> list[str]:
         """The first words of a file that it writes into its folder, once there are so many."""

@@ -52,7 +52,7 @@ class Server(Closing):
             if self._process.poll() is not None or time.monotonic() > deadline_s:
                 self.close()
                 raise RuntimeError(f"the server did not start:\n{self.log()}")
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two questions, until the deadline
 
     def _answers(self) -> bool:
         try:

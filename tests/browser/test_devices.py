@@ -69,7 +69,7 @@ def test_ten_seconds_of_sleep_cost_those_ten_seconds_and_the_background_nothing(
     processes = processes_on(solo.card)
     for process in processes:
         os.kill(process, signal.SIGSTOP)
-    time.sleep(SLEEP_S)
+    time.sleep(SLEEP_S)  # what is tested: real sound goes on outside while the browser stands still
     for process in processes:
         os.kill(process, signal.SIGCONT)
     solo.page.bring_to_front()

@@ -34,7 +34,7 @@ def test_what_a_program_writes_is_waited_for_and_nothing_of_it_is_left() -> None
     for _ in range(100):
         if not alive(int(child)):
             return
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks: ending takes the system a moment
     raise AssertionError("what it started still runs")
 
 

@@ -65,16 +65,20 @@ def test_chromium_plays_and_records_every_sample_through_its_card(
     assert np.ptp(round_trips_ms) < 0.1, f"the open stream's round trip moved: {round_trips_ms}"
 
 
-@pytest.mark.parametrize("drift_ppm", [-100, 100])
-def test_a_drifting_card_is_measured_as_such(new_card: Callable[..., SoundCard], drift_ppm: int) -> None:
-    card = new_card(rate_hz=48_000, drift_ppm=drift_ppm)
+def test_drifting_cards_are_measured_as_such(new_card: Callable[..., SoundCard]) -> None:
+    drifts_ppm = (-100, 100)
     with Tapes() as tapes:
-        tapes.add("ears", card)
+        for drift_ppm in drifts_ppm:
+            tapes.add(f"{drift_ppm}", new_card(rate_hz=48_000, drift_ppm=drift_ppm))
         tapes.start()
-        time.sleep(8)
-        clock = tapes.stop()["ears"].clock
-    # In 8 s, 25 ppm is a fifth of a millisecond of one chunk's arrival.
-    assert clock.drift_ppm == pytest.approx(drift_ppm, abs=25)
+        started_s = time.monotonic()
+        time.sleep(17)  # that much sound is recorded, in real time
+        stopped_s = time.monotonic()
+        taped = tapes.stop()
+    # Without the first second, in which a sink may still change how far ahead it works. In 16 s, 25 ppm is 0.4 ms of
+    # one chunk's arrival: what a busy machine's least late chunks differ by.
+    measured_ppm = [taped[f"{drift_ppm}"].between(started_s + 1, stopped_s).clock.drift_ppm for drift_ppm in drifts_ppm]
+    assert measured_ppm == pytest.approx(drifts_ppm, abs=25)
 
 
 def test_two_tapes_of_one_card_agree_on_when_a_sound_was(new_card: Callable[..., SoundCard]) -> None:
@@ -86,7 +90,7 @@ def test_two_tapes_of_one_card_agree_on_when_a_sound_was(new_card: Callable[...,
         tapes.start()
         mouth = card.open_mouth()
         mouth.sing(played)
-        time.sleep(6)
+        time.sleep(6)  # as long as the bursts sound, and a little
         taped = tapes.stop()
     heard_s = [tape.clock.seconds_at(places(tape.sound, played, 48_000)[3]) for tape in taped.values()]
     assert heard_s[0] == pytest.approx(heard_s[1], abs=0.002)
@@ -102,7 +106,7 @@ def test_what_is_sung_into_a_singers_card_is_in_the_microphone_and_not_in_the_ea
         tapes.add("microphone", card, "microphone")
         tapes.start()
         card.open_mouth().sing(played)
-        time.sleep(6)
+        time.sleep(6)  # as long as the bursts sound, and a little
         taped = tapes.stop()
     assert np.diff(places(taped["microphone"].sound, played, 48_000)).tolist() == [24_000] * 7
     assert np.abs(taped["ears"].sound).max() == 0

@@ -105,6 +105,18 @@ async def events(page: Courtyard, code: str) -> messages.Problem:
     raise AssertionError(code)
 
 
+async def end(stage: Stage, song: Song, singing: list[asyncio.Task[None]], pages: list[Courtyard]) -> None:
+    """The first page stops the song; every stem arrives whole and without a mark, and all go home."""
+    await stop(pages[0])
+    await asyncio.gather(*singing)
+    await asyncio.gather(*(whole(page) for page in pages))
+    await soon(pages[-1], "mixing")
+    for page in pages:
+        stem = stage.stem(song, page)
+        assert (stem.gaps, stem.marks) == ((), ())
+        await page.leave()
+
+
 async def test_a_song_goes_on_through_three_kills_in_a_row(tmp_path: Path) -> None:
     """In the count-in, in the middle, and again while pages are on their way back: no gap, no jump."""
     stage = await open_stage(tmp_path)
@@ -118,17 +130,10 @@ async def test_a_song_goes_on_through_three_kills_in_a_row(tmp_path: Path) -> No
         async with asyncio.timeout(PATIENCE_S):
             await bea.until(lambda: all(bea.view.seats[seat].present for seat in seats if seat in bea.view.seats))
         await asyncio.sleep(1.0)
-        await stop(ada)
-        await asyncio.gather(*singing)
-        await asyncio.gather(whole(ada), whole(bea))
-        await soon(bea, "mixing")
         assert (ada.view.seat, bea.view.seat) == seats
         assert bea.view.leader == ada.view.seat
         assert {seat.name for seat in bea.view.seats.values()} == {"Ada", "Bea"}
-        for page in (ada, bea):
-            stem = stage.stem(song, page)
-            assert (stem.gaps, stem.marks) == ((), ())
-            await page.leave()
+        await end(stage, song, singing, [ada, bea])
     finally:
         await stage.server.kill()
 
@@ -147,14 +152,7 @@ async def test_after_a_reboot_the_pages_say_where_the_song_stands(tmp_path: Path
         async with asyncio.timeout(PATIENCE_S):
             await ada.until(lambda: len(ada.keep) < 25)
         await asyncio.sleep(0.5)
-        await stop(ada)
-        await asyncio.gather(*singing)
-        await asyncio.gather(whole(ada), whole(bea))
-        await soon(bea, "mixing")
-        for page in (ada, bea):
-            stem = stage.stem(song, page)
-            assert (stem.gaps, stem.marks) == ((), ())
-            await page.leave()
+        await end(stage, song, singing, [ada, bea])
     finally:
         await stage.server.kill()
 
@@ -173,13 +171,7 @@ async def test_a_full_disk_in_mid_song_costs_nothing_once_there_is_room(tmp_path
         assert len(ada.keep) > 40, "nothing is acknowledged that is not written"
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (no_limit, no_limit))
         await asyncio.sleep(0.5)
-        await stop(ada)
-        await asyncio.gather(*singing)
-        await whole(ada)
-        await soon(ada, "mixing")
-        stem = stage.stem(song, ada)
-        assert (stem.gaps, stem.marks) == ((), ())
-        await ada.leave()
+        await end(stage, song, singing, [ada])
     finally:
         await stage.server.kill()
 

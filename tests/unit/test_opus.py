@@ -112,9 +112,9 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     import unisono.opus as opus
 
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
-    opus.library.cache_clear()
+    opus.libopus.cache_clear()
     try:
         with pytest.raises(LibraryMissing, match="libopus0"):
             Encoder(1, 64_000)
     finally:
-        opus.library.cache_clear()
+        opus.libopus.cache_clear()

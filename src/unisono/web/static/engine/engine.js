@@ -3,8 +3,9 @@
  * here live only what needs a document: the audio context, permissions, devices, and lights that wait until a sound is heard.
  */
 
-import { SAMPLE_RATE } from "./units.js";
 import { TapSession } from "./tapping.js";
+import { playTone } from "./tone.js";
+import { SAMPLE_RATE } from "./units.js";
 
 const HEARD_DBFS = -45;
 const HEARD_FOR = 3;
@@ -237,21 +238,7 @@ export class Engine extends EventTarget {
 
   /** A soft tone at this page only. @param {number} midi @param {number} [seconds] */
   playNote(midi, seconds = 2) {
-    const context = this._context;
-    if (!context) return;
-    const gain = context.createGain();
-    const now = context.currentTime;
-    gain.gain.setValueAtTime(0, now);
-    gain.gain.linearRampToValueAtTime(0.25, now + 0.03);
-    gain.gain.setTargetAtTime(0, now + seconds - 0.4, 0.12);
-    gain.connect(context.destination);
-    for (const [multiple, share] of [[1, 1], [2, 0.3], [3, 0.12]]) {
-      const tone = new OscillatorNode(context, { frequency: multiple * 440 * 2 ** ((midi - 69) / 12) });
-      const part = new GainNode(context, { gain: share });
-      tone.connect(part).connect(gain);
-      tone.start(now);
-      tone.stop(now + seconds + 0.5);
-    }
+    if (this._context) playTone(this._context, midi, seconds);
   }
 
   /** Output and microphone anew; whatever was measured holds no longer. @param {number} outputSeconds */
