@@ -28,7 +28,7 @@ Application = Literal["audio", "lowdelay", "voip"]
 
 _APPLICATIONS: dict[str, int] = {"voip": 2048, "audio": 2049, "lowdelay": 2051}
 _SET_BITRATE, _SET_COMPLEXITY, _GET_LOOKAHEAD = 4002, 4010, 4027
-RESET_STATE = 4028
+_RESET_STATE = 4028
 
 _CDEF = """
 typedef int32_t opus_int32;
@@ -42,14 +42,6 @@ OpusDecoder *opus_decoder_create(opus_int32 rate, int channels, int *error);
 int opus_decode_float(OpusDecoder *st, const unsigned char *data, opus_int32 len, float *pcm, int frame_size, int fec);
 int opus_decoder_ctl(OpusDecoder *st, int request, ...);
 void opus_decoder_destroy(OpusDecoder *st);
-int opus_decoder_init(OpusDecoder *st, opus_int32 rate, int channels);
-typedef struct OpusMSDecoder OpusMSDecoder;
-opus_int32 opus_multistream_decoder_get_size(int streams, int coupled);
-int opus_multistream_decoder_init(OpusMSDecoder *st, opus_int32 rate, int channels, int streams, int coupled,
-                                  const unsigned char *mapping);
-int opus_multistream_decoder_ctl(OpusMSDecoder *st, int request, ...);
-int opus_multistream_decode_float(OpusMSDecoder *st, const unsigned char *data, opus_int32 len, float *pcm,
-                                  int frame_size, int fec);
 int opus_packet_get_nb_samples(const unsigned char *data, opus_int32 len, opus_int32 rate);
 const char *opus_get_version_string(void);
 const char *opus_strerror(int error);
@@ -131,7 +123,7 @@ class Encoder:
         if block.shape != (FRAME_SAMPLES, self.channels) and block.shape != (FRAME_SAMPLES,) * (self.channels == 1):
             raise ValueError(f"expected {FRAME_SAMPLES} x {self.channels} samples, not {block.shape}")
         pcm = np.ascontiguousarray(block, dtype=np.float32)
-        source = self._ffi.cast("float *", pcm.ctypes.data)
+        source = self._ffi.from_buffer("float[]", pcm)
         length = self._lib.opus_encode_float(self._state, source, FRAME_SAMPLES, self._out, FRAME_BYTES_MAX)
         if length < 0:
             raise RuntimeError(f"opus_encode_float: {_reason(length)}")
@@ -139,7 +131,7 @@ class Encoder:
 
     def reset(self) -> None:
         """Forget the sound so far: the next frame begins a stream."""
-        self._check(self._lib.opus_encoder_ctl(self._state, RESET_STATE))
+        self._check(self._lib.opus_encoder_ctl(self._state, _RESET_STATE))
 
 
 class Decoder:
@@ -161,8 +153,8 @@ class Decoder:
 
     def decode(self, frame: bytes) -> Audio:
         """float32, shape (960, channels). Raises BrokenFrame for anything but one good frame of 20 ms."""
-        if frame_samples(frame) != FRAME_SAMPLES:
-            raise BrokenFrame(length_bytes=len(frame), reason="does not last 20 ms")
+        if not frame:
+            raise BrokenFrame(length_bytes=0, reason="there is none")
         return self._decode(frame, len(frame))
 
     def conceal(self) -> Audio:
@@ -171,7 +163,7 @@ class Decoder:
 
     def _decode(self, data: Any, length: int) -> Audio:
         pcm = np.empty((FRAME_SAMPLES, self.channels), dtype=np.float32)
-        target = self._ffi.cast("float *", pcm.ctypes.data)
+        target = self._ffi.from_buffer("float[]", pcm, require_writable=True)
         samples = self._lib.opus_decode_float(self._state, data, length, target, FRAME_SAMPLES, 0)
         if samples != FRAME_SAMPLES:
             raise BrokenFrame(length_bytes=length, reason=_reason(samples) if samples < 0 else f"{samples} samples")
@@ -179,16 +171,18 @@ class Decoder:
 
     def reset(self) -> None:
         """Forget the sound so far: the next frame begins a stream."""
-        self._lib.opus_decoder_ctl(self._state, RESET_STATE)
+        self._lib.opus_decoder_ctl(self._state, _RESET_STATE)
 
 
-def decode_many(
-    jobs: Sequence[tuple[Decoder, bytes | None]], pool: Executor | None = None, *, threads: int = 1
-) -> list[Audio | None]:
-    """Decode each frame with its decoder, in order; None for a frame conceals; None comes back for a broken one.
+DecodeJob = tuple[Decoder, bytes | None, bool]
+"""(decoder, frame or None for one to be concealed, whether the decoder's past is forgotten before it)"""
+
+
+def decode_many(jobs: Sequence[DecodeJob], pool: Executor | None = None, *, threads: int = 1) -> list[Audio | None]:
+    """The sound of each job, float32 (960, channels), in order; None for a broken frame.
 
     Jobs of one decoder must follow each other in `jobs`. With a pool the jobs are cut into `threads` runs, never inside
-    one decoder's jobs. Blocks until all are done: call it from a worker thread, not from the event loop.
+    one decoder's jobs; the first of them is done by the caller, who is held up until all are done.
     """
     return _spread(jobs, _decode_run, pool, threads)
 
@@ -200,9 +194,11 @@ def encode_many(
     return _spread(jobs, _encode_run, pool, threads)
 
 
-def _decode_run(jobs: Sequence[tuple[Decoder, bytes | None]]) -> list[Audio | None]:
+def _decode_run(jobs: Sequence[DecodeJob]) -> list[Audio | None]:
     heard: list[Audio | None] = []
-    for decoder, frame in jobs:
+    for decoder, frame, anew in jobs:
+        if anew:
+            decoder.reset()
         try:
             heard.append(decoder.conceal() if frame is None else decoder.decode(frame))
         except BrokenFrame:
@@ -215,15 +211,14 @@ def _encode_run(jobs: Sequence[tuple[Encoder, Audio]]) -> list[bytes]:
 
 
 def _spread(jobs: Any, run: Any, pool: Executor | None, threads: int) -> list[Any]:
-    if pool is None or threads < 2 or len(jobs) < 2:
-        done: list[Any] = run(jobs)
-        return done
-    futures = [pool.submit(run, jobs[start:stop]) for start, stop in _cuts(jobs, threads)]
-    return [result for future in futures for result in future.result()]
+    first, *others = _cuts(jobs, threads if pool is not None else 1)
+    futures = [pool.submit(run, jobs[start:stop]) for start, stop in others if pool is not None]
+    done: list[Any] = run(jobs[slice(*first)])
+    return done + [result for future in futures for result in future.result()]
 
 
-def _cuts(jobs: Sequence[tuple[Any, Any]], parts: int) -> list[tuple[int, int]]:
-    """At most `parts` stretches of about equal length, none of which divides the jobs of one codec."""
+def _cuts(jobs: Sequence[tuple[Any, ...]], parts: int) -> list[tuple[int, int]]:
+    """From 1 to `parts` stretches of about equal length, none of which divides the jobs of one codec."""
     edges = [0]
     for part in range(1, parts):
         edge = max(edges[-1], part * len(jobs) // parts)
@@ -231,4 +226,4 @@ def _cuts(jobs: Sequence[tuple[Any, Any]], parts: int) -> list[tuple[int, int]]:
             edge += 1
         edges.append(edge)
     edges.append(len(jobs))
-    return [(start, stop) for start, stop in pairwise(edges) if stop > start]
+    return [(start, stop) for start, stop in pairwise(edges) if stop > start] or [(0, 0)]

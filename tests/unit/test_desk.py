@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from unisono.core.wire import Codec, Kind, Packet, unpack
 from unisono.live.desk import LISTENERS, Desk, Outgoing
 from unisono.live.leading import Leading
 from unisono.live.pcm import frame_of, sound_of
-from unisono.opus import Decoder, Encoder
+from unisono.opus import DecodeJob, Decoder, Encoder, decode_many
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, samples_of_ms
 
 START = Position(10 * SAMPLE_RATE)
@@ -125,6 +127,28 @@ def test_nothing_is_encoded_for_nobody_and_who_comes_begins_a_new_epoch(voices: 
     assert isinstance(first, Packet)
     assert first.epoch > 0
     assert first.position > START + SAMPLE_RATE // 2
+
+
+def test_whom_nobody_hears_is_not_decoded_and_begins_anew_when_somebody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[list[bool]] = []
+
+    def counted(jobs: Sequence[DecodeJob], *rest: Any, **more: Any) -> list[Audio | None]:
+        ticks.append([anew for _, _, anew in jobs])
+        return decode_many(jobs, *rest, **more)
+
+    monkeypatch.setattr("unisono.live.desk.decode_many", counted)
+    song = song_of("headphones", "headphones")
+    desk, frame = Desk(song), Encoder(1, 64_000).encode(np.zeros(FRAME_SAMPLES, dtype=np.float32))
+    came = {seat: (song.seating.delay_of(seat) + UP) // FRAME_SAMPLES for seat in (2, 3)}
+    for index in range(200):
+        desk.empty_rows = frozenset({LISTENERS} if index < 100 else ())
+        for seat in (2, 3):
+            if index >= came[seat]:
+                desk.feed(seat, packet(START + (index - came[seat]) * FRAME_SAMPLES, frame, Codec.OPUS))
+        desk.tick(Position(START + index * FRAME_SAMPLES))
+    assert {len(jobs) for jobs in ticks[50:100]} == {1}, "the last row sings to nobody"
+    assert {len(jobs) for jobs in ticks[150:]} == {2}
+    assert sum(sum(jobs) for jobs in ticks[100:]) == 1, "and begins anew once"
 
 
 def test_left_is_left(voices: dict[int, float]) -> None:

@@ -96,15 +96,25 @@ def test_many_at_once_is_the_same_as_one_by_one(runs: list[int], threads: int) -
         ]
         frames = encode_many(blocks, pool, threads=threads)
         decoders = {id(encoder): Decoder(1) for encoder in encoders}
-        jobs = [(decoders[id(encoder)], frame) for (encoder, _), frame in zip(blocks, frames, strict=True)]
+        jobs = [(decoders[id(encoder)], frame, False) for (encoder, _), frame in zip(blocks, frames, strict=True)]
         heard = decode_many(jobs, pool, threads=threads)
     alone = np.concatenate([through(Encoder(1, 64_000, complexity=0), Decoder(1), voice) for voice in voices])
     assert np.array_equal(np.concatenate([sound for sound in heard if sound is not None]), alone)
 
 
+def test_a_decoder_that_begins_anew_forgets_its_past() -> None:
+    first, second = (Encoder(1, 64_000).encode(block) for block in noise(2, 1).reshape(2, FRAME_SAMPLES))
+    decoder = Decoder(1)
+    _, on, anew = decode_many([(decoder, first, True), (decoder, second, False), (decoder, second, True)])
+    (alone,) = decode_many([(Decoder(1), second, False)])
+    assert anew is not None
+    assert np.array_equal(anew, alone)
+    assert not np.array_equal(anew, on)
+
+
 def test_a_broken_frame_among_many_costs_only_itself() -> None:
     frame = Encoder(1, 64_000).encode(noise(1, 1))
-    heard = decode_many([(Decoder(1), frame), (Decoder(1), b""), (Decoder(1), None)])
+    heard = decode_many([(Decoder(1), frame, True), (Decoder(1), b"", False), (Decoder(1), None, True)])
     assert [sound is None for sound in heard] == [False, True, False]
 
 

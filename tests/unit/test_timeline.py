@@ -185,6 +185,14 @@ def test_a_reader_that_falls_far_behind_is_dragged_along() -> None:
     assert not timeline.read(2, shifted(START, FRAME_SAMPLES)).any(), "forgotten is silent"
 
 
+def test_more_voices_than_are_laid_by_are_all_heard() -> None:
+    timeline = Timeline(start=START, singing_rows=2)
+    for seat in range(600):
+        timeline.add(key(START, seat=seat), frame(), row=1 + seat % 2, left_gain=1.0, right_gain=0.5)
+    heard = timeline.read(timeline.listeners, shifted(START, FRAME_SAMPLES))
+    np.testing.assert_array_equal(heard, np.tile([600.0, 300.0], (FRAME_SAMPLES, 1)))
+
+
 def test_silence_where_the_tape_does_not_reach() -> None:
     timeline = Timeline(start=START, singing_rows=1, ring_samples=SMALL_RING)
     timeline.add(key(START), frame(), row=1)

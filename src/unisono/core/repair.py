@@ -40,6 +40,9 @@ class SpanSet:
         """Put every position of `span` in."""
         if span.samples == 0:
             return
+        if self._stops and span.start == self._stops[-1]:
+            self._stops[-1] = int(span.stop)  # a voice that goes on
+            return
         first = bisect_left(self._stops, span.start)
         last = bisect_right(self._starts, span.stop)
         start, stop = int(span.start), int(span.stop)

@@ -10,6 +10,7 @@ Pure: no clock, no socket, no file (tests/unit/test_layers.py).
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +23,8 @@ RING_SAMPLES: Final = 2**19
 """About 10.9 s: more than the slowest listener hears behind the leader, 4 MiB for each singing row."""
 
 _NEVER: Final = -1
+_ADDED_FRAMES_MAX: Final = 512
+"""So many frames are laid by at most: 2 MB."""
 
 
 class FrameKey(Struct, frozen=True, kw_only=True, gc=False):
@@ -69,8 +72,9 @@ class Timeline:
         """For each seat its slots' positions and epochs, one after the other."""
         self._slots = ring_samples // FRAME_SAMPLES + 2
         self._in_time = Missed(late_samples=(0,) * (singing_rows + 2))
-        self._gains: dict[tuple[float, float], Audio] = {}
-        self._scaled = np.zeros((2, FRAME_SAMPLES), dtype=np.float32)
+        self._added: dict[tuple[int, int], list[tuple[Audio, tuple[float, float]]]] = defaultdict(list)
+        """By row and position: whole mono frames, with their gains, that are summed when somebody reads."""
+        self._added_frames = 0
 
     @property
     def window(self) -> Span:
@@ -85,7 +89,7 @@ class Timeline:
     def add(self, key: FrameKey, voice: Audio, *, row: int, left_gain: float = 1.0, right_gain: float = 1.0) -> Missed:
         """Sum `voice` into the bus of `row` (1..singing_rows) from `key.position`; return what each reader missed.
 
-        voice: float32, (samples,) or (samples, 2), at most FRAME_SAMPLES long.
+        voice: float32, (samples,) or (samples, 2), at most FRAME_SAMPLES long; it must not change before the next read.
         Idempotent per key. Where epochs of one seat overlap, a frame of the earlier epoch that comes after the later's
         is refused as doubled. Lateness is weather, not an error.
         """
@@ -97,7 +101,7 @@ class Timeline:
             return replace(self._in_time, ahead=True)
         if stop > self._base and not self._note(key):
             return replace(self._in_time, doubled=True)
-        self._sum(row, start, voice, (left_gain, right_gain))
+        self._take(row, start, voice, (left_gain, right_gain))
         listening = self._heard[row + 1 :]
         if max(listening) <= start:
             return self._in_time
@@ -121,21 +125,34 @@ class Timeline:
         frames[slot], frames[slot + 1] = key.position, key.epoch
         return True
 
-    def _sum(self, row: int, start: int, voice: Audio, gains: tuple[float, float]) -> None:
-        skipped = max(0, self._base - start)
-        if skipped >= len(voice):
-            return
-        voice = voice[skipped:]
-        samples = len(voice)
-        column = self._gains.get(gains)
-        if column is None:
-            column = self._gains[gains] = np.array(gains, dtype=np.float32).reshape(2, 1)
-        scaled = np.multiply(column, voice.T, out=self._scaled[:, :samples])
-        bus, at = self._ring[row - 1], (start + skipped) % self._ring_samples
+    def _take(self, row: int, start: int, voice: Audio, gains: tuple[float, float]) -> None:
+        """Lay a voice by until somebody reads: then all that begin together are summed in one multiplication."""
+        if voice.shape == (FRAME_SAMPLES,) and start >= self._base:
+            self._added[row, start].append((voice, gains))
+            self._added_frames += 1
+            if self._added_frames >= _ADDED_FRAMES_MAX:
+                self._sum_added()
+        elif start + len(voice) > self._base:
+            sides = np.array(gains, dtype=np.float32)[:, np.newaxis] * voice.T
+            skipped = max(0, self._base - start)
+            self._sum(row, start + skipped, sides[:, skipped:])
+
+    def _sum_added(self) -> None:
+        for (row, start), added in self._added.items():
+            gains = np.array([gains for _, gains in added], dtype=np.float32)
+            voices = np.concatenate([voice for voice, _ in added]).reshape(len(added), FRAME_SAMPLES)
+            self._sum(row, start, gains.T @ voices)
+        self._added.clear()
+        self._added_frames = 0
+
+    def _sum(self, row: int, start: int, sides: Audio) -> None:
+        """Sum float32 (2, samples), which must lie in the window, into a row's bus."""
+        samples = sides.shape[1]
+        bus, at = self._ring[row - 1], start % self._ring_samples
         head = min(samples, self._ring_samples - at)
-        bus[:, at : at + head] += scaled[:, :head]
+        bus[:, at : at + head] += sides[:, :head]
         if head < samples:
-            bus[:, : samples - head] += scaled[:, head:]
+            bus[:, : samples - head] += sides[:, head:]
 
     def read(self, row: int, span: Span) -> Audio:
         """What `row` (or `listeners`) hears over `span`: float32, (samples, 2). It has then heard up to `span.stop`.
@@ -145,6 +162,7 @@ class Timeline:
         """
         if not 1 <= row <= self.listeners:
             raise ValueError(f"row {row} of {self.singing_rows} hears no mix")
+        self._sum_added()
         heard = np.zeros((span.samples, 2), dtype=np.float32)
         known_start = max(int(span.start), self._base)
         known_stop = min(int(span.stop), self._base + self._ring_samples)
@@ -164,6 +182,7 @@ class Timeline:
 
     def skip(self, row: int, position: Position) -> None:
         """`row` has passed `position` without listening: nobody is in it, or all of them are away."""
+        self._sum_added()
         self._heard[row] = max(self._heard[row], int(position))
         self._forget()
 

@@ -1,8 +1,8 @@
 """Desk: the live mix of one song. Voices in by position; for each row and for listeners, the rows before them summed.
 
 A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that every voice that can be in it is in it;
-it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices of the song are
-decoded, the silent too: a decoder that skips frames stumbles on the next, and 100 of them take a quarter of a core.
+it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices that anybody hears
+are decoded, the silent too: a decoder that skips frames stumbles on the next.
 
 Everything happens on the event loop's thread, which waits for a tick of a few milliseconds; from 64 voices on, half of
 them are decoded on another thread meanwhile. To go on with packets instead would make both sides wait for the GIL, up
@@ -26,8 +26,7 @@ from unisono.core.timeline import FrameKey, Timeline
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
 from unisono.errors import PeerError
 from unisono.live.pcm import frame_of, sound_of
-from unisono.opus import Encoder, encode_many
-from unisono.opus_bank import DecoderBank, Job
+from unisono.opus import DecodeJob, Decoder, Encoder, decode_many, encode_many
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span
 
 MIX_BITRATE = 128_000
@@ -37,6 +36,8 @@ _READY_SAMPLES = 240
 """A block is read this much, and one tick, before its frame must leave."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
+_SPREAD_FROM = 64
+"""Fewer voices are not worth another thread: to wake it takes as long as to decode three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class Outgoing:
     """The same bytes for everybody in `row` (or LISTENERS): Opus, and PCM for those who ask for it, if any do."""
 
     row: int
+    position: Position
+    """Stamped on its first frame."""
     opus: bytes
     pcm: bytes | None = None
 
@@ -63,8 +66,7 @@ class _Voice:
     inlet: Inlet
     row: int
     gains: tuple[float, float]
-    number: int
-    """Of its decoder in the bank."""
+    decoder: Decoder = field(default_factory=lambda: Decoder(1))
     anew: bool = True
     """Whether the next frame continues nothing."""
 
@@ -101,7 +103,6 @@ class Desk:
         self._start = Position(max(0, song.start - _START_MARGIN_SAMPLES))
         self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
         self._voices: dict[int, _Voice] = {}
-        self._bank = DecoderBank()
         self._places: list[tuple[int, _Voice, FrameKey]] = []
         self._blocks: list[tuple[_Reader, Position, Audio]] = []
         self._late: list[CameLate] = []
@@ -151,11 +152,12 @@ class Desk:
     def tick(self, now: Position) -> tuple[list[Outgoing], list[CameLate]]:
         """All that is due by `now`, in the order in which to send it: the steps below, one after the other."""
         jobs = self._gather(now)
-        late = self._place(self._bank.decode(jobs, self._pool, threads=self._threads))
+        threads = self._threads if len(jobs) >= _SPREAD_FROM else 1
+        late = self._place(decode_many(jobs, self._pool, threads=threads))
         blocks = self._read_due(now)
         return self._frames(encode_many(blocks)), late
 
-    def _gather(self, now: Position) -> list[Job]:
+    def _gather(self, now: Position) -> list[DecodeJob]:
         """What is to be decoded now."""
         seats, stop = self._shape
         self._take_in(seats, stop, now)
@@ -166,7 +168,7 @@ class Desk:
         late, self._late = self._late, []
         for (seat, voice, key), sound in zip(self._places, sounds, strict=True):
             if sound is not None:
-                late += self._add(seat, voice, key, sound)
+                late += self._add(seat, voice, key, sound[:, 0])
         return late
 
     def _read_due(self, now: Position) -> list[tuple[Encoder, Audio]]:
@@ -221,23 +223,27 @@ class Desk:
         left, right = pan_gains(pan)
         gains = (left * self._gain, right * self._gain)
         inlet = Inlet(hold_samples=hold_samples)
-        voice = self._voices[seat] = _Voice(inlet=inlet, row=row, gains=gains, number=self._bank.open())
+        voice = self._voices[seat] = _Voice(inlet=inlet, row=row, gains=gains)
         return voice
 
-    def _orders(self) -> list[Job]:
-        """What the inlets say; what needs no decoder is done at once."""
-        jobs: list[Job] = []
+    def _orders(self) -> list[DecodeJob]:
+        """What the inlets say; what needs no decoder is done at once. Whom nobody hears begins anew when somebody does."""
+        jobs: list[DecodeJob] = []
         self._places = []
+        listening = [reader.timeline_row for reader in self._readers if reader.row not in self.empty_rows]
+        last_heard = max(listening, default=0) - 1
         for seat, voice in self._voices.items():
             for order in voice.inlet.drain():
                 match order:
+                    case Decode() | Conceal() if voice.row > last_heard:
+                        voice.anew = True
                     case Decode(codec=Codec.PCM):
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
                         self._late += self._add(seat, voice, key, sound_of(order.frame, stereo=order.stereo))
                     case Decode() | Conceal():
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
                         self._places.append((seat, voice, key))
-                        jobs.append((voice.number, order.frame if isinstance(order, Decode) else None, voice.anew))
+                        jobs.append((voice.decoder, order.frame if isinstance(order, Decode) else None, voice.anew))
                         voice.anew = False
                     case Reset():
                         voice.anew = True
@@ -271,7 +277,7 @@ class Desk:
         wants_pcm = reader.row in self.pcm_rows
         pcm = _packet(reader, frame_of(block), level, Codec.PCM, at) if wants_pcm else None
         if reader.row != LISTENERS:
-            return [Outgoing(row=reader.row, opus=pack(opus), pcm=pack(pcm) if pcm else None)]
+            return [Outgoing(row=reader.row, position=opus.position, opus=pack(opus), pcm=pack(pcm) if pcm else None)]
         reader.bundle.append(opus)
         if pcm:
             reader.bundle_pcm.append(pcm)
@@ -299,9 +305,13 @@ def _packet(reader: _Reader, frame: bytes, level: int, codec: Codec, position: i
 
 def _bundle(reader: _Reader) -> list[Outgoing]:
     """What was gathered for listeners, ten frames to a packet."""
+    position = reader.bundle[0].position
     opus = [pack(packet) for packet in bundled(reader.bundle)]
     pcm = [pack(packet) for packet in bundled(reader.bundle_pcm)]
     reader.bundle.clear()
     reader.bundle_pcm.clear()
     rest: list[bytes | None] = [*pcm, *[None] * len(opus)]
-    return [Outgoing(row=LISTENERS, opus=wire, pcm=other) for wire, other in zip(opus, rest, strict=False)]
+    return [
+        Outgoing(row=LISTENERS, position=position, opus=wire, pcm=other)
+        for wire, other in zip(opus, rest, strict=False)
+    ]
