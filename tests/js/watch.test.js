@@ -16,9 +16,10 @@ function randoms(seed) {
 /**
  * A page for `seconds`: both counters go up in bursts and are seen late, mostly a little, sometimes a lot. The round trip is measured from 4 to 10 s.
  * @param {{seconds?: number, cardPpm?: number, apartPpm?: number, silence?: {atMs: number, frames: number}, deepened?: {atMs: number, frames: number},
- *   lostSound?: {atMs: number, frames: number}, heldUp?: {atMs: number, forMs: number}, underrunAtMs?: number, apart?: boolean, lateMs?: number}} setup
+ *   lostSound?: {atMs: number, frames: number}, soundsLater?: {atMs: number, frames: number}, heldUp?: {atMs: number, forMs: number}, underrunAtMs?: number,
+ *   apart?: boolean, lateMs?: number}} setup
  */
-function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2 }) {
+function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2 }) {
   const watch = new LoopWatch(48_000, apart);
   const random = randoms(7);
   const perMs = PER_MS * (1 + cardPpm * 1e-6);
@@ -38,7 +39,7 @@ function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, 
     events.push({ ms: at, act: () => watch.microphone(at, count) });
   }
   for (let ms = 50; ms < seconds * 1000; ms += 100) {
-    const line = cardPpm * 1e-6 * ms - after(silence, ms) / PER_MS + 0.3 * random();
+    const line = cardPpm * 1e-6 * ms - (after(silence, ms) + after(soundsLater, ms)) / PER_MS + 0.3 * random();
     events.push({ ms, act: () => watch.line(ms, line, ms > underrunAtMs ? 1 : 0) });
   }
   events.push({ ms: 10_000, act: () => watch.measured(4_000, 10_000) });
@@ -100,4 +101,27 @@ test("two clocks are followed, one is not", () => {
 test("without a count of the microphone's own there is doubt and no answer", () => {
   assert.deepEqual(watched({ apart: false, seconds: 90 }), []);
   assert.deepEqual(watched({ apart: false, silence: { atMs: 20_000, frames: 4_800 } }).map(({ type }) => type), ["doubt", "lost"]);
+});
+
+test("an output that stands still while the microphone goes on is in doubt before it sounds again, however long it stood", () => {
+  for (const forMs of [400, 2_000, 10_000]) {
+    const [doubt, ...rest] = watched({ seconds: 60, silence: { atMs: 20_000, frames: forMs * PER_MS }, soundsLater: { atMs: 20_000, frames: 180 * PER_MS } });
+    assert.equal(doubt.type, "doubt");
+    assert.ok(doubt.at < 20_000 + 350, `doubted after ${doubt.at - 20_000} ms`);
+    assert.deepEqual(rest.map(({ type }) => type), ["lost"], "other headphones: the counters and the browser's line do not agree");
+  }
+});
+
+test("a microphone that stands still while the output goes on is in doubt before it is heard again", () => {
+  const [doubt, ...rest] = watched({ lostSound: { atMs: 20_000, frames: 700 * PER_MS } });
+  assert.ok(doubt.type === "doubt" && doubt.at < 20_000 + 350, `doubted after ${doubt.at - 20_000} ms`);
+  assert.deepEqual(rest.map(({ type }) => type), ["lost"]);
+});
+
+test("what sounds later from one moment on, though both counters go on as before, is noticed in the browser's own line", () => {
+  for (const frames of [12 * PER_MS, -12 * PER_MS, 180 * PER_MS]) {
+    const [doubt, ...rest] = watched({ soundsLater: { atMs: 20_000, frames } });
+    assert.ok(doubt.type === "doubt" && doubt.at < 23_500, `doubted after ${doubt.at - 20_000} ms`);
+    assert.deepEqual(rest.map(({ type }) => type), ["lost"]);
+  }
 });

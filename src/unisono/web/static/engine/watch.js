@@ -5,7 +5,8 @@
  * glimpse counts; the distance between the two counts, second by second, is the `gap`. While it stands, the round trip stands. Silence that the system had
  * to put into the output makes it wider by just so much; and the browser's own line between what is written and when it sounds moves by the same. Only when
  * both say the same is the round trip moved (by the gap); everything else is doubt, and doubt marks the stem. A gap that grows evenly means two clocks
- * (a USB microphone): then the round trip follows the gap's line.
+ * (a USB microphone): then the round trip follows the gap's line. A stream that is moved to other headphones stands still for a moment while the other goes
+ * on, or sounds later from then on though both go on: doubt at once, for what is stamped until the seconds tell would be shifted.
  */
 
 const BIN_MS = 1_000;
@@ -23,6 +24,12 @@ const SEEN_LATE_MS = 150;
 /** A counter so far behind, so many glimpses in a row, has stood still. */
 const BEHIND_MS = 40;
 const BEHIND_GLIMPSES = 4;
+/** One counter stands while the other is seen to go on. Both are seen late together when this thread is held up. */
+const ALONE_MS = 250;
+/** What is written sounds later or earlier by more than clocks that drift explain, two seconds long. */
+const LINE_STEP_MS = 8;
+const LINE_STANDS_MS = 2;
+const LINE_STEP_BINS = 2;
 /** Two clocks are believed when the slope stands so many times out of its own uncertainty. */
 const ONE_CLOCK_PPM = 6;
 const SIGMAS = 8;
@@ -60,9 +67,11 @@ export class LoopWatch {
     this._steadySince = -Infinity;
     this._best = NaN;
     this._behind = 0;
+    /** Since when one has been seen and the other has not. */
+    this._without = { output: NaN, microphone: NaN };
     this._onLine = NaN;
     this._underruns = NaN;
-    /** @type {{ms: number, since: number, text: string} | null} */
+    /** @type {{ms: number, since: number, text: string, begunMs: number} | null} */
     this._doubt = null;
     /** @type {Verdict[]} */
     this._verdicts = [];
@@ -84,6 +93,7 @@ export class LoopWatch {
     const ahead = frame - this._perMs * ms;
     bin.output = Math.max(bin.output, ahead);
     bin.outputs += 1;
+    if (this._alone(ms, "output", "microphone")) this._suspect(ms, NaN, "the microphone stood still");
     if (this._standsStill(ahead, frame)) this._suspect(ms, this._onLine, "the sound output stood still");
   }
 
@@ -92,6 +102,7 @@ export class LoopWatch {
     const bin = this._at(ms);
     bin.microphone = Math.max(bin.microphone, frame - this._perMs * ms);
     bin.microphones += 1;
+    if (this._alone(ms, "microphone", "output")) this._suspect(ms, this._onLine, "the sound output stood still");
   }
 
   /** The browser's own reading, ten times a second. @param {number} ms @param {number} lineMs context time less the time it sounds @param {number} underruns as it counts them */
@@ -122,10 +133,30 @@ export class LoopWatch {
     const seen = bin.outputs >= GLIMPSES_MIN && (!this._apart || bin.microphones >= GLIMPSES_MIN);
     const microphone = this._apart ? bin.microphone : 0;
     const gap = seen ? (microphone - bin.output) / this._perMs : NaN;
-    this._best = seen ? bin.output : NaN;
+    if (seen) this._best = bin.output;
     this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN });
     if (this._seconds.length > BINS) this._seconds.shift();
-    if (!Number.isNaN(this._measured.ms)) this._judge();
+    if (Number.isNaN(this._measured.ms)) return;
+    if (!this._doubt && this._lineStepped()) this._suspect(bin.ms, NaN, "what is written sounds at another time");
+    this._judge();
+  }
+
+  /** @param {number} ms @param {'output' | 'microphone'} seen @param {'output' | 'microphone'} other */
+  _alone(ms, seen, other) {
+    this._without[seen] = NaN;
+    if (Number.isNaN(this._without[other])) this._without[other] = ms;
+    if (!this._apart || ms - this._without[other] < ALONE_MS) return false;
+    this._without[other] = ms;
+    return true;
+  }
+
+  /** All of the last seconds' readings lie to one side of a steady line before them. */
+  _lineStepped() {
+    const lines = this._seconds.slice(-JUDGED_BINS - LINE_STEP_BINS).map(({ line }) => line);
+    const before = lines.slice(0, JUDGED_BINS);
+    if (lines.length < JUDGED_BINS + LINE_STEP_BINS || lines.some(Number.isNaN) || middleRange(before) > LINE_STANDS_MS) return false;
+    const off = lines.slice(JUDGED_BINS).map((line) => line - median(before));
+    return off.every((by) => by > LINE_STEP_MS) || off.every((by) => by < -LINE_STEP_MS);
   }
 
   /** @param {number} ahead @param {number} frame */
@@ -144,7 +175,7 @@ export class LoopWatch {
     if (Number.isNaN(this._measured.ms)) return;
     if (this._doubt) this._doubt.ms = ms;
     else this._verdicts.push({ type: "doubt", text });
-    this._doubt ??= { ms, since, text };
+    this._doubt ??= { ms, since, text, begunMs: ms };
   }
 
   _judge() {
@@ -169,10 +200,10 @@ export class LoopWatch {
 
   /** @param {{ms: number, by: number}[]} off @param {boolean} stands @param {number} slope */
   _resolve(off, stands, slope) {
-    const doubt = /** @type {{ms: number, since: number, text: string}} */ (this._doubt);
+    const doubt = /** @type {{ms: number, since: number, text: string, begunMs: number}} */ (this._doubt);
     const after = off[0].ms - BIN_MS / 2 > doubt.ms;
     const by = off.map((each) => each.by);
-    if (after && stands) this._verdicts.push({ type: "settled" });
+    if (after && stands) this._verdicts.push(this._settled(doubt));
     else if (after && middleRange(by) < ALIKE_MS) this._verdicts.push(this._explained(doubt, median(by)));
     else if (off[off.length - 1].ms - doubt.ms > PATIENCE_BINS * BIN_MS) this._verdicts.push({ type: "lost", text: doubt.text });
     else return;
@@ -182,12 +213,23 @@ export class LoopWatch {
     this._measured = { ms: off[1].ms, gap: this._measured.gap + slope * (off[1].ms - this._measured.ms) + median(by) };
   }
 
-  /** A wider gap, and what is written sounds later by as much: silence went into the output. @param {{ms: number, since: number, text: string}} doubt @param {number} byMs @returns {Verdict} */
-  _explained(doubt, byMs) {
-    const before = this._seconds.filter(({ ms, line }) => ms < doubt.ms - BIN_MS && !Number.isNaN(line)).slice(-3);
+  /** The counters stand as they stood; does the browser's own line too, where it is known? @param {{ms: number, text: string, begunMs: number}} doubt @returns {Verdict} */
+  _settled(doubt) {
+    const laterMs = this._laterMs(doubt);
+    return Math.abs(laterMs) > LINE_STEP_MS ? { type: "lost", text: `${doubt.text}: ${laterMs.toFixed(1)} ms later` } : { type: "settled" };
+  }
+
+  /** How much later than before the doubt a frame sounds that is written now; NaN where it is not known. @param {{ms: number, begunMs: number}} doubt */
+  _laterMs(doubt) {
+    const before = this._seconds.filter(({ ms, line }) => ms < doubt.begunMs - BIN_MS && !Number.isNaN(line)).slice(-3);
     const after = this._seconds.filter(({ ms, line }) => ms > doubt.ms + BIN_MS / 2 && !Number.isNaN(line)).slice(0, 3);
-    if (!this._apart || Number.isNaN(doubt.since) || before.length < 2 || after.length < 2) return { type: "lost", text: doubt.text };
-    const laterMs = median(before.map(({ line }) => line)) - median(after.map(({ line }) => line));
+    return before.length < 2 || after.length < 2 ? NaN : median(before.map(({ line }) => line)) - median(after.map(({ line }) => line));
+  }
+
+  /** A wider gap, and what is written sounds later by as much: silence went into the output. @param {{ms: number, since: number, text: string, begunMs: number}} doubt @param {number} byMs @returns {Verdict} */
+  _explained(doubt, byMs) {
+    const laterMs = this._laterMs(doubt);
+    if (!this._apart || Number.isNaN(doubt.since) || Number.isNaN(laterMs)) return { type: "lost", text: doubt.text };
     if (Math.abs(laterMs - byMs) > LINES_AGREE_MS) return { type: "lost", text: `${doubt.text}: ${byMs.toFixed(1)} ms or ${laterMs.toFixed(1)} ms` };
     return { type: "moved", frames: byMs * this._perMs, since: doubt.since };
   }
