@@ -227,7 +227,7 @@ class Desk:
         return voice
 
     def _orders(self) -> list[DecodeJob]:
-        """What the inlets say; what needs no decoder is done at once. Whom nobody hears begins anew when it is heard."""
+        """What the inlets say; what needs no decoder is done at once. Who is heard by nobody begins anew later."""
         jobs: list[DecodeJob] = []
         self._places = []
         listening = [reader.timeline_row for reader in self._readers if reader.row not in self.empty_rows]
