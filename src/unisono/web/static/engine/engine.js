@@ -3,6 +3,7 @@
  * here live only what needs a document: the audio context, permissions, devices, and lights that wait until a sound is heard.
  */
 
+import { DeviceList } from "./devices.js";
 import { TapSession } from "./tapping.js";
 import { playTone } from "./tone.js";
 import { SAMPLE_RATE } from "./units.js";
@@ -41,6 +42,7 @@ export class Engine extends EventTarget {
     /** @type {AudioContext | null} */
     this._context = null;
     this._outputSeconds = OUTPUT_SECONDS;
+    this._devices = new DeviceList((change) => this._worker.postMessage({ type: "devices", ours: change === "ours" }));
     /** @type {{device_id?: string}} */
     this._microphone = {};
     /** @type {MediaStream | null} */
@@ -152,6 +154,7 @@ export class Engine extends EventTarget {
     this._listenTo(stream, track);
     track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
     const settings = track.getSettings();
+    await this._devices.watch(settings.deviceId);
     const processed = settings.echoCancellation || settings.noiseSuppression || settings.autoGainControl;
     return { granted: { ...settings, label: track.label }, warnings: processed ? ["processed_microphone"] : [] };
   }
@@ -162,13 +165,12 @@ export class Engine extends EventTarget {
     if (this._stream) this._worker.postMessage({ type: "close_microphone" });
     this._stream = null;
     this._micNodes = [];
+    this._devices.rest();
   }
 
-  async devices() {
-    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    const list = (/** @type {string} */ kind) =>
-      all.filter((device) => device.kind === kind).map(({ deviceId, label }) => ({ id: deviceId, label, bluetooth: /bluetooth|airpods|buds|hands-?free/i.test(label) }));
-    return { inputs: list("audioinput"), outputs: list("audiooutput") };
+  /** What there is to choose from. */
+  devices() {
+    return this._devices.choices();
   }
 
   /** Play the probe and find it in the microphone; streams that were not steady are opened anew with more patience. @param {(share: number) => void} [onProgress] @returns {Promise<RoundTrip>} */

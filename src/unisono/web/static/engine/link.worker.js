@@ -351,6 +351,7 @@ self.onmessage = async ({ data }) => {
     case "open_microphone": return void link.voice.open(data);
     case "close_microphone": return link.closeMicrophone();
     case "check": return link.voice.setCheck(data.check);
+    case "devices": return link.voice.devicesChanged(data.ours);
     case "output": return link.voice.line(data.lineMs, data.underruns);
     case "talk": return link.setTalking(data.on);
     case "gain":

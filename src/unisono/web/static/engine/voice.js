@@ -15,6 +15,8 @@ const PHRASE_PEAKS = 80;
 /** Before a sound check talk is stamped by this. */
 const TALK_ROUND_TRIP_SECONDS = 0.1;
 const LAGS_MIN = 25;
+/** A round trip that is lost so soon after devices came or went is lost by them. */
+const DEVICES_MS = 20_000;
 
 /** @typedef {{round_trip_samples: number, unsure: boolean, output: string}} Check */
 /** @typedef {{encoder: boolean, encoder_lookahead_samples: number}} Codec */
@@ -59,6 +61,7 @@ export class Voice {
     this._measuredMs = { from: NaN, to: NaN };
     this._roundTrip = NaN;
     this._lost = false;
+    this._devicesMs = -Infinity;
     /** @type {string[]} what the watch has found since the check */
     this._found = [];
     this._level = { peak: 0, power: 0, count: 0 };
@@ -186,10 +189,25 @@ export class Voice {
         this._roundTrip += verdict.frames;
         stamper.moveRoundTrip(verdict.frames, verdict.since);
       }
-      if (verdict.type === "settled" || verdict.type === "doubt" || this._lost) continue;
-      this._lost = true;
-      this._events.tell({ type: "trouble", code: "jump", text: JSON.stringify(verdict) });
+      if (verdict.type === "settled" || verdict.type === "doubt") continue;
+      this._lose(nowMs() - this._devicesMs < DEVICES_MS ? "devices" : "jump", JSON.stringify(verdict));
     }
+  }
+
+  /** Nobody knows the round trip now: until the next sound check all is stamped unsure. @param {string} code @param {string} text */
+  _lose(code, text) {
+    if (this._singer) this._singer.stamper.unsure = true;
+    if (this._lost) return;
+    this._lost = true;
+    this._events.tell({ type: "trouble", code, text });
+  }
+
+  /** Sound devices came or went: the streams may have been moved to them. @param {boolean} ours whether those in use are others now */
+  devicesChanged(ours) {
+    this._devicesMs = nowMs();
+    if (!this.check) return;
+    if (ours) this._lose("devices", "another device is in use");
+    else this._watch?.doubt(nowMs(), "a sound device came or went");
   }
 
   /** Play the probe and record. @returns {Promise<any>} */

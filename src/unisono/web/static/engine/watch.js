@@ -112,6 +112,11 @@ export class LoopWatch {
     this._underruns = underruns;
   }
 
+  /** Something happened elsewhere that may have moved the round trip. @param {number} ms @param {string} text */
+  doubt(ms, text) {
+    this._suspect(ms, NaN, text);
+  }
+
   /** What has been found since the last time. @returns {Verdict[]} */
   verdicts() {
     const found = this._verdicts;

@@ -1,6 +1,6 @@
 /**
- * Troubles that a new sound check mends: the round trip may have moved, loudspeakers were taken for headphones, or the microphone is gone. The first two are
- * said only between songs; nobody can measure anything while singing. A lost microphone is said at once.
+ * Troubles that a new sound check mends: the round trip may have moved, loudspeakers were taken for headphones, or the headphones or the microphone are others
+ * now, or gone. The first two are said only between songs; nobody can measure anything while singing. Who changed their headphones does not sing just then.
  */
 
 import { dialog } from "./dom.js";
@@ -11,7 +11,7 @@ import { offer } from "./toasts.js";
 /** @typedef {import("./room.js").RoomView} RoomView */
 
 const CAN_WAIT = new Set(["jump", "bleed"]);
-const AT_ONCE = "microphone_lost";
+const AT_ONCE = new Set(["microphone_lost", "devices"]);
 
 export class Doubts {
   #room;
@@ -28,10 +28,9 @@ export class Doubts {
 
   /** Whether this trouble is one of ours; it is told then, now or after the song. @param {string} code */
   take(code) {
-    if (code === AT_ONCE) this.#offer(code);
-    else if (!CAN_WAIT.has(code)) return false;
-    else if (this.#room.running) this.#waiting = code;
-    else if (!dialog("check").open) this.#offer(code); // a check that is open mends it anyway
+    if (!AT_ONCE.has(code) && !CAN_WAIT.has(code)) return false;
+    if (CAN_WAIT.has(code) && this.#room.running) this.#waiting = code;
+    else if (code === "microphone_lost" || !dialog("check").open) this.#offer(code); // a check that is open mends the others anyway
     return true;
   }
 

@@ -38,6 +38,7 @@ const SENTENCES = {
   storage: () => t("Your browser cannot keep what you sing. Please leave this page open until the song is mixed."),
   processed_microphone: () => t("Your browser changes the sound of your microphone. It works, but a different browser may sound better."),
   bleed: () => t("Your microphone hears the music that plays. Put on headphones, or choose loudspeakers in the sound check: then everybody sounds clearer."),
+  devices: () => t("Your headphones or your microphone changed. So that what you sing lands in its place, please do the sound check once more."),
   jump: () => t("Your sound stumbled. So that what you sing lands in its place, please do the sound check once more."),
 };
 
