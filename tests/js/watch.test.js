@@ -17,9 +17,9 @@ function randoms(seed) {
  * A page for `seconds`: both counters go up in bursts and are seen late, mostly a little, sometimes a lot. The round trip is measured from 4 to 10 s.
  * @param {{seconds?: number, cardPpm?: number, apartPpm?: number, silence?: {atMs: number, frames: number}, deepened?: {atMs: number, frames: number},
  *   lostSound?: {atMs: number, frames: number}, soundsLater?: {atMs: number, frames: number}, heldUp?: {atMs: number, forMs: number}, underrunAtMs?: number,
- *   apart?: boolean, lateMs?: number}} setup
+ *   apart?: boolean, lateMs?: number, devicesAtMs?: number}} setup
  */
-function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2 }) {
+function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2, devicesAtMs }) {
   const watch = new LoopWatch(48_000, apart);
   const random = randoms(7);
   const perMs = PER_MS * (1 + cardPpm * 1e-6);
@@ -43,6 +43,7 @@ function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, 
     events.push({ ms, act: () => watch.line(ms, line, ms > underrunAtMs ? 1 : 0) });
   }
   events.push({ ms: 10_000, act: () => watch.measured(4_000, 10_000) });
+  if (devicesAtMs) events.push({ ms: devicesAtMs, act: () => watch.devices(devicesAtMs) });
   /** @type {(import("../../src/unisono/web/static/engine/watch.js").Verdict & {at: number})[]} */
   const verdicts = [];
   for (const { ms, act } of events.sort((a, b) => a.ms - b.ms)) {
@@ -123,5 +124,13 @@ test("what sounds later from one moment on, though both counters go on as before
     const [doubt, ...rest] = watched({ soundsLater: { atMs: 20_000, frames } });
     assert.ok(doubt.type === "doubt" && doubt.at < 23_500, `doubted after ${doubt.at - 20_000} ms`);
     assert.deepEqual(rest.map(({ type }) => type), ["lost"]);
+  }
+});
+
+test("a device that comes or goes is a doubt that settles, and the loss of the round trip at once where a stream stood still by it", () => {
+  assert.deepEqual(watched({ devicesAtMs: 20_000 }).map(({ type }) => type), ["doubt", "settled"]);
+  for (const devicesAtMs of [19_000, 23_000]) {
+    const lost = watched({ devicesAtMs, silence: { atMs: 20_000, frames: 900 * PER_MS } }).find(({ type }) => type === "lost");
+    assert.ok(lost && lost.at < Math.max(20_400, devicesAtMs + 100), `lost at ${lost?.at}`);
   }
 });

@@ -207,7 +207,7 @@ export class Voice {
     this._devicesMs = nowMs();
     if (!this.check) return;
     if (ours) this._lose("devices", "another device is in use");
-    else this._watch?.doubt(nowMs(), "a sound device came or went");
+    else this._watch?.devices(nowMs());
   }
 
   /** Play the probe and record. @returns {Promise<any>} */

@@ -30,6 +30,8 @@ const ALONE_MS = 250;
 const LINE_STEP_MS = 8;
 const LINE_STANDS_MS = 2;
 const LINE_STEP_BINS = 2;
+/** A stream that stood still so near to a change of the devices was moved by it: no need to wait for what the seconds tell. */
+const MOVED_WITHIN_MS = 5_000;
 /** Two clocks are believed when the slope stands so many times out of its own uncertainty. */
 const ONE_CLOCK_PPM = 6;
 const SIGMAS = 8;
@@ -69,6 +71,8 @@ export class LoopWatch {
     this._behind = 0;
     /** Since when one has been seen and the other has not. */
     this._without = { output: NaN, microphone: NaN };
+    this._stoodMs = NaN;
+    this._devicesMs = NaN;
     this._onLine = NaN;
     this._underruns = NaN;
     /** @type {{ms: number, since: number, text: string, begunMs: number} | null} */
@@ -93,8 +97,8 @@ export class LoopWatch {
     const ahead = frame - this._perMs * ms;
     bin.output = Math.max(bin.output, ahead);
     bin.outputs += 1;
-    if (this._alone(ms, "output", "microphone")) this._suspect(ms, NaN, "the microphone stood still");
-    if (this._standsStill(ahead, frame)) this._suspect(ms, this._onLine, "the sound output stood still");
+    if (this._alone(ms, "output", "microphone")) this._stood(ms, NaN, "the microphone stood still");
+    if (this._standsStill(ahead, frame)) this._stood(ms, this._onLine, "the sound output stood still");
   }
 
   /** The microphone's counter when a block arrives. @param {number} ms @param {number} frame that follows the block, as frames of the context */
@@ -102,7 +106,7 @@ export class LoopWatch {
     const bin = this._at(ms);
     bin.microphone = Math.max(bin.microphone, frame - this._perMs * ms);
     bin.microphones += 1;
-    if (this._alone(ms, "microphone", "output")) this._suspect(ms, this._onLine, "the sound output stood still");
+    if (this._alone(ms, "microphone", "output")) this._stood(ms, this._onLine, "the sound output stood still");
   }
 
   /** The browser's own reading, ten times a second. @param {number} ms @param {number} lineMs context time less the time it sounds @param {number} underruns as it counts them */
@@ -112,9 +116,11 @@ export class LoopWatch {
     this._underruns = underruns;
   }
 
-  /** Something happened elsewhere that may have moved the round trip. @param {number} ms @param {string} text */
-  doubt(ms, text) {
-    this._suspect(ms, NaN, text);
+  /** Sound devices came or went, and may have taken the streams with them. @param {number} ms */
+  devices(ms) {
+    this._devicesMs = ms;
+    this._suspect(ms, NaN, "a sound device came or went");
+    this._wasMoved();
   }
 
   /** What has been found since the last time. @returns {Verdict[]} */
@@ -181,6 +187,19 @@ export class LoopWatch {
     if (this._doubt) this._doubt.ms = ms;
     else this._verdicts.push({ type: "doubt", text });
     this._doubt ??= { ms, since, text, begunMs: ms };
+  }
+
+  /** @param {number} ms @param {number} since as in `_suspect` @param {string} text */
+  _stood(ms, since, text) {
+    this._stoodMs = ms;
+    this._suspect(ms, since, text);
+    this._wasMoved();
+  }
+
+  _wasMoved() {
+    if (!(Math.abs(this._stoodMs - this._devicesMs) < MOVED_WITHIN_MS) || Number.isNaN(this._measured.ms)) return;
+    this._stoodMs = this._devicesMs = NaN;
+    this._verdicts.push({ type: "lost", text: "a stream stood still when a sound device came or went" });
   }
 
   _judge() {
