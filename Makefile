@@ -49,7 +49,8 @@ test-fast: setup-dev
 	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not browser and not sound"
 
 test-browser: setup-dev
-	$(PYTHON_IN_VENV) -m pytest -q -m "browser or sound"
+	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "browser and not sound"
+	$(PYTHON_IN_VENV) -m pytest -q -m sound
 
 bench: setup-dev
 	$(PYTHON_IN_VENV) -m bench calibration

@@ -26,7 +26,7 @@ import numpy as np
 from bench import sync_measure
 from bench.sync_stage import PLANS, Stage, Sung, say
 
-OPENINGS, SONG_S = 2, 9.5
+OPENINGS, SONG_S = 2, 8.0
 LONG_OPENINGS, LONG_SONG_S = 20, 12.5
 
 

@@ -84,10 +84,11 @@ class Neighbour:
         """Sing `voice`, recorded at `rate_hz`, into the microphone."""
         self.mouth.sing(resampled(voice, rate_hz, self.card.plan.rate_hz))
 
-    def reopen(self, voice: Audio, rate_hz: int) -> str:
-        """Close every stream and open it anew: load the page again, come back as oneself, do the sound check."""
-        self.page.reload()
-        step_back_out(self.page)
+    def open_streams(self, voice: Audio, rate_hz: int) -> str:
+        """Do the sound check; who has done one loads the page again and comes back as oneself, every stream anew."""
+        if not self.page.get_by_role("dialog", name="Sound check").is_visible():
+            self.page.reload()
+            step_back_out(self.page)
         phrase = resampled(voice[:PHRASE_S * rate_hz], rate_hz, self.card.plan.rate_hz)
         return check_with_voice(self.page, self.mouth, phrase)
 
@@ -117,9 +118,10 @@ class Stage:
         self._stack = ExitStack()
         self._voice, self._voice_rate_hz = a_singer(VOICE_PEAK)
         self.realtime = self._stack.enter_context(RealtimeSound())
-        self.server = self._stack.enter_context(Server(folder))
         with ThreadPoolExecutor() as together:
+            serving = together.submit(Server, folder)
             self.neighbours = list(together.map(Neighbour, NAMES, PLANS))
+        self.server = self._stack.enter_context(serving.result())
         for neighbour in self.neighbours:
             self._stack.callback(neighbour.close)
         self.leader = self.neighbours[0]
@@ -133,21 +135,25 @@ class Stage:
         for act in acts:
             act.result()
 
-    def reopen(self) -> None:
-        """Everybody closes their streams and opens them again, all at the same time."""
-        acts = [each.do(each.reopen, self._voice, self._voice_rate_hz) for each in self.neighbours]
+    def open_streams(self) -> None:
+        """Everybody opens their streams, again or for the first time, all at the same time."""
+        acts = [each.do(each.open_streams, self._voice, self._voice_rate_hz) for each in self.neighbours]
         for each, act in zip(self.neighbours, acts, strict=True):
             say(f"  {each.name}: {act.result()}")
 
-    def sing(self, song_s: float, title: str) -> Sung:
-        """Sing for about `song_s` seconds and wait for the stems; `title` is told to the person at the terminal."""
+    def sing(self, song_s: float, title: str, *, reopen: bool = True) -> Sung:
+        """Sing for about `song_s` seconds and wait for the stems; `title` is told to the person at the terminal.
+
+        Everybody's streams are opened anew before, unless not to `reopen`.
+        """
         say(title)
         page = self.leader.page
         with Tapes() as tapes:
             for neighbour in self.neighbours:
                 tapes.add(neighbour.name, neighbour.card)
             tapes.start()
-            self.reopen()
+            if reopen:
+                self.open_streams()
             self.leader.do(courtyard.pick_piece, page, PIECE_TITLE).result()
             begun_s = time.monotonic()
             self.leader.do(courtyard.start_song, page).result()
