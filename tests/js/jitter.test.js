@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { OUTAGE_MS, Ways, waitFor } from "../../src/unisono/web/static/engine/jitter.js";
+import { OUTAGE_MS, TRAIN, Ways, linkMs, probing, waitFor, waitForSum } from "../../src/unisono/web/static/engine/jitter.js";
 
 const spec = JSON.parse(readFileSync(new URL("../../spec/jitter.json", import.meta.url), "utf8"));
 const clock = { at: (/** @type {number} */ ms) => (ms - 500) * 48 };
@@ -15,14 +15,15 @@ for (const { name, late, wait } of spec.wait_for) {
 
 test("nothing seen, nothing known", () => {
   assert.ok(Number.isNaN(waitFor([])));
-  assert.ok(Number.isNaN(new Ways().upMs(clock)));
+  assert.deepEqual(new Ways().upMs(clock), []);
+  assert.ok(Number.isNaN(waitForSum([], [1])));
 });
 
 test("the two ways are told apart", () => {
   const ways = new Ways();
   for (let ms = 1000; ms < 3000; ms += 20) ways.echoed(ms, ms + 50, clock.at(ms + 10));
-  assert.ok(Math.abs(ways.upMs(clock) - 10) < 1e-9);
-  assert.ok(Math.abs(ways.downMs(clock) - 40) < 1e-9);
+  assert.ok(ways.upMs(clock).every((ms) => Math.abs(ms - 10) < 1e-9));
+  assert.ok(ways.downMs(clock).every((ms) => Math.abs(ms - 40) < 1e-9));
   assert.equal(ways.size, 100);
 });
 
@@ -31,15 +32,62 @@ test("an outage and its wake tell nothing of the ways", () => {
   for (let ms = 1000; ms < 3000; ms += 20) ways.echoed(ms, ms + 30, clock.at(ms + 15));
   const before = ways.downMs(clock);
   for (let sent = 3000; sent < 8000; sent += 20) ways.echoed(sent, 8100, clock.at(8050));
-  assert.equal(ways.downMs(clock), before);
+  assert.deepEqual(ways.downMs(clock), before);
   assert.equal(ways.size, 100);
 });
 
-test("what is a minute old is forgotten", () => {
+for (const { name, echoes, up_ms, down_ms, wait_up, wait_down } of spec.ways) {
+  test(`probes tell what they tell the client library: ${name}`, () => {
+    const ways = new Ways();
+    for (const [sent, received, position, telling] of echoes) {
+      ways.probed(sent, telling);
+      if (received !== null) ways.echoed(sent, received, position);
+    }
+    const near = (/** @type {number[]} */ found, /** @type {number[]} */ wanted) => found.length === wanted.length && found.every((ms, i) => Math.abs(ms - wanted[i]) < 1e-6);
+    assert.ok(near(ways.upMs(clock), up_ms));
+    assert.ok(near(ways.downMs(clock), down_ms));
+    assert.ok(Math.abs(waitForSum(ways.upMs(clock), [5, 9, 6]) - wait_up) < 1e-6);
+    assert.ok(Math.abs(waitForSum(ways.downMs(clock), [2]) - wait_down) < 1e-6);
+  });
+}
+
+test("what is twenty seconds old is forgotten, once there is enough that is younger", () => {
   const ways = new Ways();
   for (let ms = 1000; ms < 3000; ms += 20) ways.echoed(ms, ms + 300, clock.at(ms + 150));
-  for (let ms = 64_000; ms < 66_000; ms += 20) ways.echoed(ms, ms + 20, clock.at(ms + 10));
-  assert.ok(Math.abs(ways.upMs(clock) - 10) < 1e-9);
+  for (let ms = 24_000; ms < 24_200; ms += 20) ways.echoed(ms, ms + 20, clock.at(ms + 10));
+  assert.equal(ways.size, 40, "ten are too few to speak of");
+  for (let ms = 26_000; ms < 27_000; ms += 20) ways.echoed(ms, ms + 20, clock.at(ms + 10));
+  assert.ok(Math.max(...ways.upMs(clock)) < 10.001);
+  ways.echoed(90_000, 90_020, clock.at(90_010));
+  assert.equal(ways.size, 1, "what is a minute old is forgotten however few there are");
+});
+
+test("the last probes of a train tell nothing, but their echoes show that the line flows", () => {
+  const ways = new Ways();
+  ways.probed(1000, false);
+  ways.echoed(1000, 1020, clock.at(1010));
+  assert.equal(ways.size, 0);
+  assert.equal(ways.stalledMs(5000), 0);
+});
+
+test("those who sing probe in trains, others now and then", () => {
+  /** @type {{telling: boolean, waitMs: number}[]} */
+  const train = [];
+  for (let sent = 12; sent < 12 + TRAIN.probes; sent++) train.push(probing(sent, true));
+  assert.equal(train.reduce((sum, { waitMs }) => sum + waitMs, 0), TRAIN.everyMs);
+  assert.equal(train.filter(({ telling }) => telling).length, TRAIN.telling);
+  assert.ok(train.slice(0, TRAIN.telling).every(({ telling }) => telling), "the first ones do");
+  assert.deepEqual(probing(3, true), probing(3, false));
+  assert.deepEqual(probing(500, false), { telling: true, waitMs: 1_000 });
+});
+
+test("both measures of a page's link: what jitters together is waited for together", () => {
+  const seen = { lagsMs: [100, 104, 100, 102], lookaheadMs: 6.5, upsMs: [10, 10, 14, 10], downsMs: [12], decodesMs: [] };
+  const { up, down } = linkMs(seen);
+  assert.ok(up >= 114 + 6.5 && up < waitFor(seen.lagsMs) + waitFor(seen.upsMs) + 6.5 + 10, `${up} ms`);
+  assert.ok(down > 12 && down < 12 + 20, `${down} ms`);
+  assert.ok(Number.isNaN(linkMs({ ...seen, lagsMs: [] }).up));
+  assert.ok(Number.isNaN(linkMs({ ...seen, downsMs: [] }).down));
 });
 
 test("a probe without an echo shows that the line stands still", () => {

@@ -23,7 +23,7 @@ from unisono.client import (
 )
 from unisono.core.wire import Kind
 from unisono.errors import LinkNotValid, SeatTakenOver
-from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, samples_of_ms
 
 PATIENCE_S = 20.0
 T = TypeVar("T")
@@ -211,7 +211,7 @@ async def test_bad_weather_is_measured_and_told(house: House) -> None:
         Courtyard.join(links.singers, name="Bea") as bea,
         Courtyard.join(links.singers, name="Wet", weather=WeatherSpec(jitter_ms=150.0), seed=2) as wet,
     ):
-        assert wet.ways.one_way_ms > bea.ways.one_way_ms + 50
+        assert wet.ways.down_samples() > bea.ways.down_samples() + samples_of_ms(50)
         assert wet.ways.up_samples(wet.card) > bea.ways.up_samples(bea.card)
 
 

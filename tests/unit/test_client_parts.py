@@ -94,11 +94,20 @@ def test_the_ways_are_measured_from_probes() -> None:
         )
     ways.echoed(Echo(sent_ms=5000.0, position=0.0), received_ms=4000.0)
     assert (ready_at_first, ways.is_ready) == (False, True)
-    assert ways.one_way_ms == pytest.approx(15.0)
+    assert 40.0 < max(ways.sights.up_ms(ways.position_at)) < 50.0
     assert ways.position_at(3000.0) == pytest.approx(3000 * SAMPLE_RATE / 1000, abs=2)
     far = CardSpec(latency_ms=100.0)
     assert ways.up_samples(far) - ways.up_samples(CardSpec()) == 4800
-    assert ways.down_samples() > 15 * 48
+    before = ways.down_samples()
+    assert before > 45 * 48
+    for number in range(40):
+        ways.woke(20.0 if number == 20 else 0.0)
+    assert ways.down_samples() != before, "how late this process wakes counts"
+
+
+def test_a_way_that_was_never_seen_is_not_known() -> None:
+    ways = Ways()
+    assert (ways.up_samples(CardSpec()), ways.down_samples()) == (0, 0)
 
 
 def seat(number: int, **changes: object) -> m.SeatInfo:

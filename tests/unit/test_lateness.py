@@ -5,12 +5,14 @@ import math
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unisono.core.lateness import OUTAGE_SAMPLES, Lateness, wait_for
+from unisono.client.sights import Sights
+from unisono.core.lateness import OUTAGE_SAMPLES, Lateness, wait_for, wait_for_sum
 from unisono.units import SAMPLE_RATE
 
 SPEC = json.loads((Path(__file__).parents[2] / "spec/jitter.json").read_text())
@@ -35,6 +37,31 @@ def test_of_what_follows_hardly_anything_is_late_and_nobody_waits_for_ever(name:
     after = sorted(way(chance) for _ in range(300_000))
     assert sum(value > wait for value in after) <= late_share * len(after)
     assert wait < 2 * after[-1]
+
+
+@pytest.mark.parametrize("case", SPEC["ways"], ids=lambda case: case["name"])
+def test_what_probes_tell_the_page_and_the_client_library_alike(case: dict[str, Any]) -> None:
+    sights = Sights()
+    for sent, received, position, telling in case["echoes"]:
+        sights.probed(sent, telling=telling)
+        if received is not None:
+            sights.echoed(sent, received, position)
+    up, down = (ways(lambda ms: (ms - 500.0) * 48) for ways in (sights.up_ms, sights.down_ms))
+    assert up == pytest.approx(case["up_ms"], abs=1e-6)
+    assert down == pytest.approx(case["down_ms"], abs=1e-6)
+    assert wait_for_sum(up, [5, 9, 6]) == pytest.approx(case["wait_up"], abs=1e-6)
+    assert wait_for_sum(down, [2]) == pytest.approx(case["wait_down"], abs=1e-6)
+
+
+def test_two_ways_one_after_the_other_are_waited_for_together() -> None:
+    """No shorter than what is hardly ever exceeded, and shorter than both waits added."""
+    chance = random.Random(5)
+    some, others = ([10 + chance.expovariate(1 / 20) for _ in range(size)] for size in (500, 300))
+    wait = wait_for_sum(some, others)
+    sums = sorted(20 + chance.expovariate(1 / 20) + chance.expovariate(1 / 20) for _ in range(100_000))
+    assert sum(value > wait for value in sums) <= 5e-4 * len(sums)
+    assert wait < wait_for(some) + wait_for(others) - 30
+    assert math.isnan(wait_for_sum([], some))
 
 
 def test_where_nothing_jitters_nobody_waits_longer() -> None:

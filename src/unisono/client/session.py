@@ -28,6 +28,7 @@ from unisono.client.guest import Event, Guest, Lost, seat_lost
 from unisono.client.keep import Keep
 from unisono.client.lifeline import Callbacks, Lifeline
 from unisono.client.link import Link, parse_link
+from unisono.client.prober import Prober
 from unisono.client.singing import Performer, Source, recording
 from unisono.client.stored import StoredKeep
 from unisono.client.tape import Tape
@@ -36,14 +37,10 @@ from unisono.client.voice import Voice
 from unisono.client.ways import Ways
 from unisono.core import messages
 from unisono.core.messages import FromPage, FromRoom
-from unisono.core.wire import Echo, Kind, Packet, Probe, pack, unpack
+from unisono.core.wire import Echo, Kind, Packet, pack, unpack
 from unisono.errors import NotAllowed
 from unisono.units import Audio, Position, Span
 
-PROBES_AT_FIRST = 12
-PROBE_PAUSE_S = 0.03
-PROBE_EVERY_S = 1.0
-LINK_EVERY_PROBES = 5
 _WELCOME_S = 15.0
 _ANSWER_S = 5.0
 _FLUSH_S = 2.0
@@ -102,7 +99,8 @@ class Courtyard(Commands):
     async def __aenter__(self) -> Self:
         """Connect and wait for the welcome. Raises LinkNotValid, RoomFull, SeatLost; aiohttp.ClientError, OSError."""
         self._http = aiohttp.ClientSession()
-        self._tasks = [asyncio.create_task(self._live()), asyncio.create_task(self._probe())]
+        prober = Prober(self.ways, self._line.send, self._send_link, sings=lambda: self._checked is not None)
+        self._tasks = [asyncio.create_task(self._live()), asyncio.create_task(prober.run(self._welcome))]
         try:
             async with asyncio.timeout(_WELCOME_S):
                 await self.until(lambda: self.view.room is not None and self.ways.is_ready)
@@ -319,6 +317,7 @@ class Courtyard(Commands):
 
     def _lost(self, close_code: int | None) -> None:
         self.breaks += 1
+        self.ways.sights.lost()
         self._welcome.clear()
         self._tell(Lost(close_code=close_code))
 
@@ -365,24 +364,6 @@ class Courtyard(Commands):
     def _repair(self, packets: list[Packet]) -> None:
         for packet in packets:
             self._line.send_repair(pack(packet))
-
-    async def _probe(self) -> None:
-        """Ask for the time, often at first, and tell the room now and then how long the ways are."""
-        while True:
-            await self._welcome.wait()  # a server that is just waking answers nobody before
-            for _ in range(PROBES_AT_FIRST):
-                await self._ask_time(PROBE_PAUSE_S)
-            self._send_link()
-            asked = 0
-            while self._welcome.is_set():
-                await self._ask_time(PROBE_EVERY_S)
-                asked += 1
-                if asked % LINK_EVERY_PROBES == 0:
-                    self._send_link()
-
-    async def _ask_time(self, pause_s: float) -> None:
-        self._line.send(pack(Probe(sent_ms=local_ms())))
-        await asyncio.sleep(pause_s)
 
     def _send_link(self) -> None:
         if self.ways.is_ready:

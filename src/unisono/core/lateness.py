@@ -11,7 +11,7 @@ spec/jitter.json.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import log
 from typing import Final
 
@@ -51,6 +51,17 @@ def _beyond(ordered: list[float], tail_share: float, late_share: float) -> float
     return usual + excess * max(0.0, log(tail / len(ordered) / late_share))
 
 
+def wait_for_sum(some: Sequence[float], others: Sequence[float]) -> float:
+    """How long to wait for what takes one of `some` and then one of `others`; NaN when either is unknown.
+
+    Two tails hardly ever meet: this is less than the wait for each by itself.
+    """
+    if not some or not others:
+        return float("nan")
+    size = max(len(some), len(others))
+    return wait_for(some[index % len(some)] + others[index % len(others)] for index in range(size))
+
+
 class Lateness:
     """How late the last minute of one stream was; frames that come in the wake of an outage are left out."""
 
@@ -67,6 +78,11 @@ class Lateness:
             self._calm_at = now + _AFTER_OUTAGE_SAMPLES
         elif now >= self._calm_at:
             self._late.append(late_samples)
+
+    @property
+    def mean_samples(self) -> float:
+        """How late it was on average; NaN when nothing is known."""
+        return sum(self._late) / len(self._late) if self._late else float("nan")
 
     @property
     def wait_samples(self) -> float:

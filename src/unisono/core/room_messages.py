@@ -202,6 +202,19 @@ class Late(Message, frozen=True, kw_only=True):
     late_samples: SampleCount
 
 
+class Way(Message, frozen=True, kw_only=True):
+    """Means of the song's last seconds, in samples: what a page in a row cannot know of the way of sound by itself.
+
+    `arrived`: how long after this page heard a position its own voice of it came. Of what its row hears, behind the
+    room's clock: when it `came` from the row before, how long `mixing` took, when it `left`.
+    """
+
+    arrived_samples: float | None
+    came_samples: float | None
+    mixing_samples: float | None
+    left_samples: float | None
+
+
 class MixProgress(Message, frozen=True, kw_only=True, tag="mix"):
     """How far the mix is, 0..1; ready when `page` is set."""
 
@@ -250,6 +263,7 @@ FromRoom = (
     | Written
     | Missing
     | Late
+    | Way
     | MixProgress
     | Premiere
     | Rows

@@ -36,6 +36,7 @@ from unisono.core.premiere import premiere_of, progress_of
 from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
 from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun
+from unisono.core.sungways import SungWays
 from unisono.core.voices import Voices
 from unisono.core.wire import Packet
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position, Span
@@ -80,6 +81,11 @@ class Singing:
         if self.song is None or not self.running:
             return frozenset()
         return self._voices.sang | frozenset(seat for row in self.song.seating.rows for seat in row)
+
+    @property
+    def ways(self) -> SungWays:
+        """What the voices of this song tell of the ways up."""
+        return self._voices.ways
 
     @property
     def premiere(self) -> Premiere | None:

@@ -51,6 +51,11 @@ class SungWays:
         way.said_samples = seat.up_samples
         way.late.add(now - packet.position - behind_samples, now=now)
 
+    def mean_late(self, seat: int) -> float | None:
+        """How long after it was heard the voice of this seat comes in this song, in samples; None when unknown."""
+        way = self._now.get(seat)
+        return way.late.mean_samples if way is not None and len(way.late) > 0 else None
+
     def member(self, seat: Seat) -> Member:
         """The seat as the seating sees it. If its page says that the way has become longer since, it has."""
         member = seat.member()

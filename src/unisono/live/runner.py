@@ -1,7 +1,6 @@
 """Runner: one room in the world. It feeds the pure room (core/room.py) with sockets and time, and does what it says.
 
-Everything here happens on the event loop, which waits for a song's codec work (live/desk.py); talk and the plain stream
-have a thread.
+All on the event loop, which waits for a song's codec work (live/desk.py); talk and the plain stream have a thread.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
+from unisono.live.course import Course
 from unisono.live.desk import LISTENERS, Desk
 from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
@@ -70,6 +70,7 @@ class Runner:
         self._desk: Desk | None = None
         self._leading: Leading | None = None
         self._song_of_desk = ""
+        self._course = Course()
         self._talk = TalkDesk()
         self._mail = Mail(ticking=lambda: self._ticking)
         self._wire: bytes = b""
@@ -211,15 +212,16 @@ class Runner:
             await self._chatter(now)
         if self._broadcast.wanted:
             song = self.room.singing.song
-            loop = asyncio.get_running_loop()
-            frames = await loop.run_in_executor(self._services.rooms, self._broadcast.tick, now, song)
-            self._broadcast.send(frames)
+            mix = self._broadcast.tick
+            self._broadcast.send(await asyncio.get_running_loop().run_in_executor(self._services.rooms, mix, now, song))
         self._mail.deliver()
+        self._course.delivered(self.room, self._sessions, now=self.pulse.exactly())
 
     def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
         desk.empty_rows = self._audience.empty_rows(listened=self._broadcast.wanted)
         outgoing, late = desk.tick(now)
+        self._course.mixed(outgoing, ticked=now)
         for sound in outgoing:
             self._audience.send(sound.row, sound.opus, sound.pcm)
         for voice in late:
@@ -349,12 +351,12 @@ class Runner:
         self._talk.close()
         self._song_of_desk = song.performance
         self._desk = Desk(song, pool=self._services.codecs, threads=self._services.codec_threads)
-        self._leading = Leading(song.leader)
+        self._leading, self._course = Leading(song.leader), Course()
         self._wake.set()
 
     def _close_desk(self) -> None:
         self._flush_leader()
-        self._desk, self._leading = None, None
+        self._desk, self._leading, self._course = None, None, Course()
 
     def _flush_leader(self) -> None:
         """Listeners get what waits for a full bundle, while they can still hear it."""
@@ -374,6 +376,7 @@ class Runner:
         if event.seat == song.leader and self._leading is not None:
             now, listeners = self._leading.forward(packet, wire, pcm_wanted=self._audience.pcm_wanted, stop=song.stop)
             self._audience.send_rows(now.opus, now.pcm)
+            self._course.forwarded(packet.position, now=self.pulse.exactly())
             for led in listeners:
                 self._audience.send(LISTENERS, led.opus, led.pcm)
         elif self._desk is not None:

@@ -135,13 +135,6 @@ export class RoomClock {
     return this._line.at(ms);
   }
 
-  /** One way over the network, the slowest of the last probes but one in twenty. */
-  get oneWayMs() {
-    if (this._trips.length === 0) return 0;
-    const sorted = [...this._trips].sort((a, b) => a - b);
-    return sorted[0] / 2 + (sorted[Math.floor((sorted.length - 1) * 0.95)] - sorted[0]);
-  }
-
   /** The quickest of the last probes, there and back. */
   get quickestMs() {
     return this._trips.length > 0 ? Math.min(...this._trips) : 0;

@@ -11,7 +11,22 @@ export const LATE_SHARE = 1e-4;
 export const OUTAGE_MS = 1_200;
 const TAIL_SHARES = [0.2, 0.1];
 const SEEN_SHARE = 1e-3;
-const KEPT_MS = 60_000;
+/** What is old is forgotten, so that the busy seconds in which a page is loaded say nothing of the next song; but a few probes are too few to speak of. */
+const KEPT_MS = 20_000;
+const KEPT_MS_MAX = 60_000;
+const ENOUGH = 40;
+/**
+ * Probes go in trains as close as frames of a song, so that they meet what frames meet: what is lost is found missing by what comes behind it.
+ * The last ones of a train have nothing behind them and tell nothing.
+ */
+export const TRAIN = { probes: 10, telling: 7, apartMs: 20, everyMs: 2_000 };
+/** While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms]. */
+const PROBES = [[12, 120], [60, 250], [Infinity, 1_000]];
+/** An encoder and a decoder that have not been heard of yet. */
+const ENCODE_MS = 5;
+const DECODE_MS = 3;
+/** The ear reads a block and a few samples more ahead of what is heard, and knows where it is as well as FrameClock does. */
+const EAR_MS = 10;
 const AFTER_OUTAGE_MS = 1_000;
 const PER_MS = SAMPLE_RATE / 1000;
 
@@ -39,33 +54,74 @@ function beyond(ordered, tailShare, lateShare) {
   return usual + excess * Math.max(0, Math.log(tail / n / lateShare));
 }
 
+/**
+ * How long to wait for what takes one of `some` and then one of `others`; NaN when either is unknown. Two tails hardly ever meet: it is less than
+ * the wait for each by itself.
+ * @param {number[]} some @param {number[]} others
+ */
+export function waitForSum(some, others) {
+  if (some.length === 0 || others.length === 0) return NaN;
+  return waitFor(Array.from({ length: Math.max(some.length, others.length) }, (_, i) => some[i % some.length] + others[i % others.length]));
+}
+
+/**
+ * Both measures of the `link` message, in ms; NaN while something of them is unknown.
+ * @param {{lagsMs: number[], lookaheadMs: number, upsMs: number[], downsMs: number[], decodesMs: number[]}} seen lagsMs: from heard to ready for the
+ *   network, of the last blocks; upsMs, downsMs: of the last probes; decodesMs: from come to laid on the tape, of the last frames
+ */
+export function linkMs({ lagsMs, lookaheadMs, upsMs, downsMs, decodesMs }) {
+  return {
+    up: waitForSum(lagsMs, upsMs) + lookaheadMs + ENCODE_MS,
+    down: waitForSum(downsMs, decodesMs.length > 0 ? decodesMs : [DECODE_MS]) + EAR_MS,
+  };
+}
+
+/**
+ * When the next probe goes and whether it tells something: quickly at first, as the clock needs it, then in trains from those who sing.
+ * @param {number} sent so many on this connection @param {boolean} sings
+ */
+export function probing(sent, sings) {
+  const [, everyMs] = PROBES.find(([count]) => sent < count) ?? [0, 1_000];
+  if (!sings || sent < PROBES[0][0]) return { telling: true, waitMs: everyMs };
+  const place = (sent - PROBES[0][0]) % TRAIN.probes;
+  const between = TRAIN.everyMs - (TRAIN.probes - 1) * TRAIN.apartMs;
+  return { telling: place < TRAIN.telling, waitMs: place < TRAIN.probes - 1 ? TRAIN.apartMs : between };
+}
+
 /** As Python rounds. @param {number} x */
 function roundHalfEven(x) {
   const floor = Math.floor(x);
   return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
 }
 
-/** What the probes of the last minute tell of both ways. */
+/** What the probes of the last seconds tell of both ways. The client library's twin is client/sights.py. */
 export class Ways {
   constructor() {
     /** @type {{sentMs: number, receivedMs: number, position: number}[]} */
     this._sights = [];
-    /** @type {number[]} probes without an echo, oldest first */
-    this._open = [];
+    /** @type {Map<number, boolean>} probes without an echo, oldest first, and whether theirs tells something */
+    this._open = new Map();
     this._calmMs = -Infinity;
   }
 
-  /** A probe leaves. @param {number} sentMs */
-  probed(sentMs) {
-    this._open.push(sentMs);
+  /** A probe leaves. @param {number} sentMs @param {boolean} [telling] */
+  probed(sentMs, telling = true) {
+    this._open.set(sentMs, telling);
   }
 
   /** Its echo; in the wake of an outage it tells nothing of the ways. @param {number} sentMs @param {number} receivedMs @param {number} position the room's when it answered */
   echoed(sentMs, receivedMs, position) {
-    this._open = this._open.filter((sent) => sent > sentMs);
+    const telling = this._open.get(sentMs) ?? true;
+    for (const sent of [...this._open.keys()]) if (sent <= sentMs) this._open.delete(sent);
     if (receivedMs - sentMs > 2 * OUTAGE_MS) this._calmMs = receivedMs + AFTER_OUTAGE_MS;
-    else if (receivedMs >= this._calmMs) this._sights.push({ sentMs, receivedMs, position });
-    while (this._sights.length > 0 && this._sights[0].sentMs < receivedMs - KEPT_MS) this._sights.shift();
+    else if (telling && receivedMs >= this._calmMs) this._sights.push({ sentMs, receivedMs, position });
+    this._forget(receivedMs);
+  }
+
+  /** @param {number} nowMs */
+  _forget(nowMs) {
+    const kept = () => (this._sights.length > ENOUGH ? KEPT_MS : KEPT_MS_MAX);
+    while (this._sights.length > 0 && nowMs - this._sights[0].sentMs > kept()) this._sights.shift();
   }
 
   /** How many echoes count. */
@@ -73,19 +129,20 @@ export class Ways {
     return this._sights.length;
   }
 
-  /** How long to wait for what goes up; NaN before the first echo. @param {Clock} clock */
+  /** How long each probe took to the room. @param {Clock} clock */
   upMs(clock) {
-    return waitFor(this._sights.map(({ sentMs, position }) => (position - clock.at(sentMs)) / PER_MS));
+    return this._sights.map(({ sentMs, position }) => (position - clock.at(sentMs)) / PER_MS);
   }
 
-  /** How long to wait for what comes down; NaN before the first echo. @param {Clock} clock */
+  /** How long each echo took from it. @param {Clock} clock */
   downMs(clock) {
-    return waitFor(this._sights.map(({ receivedMs, position }) => (clock.at(receivedMs) - position) / PER_MS));
+    return this._sights.map(({ receivedMs, position }) => (clock.at(receivedMs) - position) / PER_MS);
   }
 
   /** How long the oldest probe has been on its way; 0 if none is. @param {number} nowMs */
   stalledMs(nowMs) {
-    return this._open.length > 0 ? nowMs - this._open[0] : 0;
+    for (const oldest of this._open.keys()) return nowMs - oldest;
+    return 0;
   }
 
   /** Whether the last echo took about as long as usual: nothing waits on the way, and there is room for repair. */
@@ -98,6 +155,6 @@ export class Ways {
 
   /** The connection they left on is gone. */
   lost() {
-    this._open = [];
+    this._open.clear();
   }
 }

@@ -6,12 +6,14 @@
 import { FrameClock } from "./clock.js";
 import { codecSupport, measureDecoder, measureEncoder } from "./codec.js";
 import { Delivery } from "./delivery.js";
+import { linkMs } from "./jitter.js";
 import { Keeper } from "./keeper.js";
 import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
 import { RoomSocket, nowMs } from "./socket.js";
+import { Trace } from "./trace.js";
 import { SAMPLE_RATE } from "./units.js";
-import { Voice, percentile } from "./voice.js";
+import { Voice } from "./voice.js";
 import { unpack } from "./wire.js";
 
 const POLL_MS = 5;
@@ -20,11 +22,9 @@ const MAP_FLOATS = 1 << 14;
 const AIM_MS = 100;
 const LINK_MS = 2_000;
 const REPAIR_MS = 50;
+const TRACE_MS = 1_000;
 /** Between songs everyone hears everyone this far behind the room's clock, or further if the way is slower. */
 const TALK_DELAY_SAMPLES = 6_000;
-/** For the ear's burst, and for a way that is slower while everybody sings than before. The server's part is in core/rows.py. */
-const EAR_MARGIN_MS = 28;
-const UP_MARGIN_SAMPLES = 720;
 const SONG_STATES = new Set(["count_in", "singing", "ending"]);
 
 /** @typedef {{performance: string, state: string, start: number, stop: number | null, count_in_samples: number, rows: number[][], delays_samples: number[], listener_delay_samples: number, backing: {url: string, samples: number} | null}} SongMessage */
@@ -53,9 +53,13 @@ class Link {
     this.record = new Float64Array(4);
     this.heard = { frame: NaN, position: NaN, rate: NaN, epoch: 0 };
     this.seat = 0;
+    this.trace = new Trace({ heardNow: () => this._heardNow(nowMs()), roomNow: () => this._roomNow() });
+    this.way = /** @type {import("./trace.js").Way | null} */ (null);
+    /** @type {ReturnType<Trace["report"]> | null} */
+    this.traced = null;
     const storage = new Keeper((text) => tell({ type: "trouble", code: "storage", text }));
     this.delivery = new Delivery(storage, { send: (bytes) => this._send(bytes), say: (message) => this.socket?.send(message), nowMs });
-    this.voice = new Voice(this.delivery, { onTalk: (bytes) => void this._send(bytes), tell });
+    this.voice = new Voice(this.delivery, { onTalk: (bytes) => void this._send(bytes), tell }, this.trace);
     /** @type {SongMessage | null} */
     this.song = null;
     this.clip = { backing: "", premiere: "" };
@@ -66,7 +70,8 @@ class Link {
     this.codec = { encoder: false, decoder: false, decoder_shift_samples: 0, encoder_lookahead_samples: 0, likeness: 0 };
     this.shared = false;
     this.contextRate = SAMPLE_RATE;
-    this.ticks = { aim: 0, link: 0, repair: 0, level: 0 };
+    this.link = { up_samples: 0, down_samples: 0 };
+    this.ticks = { aim: 0, link: 0, repair: 0, level: 0, trace: 0 };
   }
 
   /** Measure the codecs once; a page that cannot encode sends PCM, one that cannot decode asks for PCM. */
@@ -99,6 +104,7 @@ class Link {
       onPacket: (data) => this.player?.packet(unpack(data)),
       onState: (state, code, text) => this._state(state, code, text),
     });
+    this.looksClosely();
   }
 
   /** @param {'open'|'lost'|'closed'} state @param {number} [code] @param {string} [text] */
@@ -114,6 +120,7 @@ class Link {
     else if (message.type === "premiere") this._premiere(message);
     else if (message.type === "written") this.delivery.written(message.epoch, message.spans);
     else if (message.type === "missing") this.delivery.missing(message.spans);
+    else if (message.type === "way") this.way = message;
     tell({ type: "message", message });
   }
 
@@ -139,14 +146,16 @@ class Link {
 
   /** @param {SongMessage | null} song */
   _song(song) {
+    if (song && song.performance !== this.song?.performance) {
+      this.trace.begin();
+      this.way = null;
+    }
     this.song = song;
     this.delay = this._delay();
     this.voice.song(song && SONG_STATES.has(song.state) ? song : null);
     if (song && SONG_STATES.has(song.state) && song.backing) void this._playClip("backing", song.performance, song.backing.url, song.start);
-    if (!song || song.state === "discarded") {
-      this._stopClip("backing");
-      this._stopClip("premiere");
-    }
+    if (!song || song.state === "discarded") this._stopClip("backing");
+    if (!song || song.state === "discarded" || SONG_STATES.has(song.state)) this._stopClip("premiere");
   }
 
   /** How far behind the room's clock this page hears now. */
@@ -157,7 +166,7 @@ class Link {
       return row < 0 ? song.listener_delay_samples : song.delays_samples[row];
     }
     if (song?.state === "premiere") return 0;
-    return Math.max(TALK_DELAY_SAMPLES, Math.ceil(this._downSamples() / 4800) * 4800);
+    return Math.max(TALK_DELAY_SAMPLES, Math.ceil(this.link.down_samples / 4800) * 4800);
   }
 
   /** @param {'backing'|'premiere'} name @param {string} performance @param {string} url @param {number} start */
@@ -188,7 +197,7 @@ class Link {
     this.contextRate = contextRate;
     this.frames = new FrameClock(contextRate);
     this.voice.ear = { contextRate, shared, frames: this.frames, port, heardNow: (ms) => this._heardNow(ms) };
-    this.player = new Player(port, shared, this.codec.decoder_shift_samples, nowMs);
+    this.player = new Player(port, shared, this.codec.decoder_shift_samples, nowMs, this.trace);
     const memory = Ring.memory(MAP_FLOATS, 64, shared);
     this.map = new Ring(memory, 64);
     port.onmessage = ({ data }) => this._fromWorklet(data);
@@ -208,7 +217,13 @@ class Link {
 
   closeMicrophone() {
     const check = this.voice.close();
+    this.looksClosely();
     if (check) this.socket?.send({ type: "check", method: "none", output: check.output, round_trip_samples: null, spread_samples: null });
+  }
+
+  /** The ways are measured as closely as singing needs it, while a microphone is open. */
+  looksClosely() {
+    if (this.socket) this.socket.sings = this.voice.isOpen;
   }
 
   /** @param {any} data from the ear's port */
@@ -231,7 +246,6 @@ class Link {
       await map.changed(50, POLL_MS);
       this._drain(map);
       const now = nowMs();
-      if (this.player) this.player.heard = this._heardNow(now);
       this.voice.pump(this._heardNow(now));
       this._tick(now);
     }
@@ -258,9 +272,13 @@ class Link {
     return this.heard.position + this.heard.rate * (this.frames.at(now) - this.heard.frame);
   }
 
+  _roomNow() {
+    return this.socket?.clock.ready ? this.socket.clock.at(nowMs()) : NaN;
+  }
+
   /** @param {number} now */
   _tick(now) {
-    const due = (/** @type {'aim'|'link'|'repair'|'level'} */ name, /** @type {number} */ every) => {
+    const due = (/** @type {'aim'|'link'|'repair'|'level'|'trace'} */ name, /** @type {number} */ every) => {
       if (now - this.ticks[name] < every) return false;
       this.ticks[name] = now;
       return true;
@@ -273,6 +291,7 @@ class Link {
       this.voice.tellLevel();
       tell({ type: "diagnostics", diagnostics: this._diagnostics(now) });
     }
+    if (due("trace", TRACE_MS)) this.traced = this._traced();
     if (due("link", LINK_MS)) this._tellLink(now);
     if (due("repair", REPAIR_MS)) this.delivery.repair(this.socket?.idle ?? false);
   }
@@ -288,29 +307,45 @@ class Link {
     tell({ type: "clock", ms: now, room: socket.clock.at(now), heard: this._heardNow(now) });
   }
 
-  _downSamples() {
-    const clock = this.socket?.clock;
-    const ms = (clock?.oneWayMs ?? 0) + percentile(this.player?.decodeMs ?? [], 0.95) + EAR_MARGIN_MS;
-    return Math.round((ms * SAMPLE_RATE) / 1000);
-  }
-
-  /** 0 while it is not known. */
-  _upSamples() {
-    const up = this.voice.upSamples;
-    return up === null ? 0 : Math.max(0, Math.round(up + UP_MARGIN_SAMPLES + ((this.socket?.clock.oneWayMs ?? 0) * SAMPLE_RATE) / 1000));
+  /** Both ways as the `link` message says them; 0 while not known. */
+  _linkSamples() {
+    const { ways, clock } = this.socket ?? {};
+    const known = ways && clock?.ready;
+    const { up, down } = linkMs({
+      lagsMs: this.voice.lagsMs,
+      lookaheadMs: (1000 * this.codec.encoder_lookahead_samples) / SAMPLE_RATE,
+      upsMs: known ? ways.upMs(clock) : [],
+      downsMs: known ? ways.downMs(clock) : [],
+      decodesMs: this.player?.decodeMs ?? [],
+    });
+    const samples = (/** @type {number} */ ms) => Math.max(0, Math.round((ms * SAMPLE_RATE) / 1000) || 0);
+    return { up_samples: samples(up), down_samples: samples(down) };
   }
 
   /** The way up counts once enough of the checked stream went it. @param {number} now */
   _tellLink(now) {
-    const up_samples = this._upSamples();
-    if (this.voice.check && up_samples === 0) this.ticks.link = now - LINK_MS + 300;
-    this.socket?.send({ type: "link", up_samples, down_samples: Math.max(0, this._downSamples()) });
+    const link = (this.link = this._linkSamples());
+    if (this.voice.check && link.up_samples === 0) this.ticks.link = now - LINK_MS + 300;
+    if (link.down_samples > 0) this.socket?.send({ type: "link", ...link });
   }
 
   /** @param {boolean} on */
   setTalking(on) {
     this.voice.setTalking(on);
     this.socket?.send({ type: "talk", on });
+  }
+
+  /** The stages of sound on its way; while a song is sung, or as they were in the last one. */
+  _traced() {
+    const { song, codec } = this;
+    return song && this.trace.report({
+      row: song.rows.findIndex((row) => row.includes(this.seat)),
+      delays_samples: song.delays_samples,
+      device_samples: this.voice.check?.round_trip_samples ?? NaN,
+      lookahead_samples: codec.encoder ? codec.encoder_lookahead_samples : 0,
+      shift_samples: codec.decoder ? codec.decoder_shift_samples : 0,
+      way: this.way,
+    });
   }
 
   /** @param {number} now */
@@ -332,7 +367,8 @@ class Link {
       codec: this.codec,
       frames_heard: player?.frames,
       frames_late: player?.late,
-      link: { up_samples: this._upSamples(), down_samples: this._downSamples(), one_way_ms: socket?.clock.oneWayMs ?? null },
+      trace: this.traced,
+      link: this.link,
     };
   }
 }
@@ -348,7 +384,7 @@ self.onmessage = async ({ data }) => {
     case "close": return link.socket?.close();
     case "open_ear": return link.openEar(data);
     case "close_ear": return link.closeEar();
-    case "open_microphone": return void link.voice.open(data);
+    case "open_microphone": return void link.voice.open(data).then(() => link.looksClosely());
     case "close_microphone": return link.closeMicrophone();
     case "check": return link.voice.setCheck(data.check);
     case "devices": return link.voice.devicesChanged(data.ours);

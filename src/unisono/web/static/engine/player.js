@@ -7,18 +7,21 @@ import { Kind } from "./wire.js";
 
 const TAPE_SAMPLES = 128 * 3072; // 8.2 s: more than the last row or any listener is behind
 const FADE_SAMPLES = 120;
+/** What the ear has read already of what will be heard: one block of the audio graph and half a kernel. A frame that begins there is late. */
+const READ_AHEAD_MS = 3;
 const STREAMS = /** @type {const} */ ({ [Kind.LEADER]: "leader", [Kind.MIX]: "before", [Kind.CHATTER]: "talk" });
 /** @typedef {{decoder: OpusDecoder | null, stereo: boolean, queue: {position: number, arrivedMs: number}[], next: number, epoch: number}} Stream */
 
 export class Player {
   /**
    * @param {MessagePort} earPort @param {boolean} shared @param {number} decoderShift samples this browser's decoder is later than plain libopus
-   * @param {() => number} nowMs
+   * @param {() => number} nowMs @param {import("./trace.js").Trace} trace
    */
-  constructor(earPort, shared, decoderShift, nowMs) {
+  constructor(earPort, shared, decoderShift, nowMs, trace) {
     this._earPort = earPort;
     this._shift = decoderShift;
     this._nowMs = nowMs;
+    this._trace = trace;
     /** @type {Map<string, Stream>} */
     this._streams = new Map();
     /** @type {Map<string, Tape>} */
@@ -33,8 +36,6 @@ export class Player {
     this.decodeMs = [];
     this.frames = { leader: 0, before: 0, talk: 0 };
     this.late = { leader: 0, before: 0, talk: 0 };
-    /** Position at the ear now; set by the worker. */
-    this.heard = NaN;
   }
 
   /** @param {import("./wire.js").Packet} packet */
@@ -42,6 +43,7 @@ export class Player {
     const name = STREAMS[/** @type {keyof typeof STREAMS} */ (packet.kind)];
     if (!name) return;
     const stream = this._stream(name, packet.stereo);
+    this._trace.came(name, packet.position);
     packet.frames.forEach((frame, i) => {
       const position = packet.position + i * FRAME_SAMPLES;
       if (packet.pcm) {
@@ -72,9 +74,11 @@ export class Player {
   _decoded(name, stream, left, right) {
     const entry = stream.queue.shift();
     if (!entry) return;
-    this.decodeMs.push(this._nowMs() - entry.arrivedMs);
+    const decodeMs = this._nowMs() - entry.arrivedMs;
+    this.decodeMs.push(decodeMs);
     if (this.decodeMs.length > 200) this.decodeMs.shift();
     this._place(name, stream, entry.position, left, right);
+    this._trace.placed(/** @type {'leader'|'before'|'talk'} */ (name), decodeMs, entry.position);
   }
 
   /** @param {string} name @param {Stream} stream @param {number} position @param {Float32Array} left @param {Float32Array} right */
@@ -84,7 +88,7 @@ export class Player {
     stream.next = position + left.length;
     const key = /** @type {'leader'|'before'|'talk'} */ (name);
     this.frames[key] += 1;
-    if (position < this.heard) this.late[key] += 1;
+    if (this._trace.age(position) > -READ_AHEAD_MS) this.late[key] += 1;
     const tape = this._tapes.get(name);
     if (tape) tape.write(position, left, right);
     else this._earPort.postMessage({ type: "write", tape: name, position, left, right });

@@ -10,9 +10,9 @@ import { Kind, pack } from "./wire.js";
 const WARM_UP_SAMPLES = 24_000;
 /** Sent ahead of the song, so that decoders are warm at its first sample; the room takes two frames. */
 const LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1;
-const SAMPLES_OF_LAG = 250;
+const SAMPLES_OF_LAG = 500;
 
-/** @typedef {{epoch: number, position: number, level: number, unsure: boolean}} Meta */
+/** @typedef {{epoch: number, position: number, level: number, unsure: boolean, gatheredMs: number}} Meta  gatheredMs: age of the stamp when the block was whole */
 /** @typedef {{performance: string, start: number, stop: number | null}} Song */
 /** @typedef {import("./keep.js").Bytes} Bytes */
 /** @typedef {{onTalk(bytes: Bytes): void, onLevel(peak: number, power: number, count: number): void, onBlock(position: number, samples: Float32Array): void, onTrouble(code: string, text: string): void}} SingerEvents */
@@ -20,12 +20,13 @@ const SAMPLES_OF_LAG = 250;
 export class Singer {
   /**
    * @param {{contextRate: number, soundRate: number, base: number, firstEpoch: number, encodes: boolean, lookahead: number}} setup as in stamp.js
-   * @param {import("./delivery.js").Delivery} delivery @param {SingerEvents} events
+   * @param {import("./delivery.js").Delivery} delivery @param {SingerEvents} events @param {import("./trace.js").Trace} trace
    */
-  constructor(setup, delivery, events) {
+  constructor(setup, delivery, events, trace) {
     this._setup = setup;
     this._delivery = delivery;
     this._events = events;
+    this._trace = trace;
     this.stamper = new Stamper(setup);
     /** @type {Meta[]} */
     this._encoding = [];
@@ -107,7 +108,7 @@ export class Singer {
     if (!inSong && song !== null && song.stop !== null && block.position >= song.stop + 2 * FRAME_SAMPLES) this._finish(song);
     if (!inSong && !this.talking) return;
     if (this.gain !== 1) for (let i = 0; i < block.samples.length; i++) block.samples[i] *= this.gain;
-    const meta = { epoch: block.epoch, position: block.position, level: levelOf(block.samples), unsure: block.unsure };
+    const meta = { epoch: block.epoch, position: block.position, level: levelOf(block.samples), unsure: block.unsure, gatheredMs: this._trace.age(block.position - (this._setup.encodes ? this._setup.lookahead : 0)) };
     if (!this._setup.encodes) {
       this._encoded(meta, toPcm(block.samples), true);
       return;
@@ -137,8 +138,10 @@ export class Singer {
     const sung = song !== null && meta.position + FRAME_SAMPLES > song.start - LEAD_IN_SAMPLES && (song.stop === null || meta.position < song.stop);
     if (!sung && !this.talking) return;
     const bytes = pack({ kind: sung ? Kind.VOICE : Kind.TALK, pcm, stereo: false, repair: false, unsure: meta.unsure, seat: 0, epoch: meta.epoch, level: meta.level, position: meta.position, frames: [frame] });
-    if (sung) this._delivery.add(meta.epoch, meta.position, bytes);
-    else this._events.onTalk(bytes);
+    if (!sung) return this._events.onTalk(bytes);
+    const encodedMs = this._trace.age(meta.position);
+    this._delivery.add(meta.epoch, meta.position, bytes);
+    this._trace.sent(meta.gatheredMs, encodedMs, this._trace.age(meta.position));
   }
 
   /** The song is over for this page, once everything has left the encoder. @param {Song} song */

@@ -1,11 +1,9 @@
 /** The socket to the room: says hello, probes the room's clock, comes back by itself with the seat's key. Audio and messages pass through untouched. */
 
 import { RoomClock } from "./clock.js";
-import { OUTAGE_MS, Ways } from "./jitter.js";
+import { OUTAGE_MS, Ways, probing } from "./jitter.js";
 import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
 
-/** While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms]. */
-const PROBES = [[12, 120], [60, 250], [Infinity, 1_000]];
 /** A server that was killed is back within a second or two; one that is away for long is not besieged. */
 const RETRY_MS = [200, ...Array(10).fill(300), 600, 1_200, 3_000];
 /** Closing codes after which coming back makes no sense (docs/wire.md). */
@@ -40,6 +38,8 @@ export class RoomSocket {
     this._events = events;
     this.clock = new RoomClock();
     this.ways = new Ways();
+    /** Whether a microphone is open here: then the ways are looked at as closely as a song needs it. */
+    this.sings = false;
     /** @type {Map<string, any>} */
     this._saidAgain = new Map();
     /** @type {any[]} */
@@ -138,11 +138,10 @@ export class RoomSocket {
     if (!this.welcomed) return;
     if (nowMs() - this._heardMs > SILENT_MS_MAX) return this._abandon();
     const sent = nowMs();
+    const { telling, waitMs } = probing(this._probes++, this.sings);
     this._socket.send(packProbe(sent));
-    this.ways.probed(sent);
-    this._probes += 1;
-    const [, everyMs] = PROBES.find(([count]) => this._probes < count) ?? [0, 1_000];
-    this._timer = setTimeout(() => this._probe(), everyMs);
+    this.ways.probed(sent, telling);
+    this._timer = setTimeout(() => this._probe(), waitMs);
   }
 
   /** Leave a dead line to itself: its goodbye would take minutes. */

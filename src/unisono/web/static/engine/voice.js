@@ -14,7 +14,7 @@ const PHRASE_GAIN_DB_MAX = 15;
 const PHRASE_PEAKS = 80;
 /** Before a sound check talk is stamped by this. */
 const TALK_ROUND_TRIP_SECONDS = 0.1;
-const LAGS_MIN = 25;
+const LAGS_MIN = 50;
 /** A round trip that is lost so soon after devices came or went is lost by them. */
 const DEVICES_MS = 20_000;
 
@@ -41,10 +41,11 @@ function roundTripIn(recorded, sampleRate) {
 }
 
 export class Voice {
-  /** @param {import("./delivery.js").Delivery} delivery @param {VoiceEvents} events */
-  constructor(delivery, events) {
+  /** @param {import("./delivery.js").Delivery} delivery @param {VoiceEvents} events @param {import("./trace.js").Trace} trace */
+  constructor(delivery, events, trace) {
     this._delivery = delivery;
     this._events = events;
+    this._trace = trace;
     /** @type {Codec} */
     this.codec = { encoder: false, encoder_lookahead_samples: 0 };
     /** @type {EarSide | null} */
@@ -102,7 +103,7 @@ export class Voice {
       onLevel: (peak, power, count) => this._meter(peak, power, count),
       onBlock: (position, samples) => this._listenForBleed(position, samples),
       onTrouble: (code, text) => this._events.tell({ type: "trouble", code, text }),
-    });
+    }, this._trace);
     this._toFrame = (/** @type {number} */ frame) => base + (frame * contextRate) / soundRate;
     this._watch = new LoopWatch(contextRate, apart);
     this._singer.talking = this._talking;
@@ -257,11 +258,14 @@ export class Voice {
     if (on && !singer.stamper.ready && this.ear) singer.stamper.setRoundTrip(TALK_ROUND_TRIP_SECONDS * this.ear.contextRate, true);
   }
 
-  /** From heard to ready for the network, the slowest but one in fifty; null until enough of the checked stream went this way. */
-  get upSamples() {
-    const lags = this._singer?.lagSamples ?? [];
-    if (!this.check || lags.length < LAGS_MIN) return null;
-    return percentile(lags.filter(Number.isFinite), 0.98) + this.codec.encoder_lookahead_samples;
+  get isOpen() {
+    return this._capture !== null;
+  }
+
+  /** From heard to ready for the network, of the last blocks, in ms; none until enough of the checked stream went this way. */
+  get lagsMs() {
+    const lags = (this._singer?.lagSamples ?? []).filter(Number.isFinite);
+    return this.check && lags.length >= LAGS_MIN ? lags.map((samples) => (1000 * samples) / SAMPLE_RATE) : [];
   }
 
   /** Level of what was heard since the last time. */

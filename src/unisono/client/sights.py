@@ -1,0 +1,88 @@
+"""Sights: what probes tell of the two ways to the room and back. The page's twin is `Ways` in engine/jitter.js.
+
+Both read spec/jitter.json. What is old is forgotten, so that the busy seconds in which a program starts, or a moment of
+bad weather, say nothing of the next song; but a few probes are too few to speak of. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+from unisono.core.lateness import OUTAGE_SAMPLES
+from unisono.units import SAMPLE_RATE, ms_of_samples
+
+KEPT_MS: Final = 20_000.0
+KEPT_MS_MAX: Final = 60_000.0
+"""While there are fewer than `ENOUGH`, older ones count."""
+ENOUGH: Final = 40
+TRAIN_PROBES, TRAIN_TELLING = 10, 7
+"""Probes go in trains as close as frames of a song, so that they meet what frames meet: what is lost is found missing
+by what comes behind it. The last ones of a train have nothing behind them and tell nothing."""
+PROBE_MS, TRAIN_MS = 20.0, 2_000.0
+
+_OUTAGE_MS: Final = ms_of_samples(OUTAGE_SAMPLES)
+_AFTER_OUTAGE_MS: Final = 1_000.0
+_PER_MS: Final = SAMPLE_RATE / 1000
+
+At = Callable[[float], float]
+"""The room's position at a local time, by some clock."""
+
+
+class Sights:
+    """What the probes of the last seconds tell of both ways."""
+
+    def __init__(self) -> None:
+        self._sights: deque[tuple[float, float, float]] = deque()
+        self._open: dict[float, bool] = {}
+        """Probes without an echo, oldest first, and whether theirs tells something."""
+        self._calm_ms = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._sights)
+
+    def probed(self, sent_ms: float, *, telling: bool = True) -> None:
+        """A probe leaves."""
+        self._open[sent_ms] = telling
+
+    def echoed(self, sent_ms: float, received_ms: float, position: float) -> None:
+        """An echo: the room stood at `position` when it answered. In the wake of an outage it tells nothing."""
+        telling = self._open.get(sent_ms, True)
+        for sent in [sent for sent in self._open if sent <= sent_ms]:
+            del self._open[sent]
+        if received_ms - sent_ms > 2 * _OUTAGE_MS:
+            self._calm_ms = received_ms + _AFTER_OUTAGE_MS
+        elif telling and received_ms >= self._calm_ms:
+            self._sights.append((sent_ms, received_ms, position))
+        self._forget(received_ms)
+
+    def _forget(self, now_ms: float) -> None:
+        while self._sights:
+            age_ms = now_ms - self._sights[0][0]
+            if age_ms <= (KEPT_MS if len(self._sights) > ENOUGH else KEPT_MS_MAX):
+                return
+            self._sights.popleft()
+
+    def up_ms(self, at: At) -> list[float]:
+        """How long each probe took to the room."""
+        return [(position - at(sent)) / _PER_MS for sent, _, position in self._sights]
+
+    def down_ms(self, at: At) -> list[float]:
+        """How long each echo took from it."""
+        return [(at(received) - position) / _PER_MS for _, received, position in self._sights]
+
+    def stalled_ms(self, now_ms: float) -> float:
+        """How long the oldest probe has been on its way; 0 if none is."""
+        return now_ms - next(iter(self._open)) if self._open else 0.0
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last echo took about as long as usual: nothing waits on the way, and there is room for repair."""
+        trips = [received - sent for sent, received, _ in self._sights]
+        return bool(trips) and trips[-1] <= 1.5 * median(trips) + 50.0
+
+    def lost(self) -> None:
+        """The connection they left on is gone."""
+        self._open.clear()
