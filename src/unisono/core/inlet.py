@@ -90,7 +90,7 @@ class Inlet:
         self._ask_again_at: int | None = None
         self._concealed = 0
         self._gaps: deque[Span] = deque(maxlen=GAPS_REMEMBERED)
-        self._orders: deque[Order] = deque()
+        self._orders: list[Order] = []
 
     def end_at(self, stop: Position) -> None:
         """The song stops at `stop`: nothing at or after it is waited for or concealed."""
@@ -103,8 +103,11 @@ class Inlet:
         if packet.epoch > self._epoch:
             self._turn_to(packet.epoch)
         if packet.epoch == self._epoch:
-            for position, frame in packet.positioned_frames():
-                self._hold_frame(position, frame, packet, now)
+            if packet.position == self._next and not self._held:
+                self._go_on(packet)
+            else:
+                for position, frame in packet.positioned_frames():
+                    self._hold_frame(position, frame, packet, now)
         self.tick(now=now)
 
     def tick(self, *, now: Position) -> None:
@@ -114,8 +117,7 @@ class Inlet:
 
     def drain(self) -> list[Order]:
         """The orders since the last call, in the order in which to follow them."""
-        orders = list(self._orders)
-        self._orders.clear()
+        orders, self._orders = self._orders, []
         return orders
 
     @property
@@ -137,6 +139,14 @@ class Inlet:
         self._held.clear()
         self._gaps.clear()
         self._next, self._floor, self._asked_until, self._ask_again_at = None, 0, 0, None
+
+    def _go_on(self, packet: Packet) -> None:
+        """What nearly always comes: the next frames, while nothing is held back."""
+        for position, frame in packet.positioned_frames():
+            self._orders.append(
+                Decode(epoch=self._epoch, position=position, frame=frame, codec=packet.codec, stereo=packet.stereo)
+            )
+        self._next, self._concealed = packet.stop, 0
 
     def _hold_frame(self, position: Position, frame: bytes, packet: Packet, now: Position) -> None:
         passed = self._floor if self._next is None else self._next

@@ -54,13 +54,13 @@ def level_dbfs(frames: Audio) -> NDArray[np.float64]:
 
     A square wave of full scale is 0 dBFS, a sine -3.01. What is not finite counts as silence.
     """
-    power = np.mean(np.square(frames, dtype=np.float64), axis=-1)
+    power = np.einsum("...s,...s->...", frames, frames, dtype=np.float64) / frames.shape[-1]
     power = np.where(np.isfinite(power), power, 0.0)
     return np.asarray(10 * np.log10(np.maximum(power, _FLOOR**2)))
 
 
 def wire_levels(frames: Audio) -> NDArray[np.uint8]:
-    """The level bytes of packets: float32 (frames, samples) -> uint8 (frames,), -dBFS rounded; 127 is silence."""
+    """The level bytes of packets: float32 (..., samples) -> uint8 (...), -dBFS rounded; 127 is silence."""
     return np.clip(np.rint(-level_dbfs(frames)), 0, LEVEL_SILENT).astype(np.uint8)
 
 

@@ -163,11 +163,15 @@ class Timeline:
         if not 1 <= row <= self.listeners:
             raise ValueError(f"row {row} of {self.singing_rows} hears no mix")
         self._sum_added()
-        heard = np.zeros((span.samples, 2), dtype=np.float32)
         known_start = max(int(span.start), self._base)
         known_stop = min(int(span.stop), self._base + self._ring_samples)
-        if known_start < known_stop:
-            heard[known_start - span.start : known_stop - span.start] = self._gather(row - 1, known_start, known_stop)
+        if (known_start, known_stop) == (span.start, span.stop):
+            heard = self._gather(row - 1, known_start, known_stop)
+        else:
+            heard = np.zeros((span.samples, 2), dtype=np.float32)
+            if known_start < known_stop:
+                there = slice(known_start - span.start, known_stop - span.start)
+                heard[there] = self._gather(row - 1, known_start, known_stop)
         self._heard[row] = max(self._heard[row], int(span.stop))
         self._forget()
         return heard
@@ -177,6 +181,8 @@ class Timeline:
         at = start % self._ring_samples
         head = min(stop - start, self._ring_samples - at)
         ring = self._ring[:buses]
+        if head == stop - start:
+            return ring[..., at : at + head].sum(axis=0).T
         parts = (ring[..., at : at + head].sum(axis=0), ring[..., : stop - start - head].sum(axis=0))
         return np.concatenate(parts, axis=1).T
 

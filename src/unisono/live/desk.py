@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from unisono.core.inlet import Conceal, Decode, Inlet, Late, Reset
 from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_levels
 from unisono.core.rows import MIX_SAMPLES
@@ -272,7 +270,7 @@ class Desk:
     def _frame(
         self, reader: _Reader, at: Position, block: Audio, frame: bytes, stop: Position | None
     ) -> list[Outgoing]:
-        level = int(wire_levels(np.mean(block, axis=1)[np.newaxis, :])[0])
+        level = int(wire_levels((block[:, 0] + block[:, 1]) / 2))
         opus = _packet(reader, frame, level, Codec.OPUS, at - reader.encoder.lookahead_samples)
         wants_pcm = reader.row in self.pcm_rows
         pcm = _packet(reader, frame_of(block), level, Codec.PCM, at) if wants_pcm else None

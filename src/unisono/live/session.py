@@ -20,7 +20,7 @@ from unisono.core.limits import Bucket
 from unisono.core.messages import MESSAGE_BYTES_MAX, FromPage, Hello, Problem, decode_from_page, encode
 from unisono.core.wire import PACKET_BYTES_MAX, Echo, Packet, Probe, is_repair, pack, unpack_from_page
 from unisono.errors import Flood, MalformedMessage, NoHello, UnisonoError
-from unisono.live.frames import BINARY, framed_packet, framed_text, is_packet
+from unisono.live.frames import framed_packet, framed_text, is_packet
 from unisono.live.pulse import Pulse
 from unisono.live.socket import Socket
 from unisono.units import SAMPLE_RATE, Position
@@ -54,9 +54,9 @@ class Session:
         self._socket = socket
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
-        self._came: deque[tuple[int, bytes]] = deque()
+        self._came: deque[bytes | str] = deque()
         self._wake = asyncio.Event()
-        self._handle: Callable[[int, bytes], None] | None = None
+        self._handle: Callable[[bytes | str], None] | None = None
         self._error: Exception | None = None
         self._over = False
         self._closing = False
@@ -122,14 +122,14 @@ class Session:
 
     # ------------------------------------------------------------------------------------ reading
 
-    def received(self, opcode: int, payload: bytes) -> None:
+    def received(self, payload: bytes | str) -> None:
         """The socket has a message."""
         if self._over:
             return
         if self._handle is not None and not self._came:
-            self._guarded(opcode, payload)
+            self._guarded(payload)
             return
-        self._came.append((opcode, payload))
+        self._came.append(payload)
         self._wake.set()
         if len(self._came) > _CAME_MAX:
             self._socket.hold(reading=False)
@@ -151,10 +151,10 @@ class Session:
             self._over, self._error = True, error
             self._wake.set()
 
-    def _guarded(self, opcode: int, payload: bytes) -> None:
+    def _guarded(self, payload: bytes | str) -> None:
         assert self._handle is not None
         try:
-            self._handle(opcode, payload)
+            self._handle(payload)
         except Exception as error:
             self._end(error)
 
@@ -169,9 +169,9 @@ class Session:
             raise NoHello from None
         if self._error is not None:
             raise self._error
-        if not self._came or self._came[0][0] == BINARY:
+        if not self._came or isinstance(self._came[0], bytes):
             raise NoHello
-        message = decode_from_page(self._came.popleft()[1])
+        message = decode_from_page(self._came.popleft())
         if not isinstance(message, Hello):
             raise MalformedMessage(reason="hello comes first")
         self.decodes = message.decodes
@@ -185,8 +185,8 @@ class Session:
     ) -> None:
         """Hand on what the page sends until it goes. Raises UnisonoError for what ends the socket."""
 
-        def handle(opcode: int, payload: bytes) -> None:
-            if opcode != BINARY:
+        def handle(payload: bytes | str) -> None:
+            if isinstance(payload, str):
                 self._spend(self._messages, pulse.now(), 1, "messages")
                 on_message(decode_from_page(payload))
                 return
@@ -239,7 +239,7 @@ class Session:
     def _go_on(self) -> None:
         """What came meanwhile, until it is paused again."""
         while self._came and self._handle is not None and not self._over:
-            self._guarded(*self._came.popleft())
+            self._guarded(self._came.popleft())
 
     @staticmethod
     def _spend(bucket: Bucket, now: int, amount: float, what: str) -> None:
@@ -251,7 +251,7 @@ async def serve_socket(
     request: web.Request, *, number: int, attend: Callable[[Session], Awaitable[None]]
 ) -> web.StreamResponse:
     """Upgrade, let `attend` do the rest, and close with the code that fits whatever it raises."""
-    socket = Socket.upgrade(
+    socket, response = await Socket.upgrade(
         request,
         message_bytes_max=max(PACKET_BYTES_MAX, MESSAGE_BYTES_MAX) + 1,
         heartbeat_seconds=HEARTBEAT_SECONDS,
@@ -270,4 +270,4 @@ async def serve_socket(
     finally:
         session.close(1000, "bye")
         await socket.gone
-    return web.Response()
+    return response

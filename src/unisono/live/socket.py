@@ -1,19 +1,22 @@
 """Socket: one page's WebSocket on the server, from the upgrade to the last byte.
 
-The line is taken over from aiohttp at the upgrade: what comes is handed on as it comes, in the same turn of the event
-loop, and what goes out is written by whoever has it ready. There is no task, queue or future per message; that is what
-lets a hundred singers cost little more than their codec (docs/decisions/0007-own-websocket.md).
+Handshake and frames are read by aiohttp. But the line is taken over from it at the upgrade: what comes is handed on as
+it comes, in the same turn of the event loop, and what goes out is written by whoever has it ready. There is no task,
+queue or future per message; that is what lets a hundred singers cost little more than their codec
+(docs/decisions/0007-own-line.md, and `python -m bench sockets`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+import struct
+from typing import Any, Protocol
 
 from aiohttp import web
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from unisono.errors import MalformedMessage
-from unisono.live.frames import CLOSE, PING, PONG, Assembler, accept_of, framed, framed_close
+from unisono.live.frames import BINARY, CLOSE, PING, PONG, TEXT, framed, framed_close
 
 _WRITE_BUFFER_BYTES = 64 * 1024
 _GOODBYE_SECONDS = 5.0
@@ -22,8 +25,8 @@ _GOODBYE_SECONDS = 5.0
 class Reader(Protocol):
     """Who gets what comes."""
 
-    def received(self, opcode: int, payload: bytes) -> None:
-        """A whole TEXT or BINARY message."""
+    def received(self, payload: bytes | str) -> None:
+        """A whole message."""
 
     def malformed(self, error: MalformedMessage) -> None:
         """These bytes are no WebSocket."""
@@ -33,6 +36,22 @@ class Reader(Protocol):
 
     def lost(self) -> None:
         """The line is gone, or the page has said goodbye."""
+
+
+class _Inbox(WebSocketDataQueue):
+    """Where aiohttp's reader puts what it has read: nothing waits here, so nothing is counted."""
+
+    def __init__(self, protocol: Any, socket: Socket) -> None:
+        super().__init__(protocol, _WRITE_BUFFER_BYTES, loop=asyncio.get_running_loop())
+        self._socket = socket
+
+    def feed_data(self, data: Any, size: int) -> None:  # noqa: ARG002
+        """One message, whole and checked. Must not raise: a compiled caller drops exceptions."""
+        self._socket.message(data.type, data.data)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002
+        """What came is no WebSocket, or too long."""
+        self._socket.malformed(exc)
 
 
 class Socket(asyncio.Protocol):
@@ -45,7 +64,8 @@ class Socket(asyncio.Protocol):
         self._transport = transport
         self._before = transport.get_protocol()
         self._loop = asyncio.get_running_loop()
-        self._assembler = Assembler(message_bytes_max=message_bytes_max)
+        inbox = _Inbox(self._before, self)
+        self._frames = WebSocketReader(inbox, message_bytes_max + 1, compress=False, decode_text=True)
         self._heartbeat, self._stuck_seconds = heartbeat_seconds, stuck_seconds
         self._reader: Reader | None = None
         self._closing = False
@@ -57,34 +77,30 @@ class Socket(asyncio.Protocol):
         """Done when the line is."""
 
     @classmethod
-    def upgrade(
+    async def upgrade(
         cls, request: web.Request, *, message_bytes_max: int, heartbeat_seconds: float, stuck_seconds: float
-    ) -> Socket:
-        """Answer the request for an upgrade and take its line over. Raises HTTPBadRequest."""
-        headers = request.headers
-        accept = accept_of(headers.get("Sec-WebSocket-Key", ""))
-        if headers.get("Upgrade", "").lower() != "websocket" or accept is None:
-            raise web.HTTPBadRequest(reason="this is for WebSockets")
-        if headers.get("Sec-WebSocket-Version") != "13":
-            raise web.HTTPBadRequest(reason="only version 13 of the WebSocket protocol is spoken here")
+    ) -> tuple[Socket, web.WebSocketResponse]:
+        """Answer the request for an upgrade and take its line over. Raises HTTPBadRequest.
+
+        The response is what the request's handler returns once the line is gone.
+        """
         if request.transport is None:
             raise ConnectionResetError("the page is gone already")
+        request.transport.pause_reading()  # what comes from now on is for us
+        response = web.WebSocketResponse(compress=False)
+        await response.prepare(request)
         socket = cls(
             request.transport,
             message_bytes_max=message_bytes_max,
             heartbeat_seconds=heartbeat_seconds,
             stuck_seconds=stuck_seconds,
         )
-        socket._take_over(accept)
-        return socket
+        socket._take_over()
+        return socket, response
 
-    def _take_over(self, accept: str) -> None:
+    def _take_over(self) -> None:
         self._transport.set_protocol(self)
         self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
-        self._transport.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n\r\n"
-        )
         self._transport.resume_reading()
         self._beat_timer = self._loop.call_later(self._heartbeat / 2, self._beat)
 
@@ -142,31 +158,29 @@ class Socket(asyncio.Protocol):
     # ------------------------------------------------------------------------------------ reading
 
     def data_received(self, data: bytes) -> None:
-        """Hand on what came; control frames are answered here."""
+        """Hand on what came."""
         self._silent_beats = 0
-        reader = self._reader
-        if reader is None:
-            return
-        try:
-            messages = self._assembler.feed(data)
-        except MalformedMessage as error:
-            reader.malformed(error)
-            self._reader = None
-            return
-        for opcode, payload in messages:
-            if opcode < CLOSE:
-                reader.received(opcode, payload)
-            else:
-                self._control(opcode, payload)
+        if self._reader is not None:
+            self._frames.feed_data(data)
 
-    def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == PING:
-            self.write(framed(PONG, payload))
+    def message(self, opcode: int, payload: Any) -> None:
+        """A message has been read: text, bytes, or the code of a close. Control frames are answered here."""
+        if opcode in (BINARY, TEXT):
+            if self._reader is not None:
+                self._reader.received(payload)
+        elif opcode == PING:
+            self.write(framed(PONG, bytes(payload)))
         elif opcode == CLOSE:
             if not self._closing:
-                self._transport.write(framed(CLOSE, payload[:2]))
+                self._transport.write(framed(CLOSE, struct.pack("!H", payload) if payload else b""))
                 self._closing = True
             self._transport.close()
+
+    def malformed(self, error: BaseException) -> None:
+        """What came is no WebSocket: nothing can follow."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.malformed(MalformedMessage(reason=str(error)))
 
     def _beat(self) -> None:
         """Twice in each heartbeat: who has been silent for one is asked, who does not answer is gone."""
