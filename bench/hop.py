@@ -57,6 +57,7 @@ def run(long: bool) -> dict[str, Any]:
         "songs": {f"song {number}": {**song["hop_ms"], "live_late_share": song["live_late_share"]}
                   for number, song in enumerate(measured, start=1)},
         "stages": stages,
+        "traces": [song["traces"] for song in measured],
     }
 
 
@@ -81,6 +82,7 @@ def _song(sung: Sung) -> dict[str, Any]:
         "delays_ms": [round(delay, 1) for delay in sung.delays_ms],
         "links_ms": {row: {way: round(page["link"][way] / 48, 1) for way in ("up_samples", "down_samples")}
                      for row, page in sorted(sung.pages.items())},
+        "traces": {row: page["trace"] for row, page in sorted(sung.pages.items())},
         "stages": {row: {
             **stages(sung.pages[row - 1]["trace"], sung.pages[row]["trace"]),
             "outside": round(float(np.median([hop.hop_ms for hop in hops if hop.row == row] or [np.nan])), 1),

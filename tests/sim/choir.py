@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tests.sim.weather import Way
 from unisono.core.inlet import Ask, Conceal, Decode, Inlet, Late, Reset
-from unisono.core.rows import MIX_SAMPLES, Seating
+from unisono.core.rows import Seating
 from unisono.core.timeline import FrameKey, Timeline
 from unisono.core.wire import Codec, Kind, Packet, pack, unpack
 from unisono.units import FRAME_SAMPLES, Audio, Position, span
@@ -116,7 +116,8 @@ class Choir:
         self._pages = {page.seat: page for page in pages}
         self._timeline = Timeline(start=START, singing_rows=seating.last_row)
         cuts = [*seating.cuts_samples[1:], seating.listener_cut_samples]
-        self._inlets = {page.seat: Inlet(hold_samples=cuts[page.row] - MIX_SAMPLES) for page in pages}
+        self._inlets = {page.seat: Inlet(hold_samples=cuts[page.row] - seating.mix_samples) for page in pages}
+        self._mix_samples = seating.mix_samples
         self._cuts = {row: cuts[row - 1] for row in range(2, seating.last_row + 2)}
         self._read_until = dict.fromkeys(self._cuts, START)
         self._heard: dict[int, list[Audio]] = {row: [] for row in self._cuts}
@@ -195,7 +196,7 @@ class Choir:
             inlet.tick(now=now)
             self._follow(seat, now)
         for row, cut in self._cuts.items():
-            while self._read_until[row] + cut - MIX_SAMPLES + FRAME_SAMPLES <= now:
+            while self._read_until[row] + cut - self._mix_samples + FRAME_SAMPLES <= now:
                 start = self._read_until[row]
                 self._heard[row].append(self._timeline.read(row, span(start, start + FRAME_SAMPLES)))
                 self._read_until[row] = Position(start + FRAME_SAMPLES)

@@ -10,8 +10,6 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from statistics import median
 
 import numpy as np
 
@@ -20,8 +18,9 @@ from tests.sim.pageclock import PageClock
 from tests.sim.pageparts import EAR_BLOCK_MS, Ear, Outbox, Stamper, Tapes
 from tests.sim.tones import Tone
 from tests.sim.world import World
+from unisono.client.sights import PROBE_MS, TRAIN_MS, TRAIN_PROBES, TRAIN_TELLING, Sights
 from unisono.core import messages as say
-from unisono.core.lateness import OUTAGE_SAMPLES, wait_for
+from unisono.core.lateness import OUTAGE_SAMPLES, wait_for_sum
 from unisono.core.wire import Echo, Packet, Probe, pack, unpack
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, ms_of_samples, samples_of_ms
 
@@ -30,12 +29,12 @@ DEVICE_MS = 40.0
 """The card's round trip, a multiple of the ear's block."""
 WORK_MS_MAX = 10.0
 """How long the page's worker takes to notice what is there."""
-EAR_MARGIN_MS = 12.0
+LAGS, LAGS_MIN = 500, 50
+ENCODE_MS, DECODE_MS, EAR_MS = 5.0, 3.0, 10.0
 TALK_DELAY_SAMPLES = 6000
 
-PROBES_AT_FIRST, PROBES_A_TRAIN = 50, 25
-PROBE_MS, TRAIN_MS = 20.0, 2000.0
-SIGHTS_MS = 60_000.0
+PROBES = ((12, 120.0), (60, 250.0), (math.inf, 1000.0))
+LINK_MS = 2000.0
 REPAIR_MS, AIM_MS = 50.0, 100.0
 REPAIRS_IN_SONG, REPAIRS_BETWEEN_SONGS = 1, 10
 """In bursts, repair holds up the live frames behind it: ten at once every quarter of a second are heard."""
@@ -45,44 +44,6 @@ SILENT_MS_MAX = 8000.0
 """A line that says nothing for so long is given up."""
 RETRY_MS = (200.0, 400.0, 800.0, 1600.0, 3000.0)
 LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1
-
-
-@dataclass(slots=True)
-class Ways:
-    """What the probes tell of both ways (jitter.js)."""
-
-    sights: deque[tuple[float, float, float]] = field(default_factory=deque)
-    open_ms: dict[float, None] = field(default_factory=dict)
-    _calm_ms: float = 0.0
-
-    def echoed(self, sent_ms: float, received_ms: float, position: float) -> None:
-        """An echo; those in the wake of an outage tell nothing."""
-        for sent in [sent for sent in self.open_ms if sent <= sent_ms]:
-            del self.open_ms[sent]
-        if received_ms - sent_ms > 2 * STALL_MS:
-            self._calm_ms = received_ms + 1000
-        elif received_ms >= self._calm_ms:
-            self.sights.append((sent_ms, received_ms, position))
-        while self.sights and self.sights[0][0] < received_ms - SIGHTS_MS:
-            self.sights.popleft()
-
-    def up_ms(self, clock: PageClock) -> float:
-        """How long to wait for what goes up."""
-        return wait_for(position / PER_MS - clock.at(sent) / PER_MS for sent, _, position in self.sights)
-
-    def down_ms(self, clock: PageClock) -> float:
-        """How long to wait for what comes down."""
-        return wait_for(clock.at(received) / PER_MS - position / PER_MS for _, received, position in self.sights)
-
-    def stalled_ms(self, now_ms: float) -> float:
-        """How long the oldest probe has been on its way; 0 if none is."""
-        return now_ms - next(iter(self.open_ms)) if self.open_ms else 0.0
-
-    @property
-    def calm(self) -> bool:
-        """Whether the last echo took about as long as usual: nothing waits on the way."""
-        trips = [received - sent for sent, received, _ in self.sights]
-        return bool(trips) and trips[-1] <= 1.5 * median(trips) + 50.0
 
 
 class Page:
@@ -103,7 +64,7 @@ class Page:
         self.place = Place(weather, self.chance)
         self.role: say.Role = role
         self.voice = voice
-        self.clock, self.ways, self.ear = PageClock(), Ways(), Ear()
+        self.clock, self.ways, self.ear = PageClock(), Sights(), Ear()
         self.stamper = Stamper(Tone(number=voice))
         self.outbox = Outbox()
         self.song: say.SongChanged | say.Song | None = None
@@ -115,12 +76,12 @@ class Page:
         self.late_said = self.breaks = self.live_frames = self.repair_frames = 0
         self._offset_ms = self.chance.uniform(0, 1e6)
         self._drift = 1 + self.chance.uniform(-50e-6, 50e-6)
-        self._lags: deque[float] = deque(maxlen=250)
+        self._lags: deque[float] = deque(maxlen=LAGS)
         self._heard_ms = 0.0
         self._tries = 0
         self._said_sent = False
         self._knocking: Callable[[], None] | None = None
-        self._linked_ms = 0.0
+        self._probes = 0
         for moment in weather.moves_ms:
             world.at(moment, self.place.move)
 
@@ -132,7 +93,7 @@ class Page:
         self._world.every(EAR_BLOCK_MS, self._block)
         self._world.every(AIM_MS, self._aim)
         self._world.every(REPAIR_MS, self._repair)
-        self._world.every(TRAIN_MS, lambda: self._probe(PROBES_A_TRAIN))
+        self._world.every(LINK_MS, self._tell_link)
         self._world.every(500.0, self._watch)
 
     @property
@@ -154,7 +115,8 @@ class Page:
         hello = say.Hello(version=1, token="t", decodes="pcm", key=self.key, name=f"Voice {self.voice}", watch=False)
         self._say(hello)
         self._heard_ms = self.now_ms
-        self._probe(PROBES_AT_FIRST)
+        self._probes = 0
+        self._probe(line)
 
     def _watch(self) -> None:
         """A line that has died in silence is opened anew."""
@@ -170,7 +132,7 @@ class Page:
             self.breaks += 1
         if self._knocking is not None:
             self._knocking()
-        self.ways.open_ms.clear()
+        self.ways.lost()
         self._heard_ms = self.now_ms
         wait_ms = RETRY_MS[min(self._tries, len(RETRY_MS) - 1)] * self.chance.uniform(0.7, 1.3)
         self._tries += 1
@@ -240,31 +202,25 @@ class Page:
 
     # ------------------------------------------------------------------------------------ probes
 
-    def _probe(self, count: int) -> None:
-        """A train of probes as close as frames of a song, and then the news of what they told."""
-        for number in range(count):
-            self._world.at(self._world.now_ms + number * PROBE_MS, self._probe_once)
-        self._world.at(self._world.now_ms + count * PROBE_MS + 500.0, self._tell_link)
-
-    def _probe_once(self) -> None:
-        if self.line is not None:
-            self.ways.open_ms[self.now_ms] = None
-            self.line.send_up(pack(Probe(sent_ms=self.now_ms)))
+    def _probe(self, line: Line) -> None:
+        """One more on this line, and when the next one goes."""
+        if self.line is not line:
+            return
+        telling, wait_ms = probing(self._probes, sings=self.role != "listener")
+        self._probes += 1
+        self.ways.probed(self.now_ms, telling=telling)
+        line.send_up(pack(Probe(sent_ms=self.now_ms)))
+        self._world.at(self._world.now_ms + wait_ms, lambda: self._probe(line))
 
     def _tell_link(self) -> None:
-        if not self.ways.sights or not self.seat:
+        if not len(self.ways) or not self.seat:
             return
-        sings = self.role != "listener"
-        up_ms = self._lag_ms() + self.ways.up_ms(self.clock) if sings else 0.0
-        down_ms = self.ways.down_ms(self.clock) + EAR_MARGIN_MS
-        up, down = (max(0.0, ms * PER_MS) for ms in (up_ms, down_ms))
+        at = self.clock.at
+        lags = list(self._lags) if len(self._lags) >= LAGS_MIN else []
+        up_ms = wait_for_sum(lags, self.ways.up_ms(at)) + ENCODE_MS if self.role != "listener" else math.nan
+        down_ms = wait_for_sum(self.ways.down_ms(at), [DECODE_MS]) + EAR_MS
+        up, down = (0.0 if math.isnan(ms) else max(0.0, ms * PER_MS) for ms in (up_ms, down_ms))
         self._say(say.Link(up_samples=up, down_samples=down))
-
-    def _lag_ms(self) -> float:
-        """From hearing a position until its frame leaves the page."""
-        if len(self._lags) < 10:
-            return DEVICE_MS + 20.0 + EAR_BLOCK_MS + WORK_MS_MAX
-        return wait_for(self._lags)
 
     # ------------------------------------------------------------------------------------ sound
 
@@ -344,6 +300,16 @@ class Page:
     def stop(self) -> None:
         """End it where it is heard now."""
         self._say(say.Stop(position=Position(int(self.ear.heard_at(self._world.now_ms)))))
+
+
+def probing(sent: int, *, sings: bool) -> tuple[bool, float]:
+    """Whether the next probe tells something, and how long after it another one goes (jitter.js)."""
+    every_ms = next(ms for count, ms in PROBES if sent < count)
+    if not sings or sent < PROBES[0][0]:
+        return True, every_ms
+    place = int(sent - PROBES[0][0]) % TRAIN_PROBES
+    between_ms = TRAIN_MS - (TRAIN_PROBES - 1) * PROBE_MS
+    return place < TRAIN_TELLING, PROBE_MS if place < TRAIN_PROBES - 1 else between_ms
 
 
 def _sound(frame: bytes, *, stereo: bool) -> Audio:

@@ -1,6 +1,7 @@
 """The page's clock, line for line after web/static/engine/clock.js: the purest echo of every second, a line.
 
-tests/js/weather.test.js feeds the real one with echoes of bad weather (spec/weather.json) and compares.
+Both are fed with the same echoes of good and bad networks, and must agree to a thousandth of a sample (spec/clock.json:
+`page_at` and `page_per_ms`, in tests/sim/test_page_model.py and tests/js/clock-spec.test.js).
 """
 
 from __future__ import annotations

@@ -45,6 +45,13 @@ def song_of(*outputs: Output, stop: int | None = None) -> SongRun:
     )
 
 
+def hold_of(song: SongRun, row: int) -> int:
+    """How long voices are waited for, for the sake of a row."""
+    seating = song.seating
+    cut = seating.listener_cut_samples if row == LISTENERS else seating.cuts_samples[row]
+    return cut - seating.mix_samples
+
+
 def constant(value: float) -> bytes:
     return frame_of(np.full(FRAME_SAMPLES, value, dtype=np.float32))
 
@@ -184,7 +191,11 @@ def test_every_frame_leaves_in_time_and_is_stamped_for_a_plain_decoder() -> None
         else:
             assert now + DOWN <= mix.position + song.seating.listener_delay_samples
     assert np.all(np.diff(stamps) == FRAME_SAMPLES)
-    assert (stamps[0] + 312) % FRAME_SAMPLES == (START - SAMPLE_RATE // 5) % FRAME_SAMPLES
+    for row in (2, LISTENERS):
+        blocks = [(now, unpack(sound.opus)) for now, sound in left if sound.row == row]
+        waits = {now - mix.span.stop - 312 - hold_of(song, row) for now, mix in blocks if isinstance(mix, Packet)}
+        assert len(waits) == 1, "the same for every frame"
+        assert 0 <= waits.pop() < samples_of_ms(1), "and none waits for another tick"
 
 
 def test_what_comes_as_late_as_allowed_is_heard_and_what_comes_later_is_told() -> None:

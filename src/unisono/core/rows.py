@@ -18,12 +18,10 @@ from unisono.units import FRAME_SAMPLES, OPUS_LOOKAHEAD_SAMPLES, samples_of_ms
 
 SINGING_ROWS_MAX: Final = 5
 
-FORWARD_SAMPLES: Final = samples_of_ms(5)
-"""The server's share in the first hop, where the leader's packets are forwarded as they are."""
+FORWARD_SAMPLES: Final = samples_of_ms(3)
+"""The server's share in the first hop, where the leader's packets are forwarded as they are, once they are taken in."""
 
-MIX_SAMPLES: Final = 2 * FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + samples_of_ms(5)
-"""The server's share in later hops: a mixed frame needs voices that reach a frame and the codec's look-ahead further
-than its stamp, and waits up to one tick; then it is summed and encoded."""
+_READY_MS, _READY_MS_A_VOICE = 6.0, 0.08
 
 BUNDLE_SAMPLES: Final = 10 * FRAME_SAMPLES
 """Listeners get their frames ten at a time."""
@@ -83,6 +81,8 @@ class Seating:
     cuts_samples: tuple[int, ...]
     listener_delay_samples: int
     listener_cut_samples: int
+    mix_samples: int
+    """The server's share in every hop but the first."""
     unheard: frozenset[int] = frozenset()
     beside: tuple[int, ...] = ()
 
@@ -102,6 +102,20 @@ class Seating:
         """How far behind the room's clock a seat hears, in samples."""
         row = self.row_of(seat)
         return self.listener_delay_samples if row is None else self.delays_samples[row]
+
+
+def ready_samples(voices: int) -> int:
+    """How long before it must leave a mixed frame is begun: one that so many are in takes longer."""
+    return samples_of_ms(_READY_MS + _READY_MS_A_VOICE * voices)
+
+
+def mix_samples(voices: int) -> int:
+    """The server's share in later hops, with so many voices in the song.
+
+    A mixed frame needs voices that reach a frame and the codec's look-ahead further than its stamp. It is begun in the
+    very tick by which these must be there (live/desk.py lays the frames so), summed and encoded.
+    """
+    return FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + ready_samples(voices)
 
 
 def _limited(samples: float | None, unknown: int) -> int:
@@ -173,17 +187,19 @@ def _spread(members: Sequence[Member], rows_max: int) -> list[list[Member]]:
 def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int) -> Seating:
     delays, cuts = [0], [0]
     up = rows[0][0].up
+    mixing = mix_samples(sum(len(row) for row in rows[1:]))
     for row in rows[1:]:
-        cuts.append(delays[-1] + up + (FORWARD_SAMPLES if len(cuts) == 1 else MIX_SAMPLES))
+        cuts.append(delays[-1] + up + (FORWARD_SAMPLES if len(cuts) == 1 else mixing))
         delays.append(cuts[-1] + max(member.down for member in row))
         up = _slowest_up(row)
-    listener_cut = delays[-1] + up + MIX_SAMPLES
+    listener_cut = delays[-1] + up + mixing
     return Seating(
         rows=tuple(tuple(member.seat for member in row) for row in rows),
         delays_samples=tuple(delays),
         cuts_samples=tuple(cuts),
         listener_delay_samples=listener_cut + BUNDLE_SAMPLES + listener_down,
         listener_cut_samples=listener_cut,
+        mix_samples=mixing,
         unheard=frozenset(member.seat for row in rows[1:] for member in row if not member.heard_live),
     )
 
@@ -213,7 +229,7 @@ def _fits_last_row(seating: Seating, member: Member) -> bool:
     if last == 0:
         return False
     down_allowed = seating.delays_samples[last] - seating.cuts_samples[last]
-    up_allowed = seating.listener_cut_samples - MIX_SAMPLES - seating.delays_samples[last]
+    up_allowed = seating.listener_cut_samples - seating.mix_samples - seating.delays_samples[last]
     return member.down <= down_allowed and (member.up <= up_allowed or not member.heard_live)
 
 

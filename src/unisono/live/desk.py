@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 
 from unisono.core.inlet import Conceal, Decode, Inlet, Late, Reset
 from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_levels
-from unisono.core.rows import MIX_SAMPLES
 from unisono.core.song import SongRun
 from unisono.core.timeline import FrameKey, Timeline
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
@@ -30,8 +29,8 @@ from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span
 MIX_BITRATE = 128_000
 LISTENERS = -1
 """Stands for the listeners, and those beside the rows, where a row's number would."""
-_READY_SAMPLES = 240
-"""A block is read this much, and one tick, before its frame must leave."""
+_EARLY_SAMPLES = 24
+"""So much before a tick of the room (every whole frame of its clock) blocks become due: nobody waits for the next."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
 _SPREAD_FROM = 64
@@ -71,11 +70,11 @@ class _Voice:
 
 @dataclass(slots=True, kw_only=True)
 class _Reader:
-    """One row's way out. `at` is where its next block begins."""
+    """One row's way out. `at` is where its next block begins; voices are waited for `hold_samples`."""
 
     row: int
     timeline_row: int
-    cut_samples: int
+    hold_samples: int
     at: Position
     encoder: Encoder = field(default_factory=lambda: Encoder(2, MIX_BITRATE))
     limiter: Limiter = field(default_factory=Limiter)
@@ -87,8 +86,8 @@ class _Reader:
 
     @property
     def due(self) -> int:
-        """When the next block must be read."""
-        return self.at - self.encoder.lookahead_samples + self.cut_samples - FRAME_SAMPLES - _READY_SAMPLES
+        """When the next block must be read: all that can be in it is there, or is waited for no longer."""
+        return self.at + FRAME_SAMPLES + self.hold_samples
 
 
 class Desk:
@@ -111,18 +110,18 @@ class Desk:
         self.empty_rows: frozenset[int] = frozenset()
         """Rows in which nobody is: nothing is encoded for them. Set by the same."""
         self._readers = [
-            _Reader(row=row, timeline_row=row, cut_samples=seating.cuts_samples[row], at=self._start)
+            self._reader(row, row, seating.cuts_samples[row] - seating.mix_samples)
             for row in range(2, seating.last_row + 1)
         ]
         if seating.last_row > 0:
-            self._readers.append(
-                _Reader(
-                    row=LISTENERS,
-                    timeline_row=self._timeline.listeners,
-                    cut_samples=seating.listener_cut_samples,
-                    at=self._start,
-                )
-            )
+            hold = seating.listener_cut_samples - seating.mix_samples
+            self._readers.append(self._reader(LISTENERS, self._timeline.listeners, hold))
+
+    def _reader(self, row: int, timeline_row: int, hold_samples: int) -> _Reader:
+        """A row's reader, its blocks laid so that each is due just before a tick."""
+        due = self._start + FRAME_SAMPLES + hold_samples
+        at = Position(self._start + -(due + _EARLY_SAMPLES) % FRAME_SAMPLES)
+        return _Reader(row=row, timeline_row=timeline_row, hold_samples=hold_samples, at=at)
 
     def reshape(self, song: SongRun) -> None:
         """Somebody joined the song, or its stop is known."""
@@ -134,7 +133,7 @@ class Desk:
         seating = song.seating
         cuts = [*seating.cuts_samples[1:], seating.listener_cut_samples]
         heard = {
-            seat: (number, max(FRAME_SAMPLES, cuts[number] - MIX_SAMPLES), song.pans.get(seat, 0.0))
+            seat: (number, max(FRAME_SAMPLES, cuts[number] - seating.mix_samples), song.pans.get(seat, 0.0))
             for number, row in enumerate(seating.rows)
             for seat in row
             if number > 0 and seat not in seating.unheard

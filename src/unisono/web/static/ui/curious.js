@@ -33,12 +33,49 @@ function figures(known) {
   ];
 }
 
+/** The mean, and where it varies the slowest but one in twenty. @param {{mean: number, p95: number} | null | undefined} stage */
+function inStage(stage) {
+  if (!isNumber(stage?.mean)) return NOTHING;
+  const varies = isNumber(stage.p95) && stage.p95 > stage.mean + 0.05;
+  return t("{n} ms", { n: stage.mean.toFixed(1) + (varies ? `–${stage.p95.toFixed(1)}` : "") });
+}
+
+/** The way of sound in stages, as in the song that runs or the last one (engine/trace.js). @param {Diagnostics | null | undefined} trace @returns {[string, [string, string][]][]} */
+function ways(trace) {
+  const { up, down, row } = trace ?? {};
+  if (!up || row < 0) return [];
+  /** @type {[string, [string, string][]][]} */
+  const found = [[t("Your voice on its way to the server"), [
+    [t("Out at your ear and in at the microphone"), inStage(up.device)],
+    [t("A piece of sound is gathered"), inStage(up.frame)],
+    [t("The encoder looks ahead"), inStage(up.lookahead)],
+    [t("Waiting for the sound card"), inStage(up.capture)],
+    [t("Encoding"), inStage(up.encode)],
+    [t("Over the network"), inStage(up.network)],
+  ]]];
+  if (row > 0) found.push([t("What you hear on its way to you"), [
+    [t("Waiting at the server for all voices"), inStage(down.wait)],
+    [t("Mixing"), inStage(down.mixing)],
+    [t("Over the network"), inStage(down.network)],
+    [t("Decoding"), inStage(down.decode)],
+    [t("Ready before it is heard, in case the network falters"), inStage(down.early)],
+  ]]);
+  return found;
+}
+
+/** @param {string} name @param {string} value */
+const line = (name, value) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
+
 /** @param {{diagnostics: Diagnostics}} engine */
 export function wireCurious(engine) {
   const part = byId("curious", HTMLDetailsElement);
   const draw = () => {
     if (!part.open || !part.closest("dialog")?.open) return;
-    const rows = figures(engine.diagnostics ?? {}).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
+    const known = engine.diagnostics ?? {};
+    const rows = figures(known).map(([name, value]) => line(name, value));
+    for (const [title, stages] of ways(known.trace)) {
+      rows.push(h("tr", {}, h("th", { scope: "colgroup", colspan: 2 }, title)), ...stages.map(([name, value]) => line(name, value)));
+    }
     byId("figures").replaceChildren(...rows);
   };
   part.addEventListener("toggle", draw);
