@@ -45,16 +45,16 @@ def run(long: bool) -> dict[str, Any]:
 
 def _measure(number: int, sung: Sung) -> dict[str, Any]:
     opening = sung.opening
-    rows = sorted(opening.stems)
+    rows, followed = sorted(opening.stems), sync_measure.follow_ears(opening)
     lost = {row: sync_measure.lost_frames_s(opening.tapes[row], opening.stems[row]) for row in rows}
     return {
         "opening": number, "rows": len(rows), "drifts_ppm": dict(sung.drifts_ppm),
         "delays_ms": sung.delays_ms, "first_mix_s": sung.first_mix_s, "pages": dict(sung.pages),
         "windows": [{"opening": number, **asdict(window)} for window in sync_measure.stem_windows(opening)],
-        "hops": [{"opening": number, **asdict(hop)} for hop in sync_measure.hops(opening)],
+        "hops": [{"opening": number, **asdict(hop)} for hop in sync_measure.hops(opening, followed)],
         "lost": [{"opening": number, "row": row, "at_s": at_s} for row in rows for at_s in lost[row]],
         "dropouts": [
-            {"opening": number, **asdict(drop)} for row in rows for drop in sync_measure.dropouts(opening, row)],
+            {"opening": number, **asdict(drop)} for row in rows for drop in sync_measure.dropouts(row, followed[row])],
     }
 
 

@@ -185,9 +185,13 @@ def follow(opening: Opening, tape: Audio) -> Heard:
     return Heard(starts=starts, fits=fits)
 
 
-def hops(opening: Opening) -> list[Hop]:
+def follow_ears(opening: Opening) -> dict[int, Heard]:
+    """By row, what its ears heard."""
+    return {row: follow(opening, tape) for row, tape in sorted(opening.tapes.items())}
+
+
+def hops(opening: Opening, followed: Mapping[int, Heard]) -> list[Hop]:
     """Sink to sink, on the tapes alone: how long after row k - 1 each row k hears the same stretch of sound."""
-    followed = {row: follow(opening, tape) for row, tape in sorted(opening.tapes.items())}
     return [_hop(opening, followed, row, by, start, samples)
             for row in followed if row - 1 in followed
             for start, samples in windows_of(opening) for by in (0, 1)]
@@ -261,9 +265,8 @@ class Dropout:
     moved_ms: float
 
 
-def dropouts(opening: Opening, row: int) -> list[Dropout]:
-    """Jumps of the backing on the tape of `row`'s ears: steps before and after agree among themselves, not together."""
-    heard = follow(opening, opening.tapes[row])
+def dropouts(row: int, heard: Heard) -> list[Dropout]:
+    """Jumps of the backing in `row`'s ears: steps before and after agree among themselves, not together."""
     track = [(start / RULER_HZ, fit.lags_samples[0]) for start, fit in zip(heard.starts, heard.fits, strict=True)
              if _trusted(fit, 0)]
     found = []

@@ -59,7 +59,8 @@ def test_a_gross_error_is_told_and_not_taken_for_noise() -> None:
 
 
 def test_hops_are_sink_to_sink_on_one_clock() -> None:
-    found = sync_measure.hops(opening())
+    sung = opening()
+    found = sync_measure.hops(sung, sync_measure.follow_ears(sung))
     # Row 1's tape began 250 ms after the others': its sounds were later by as much.
     assert [hop.hop_ms for hop in found if hop.row == 1] == pytest.approx([550.0] * 4, abs=0.1)
     assert [hop.hop_ms for hop in found if hop.row == 2] == pytest.approx([50.0] * 4, abs=0.1)
@@ -86,6 +87,7 @@ def test_sound_from_elsewhere_does_not_fill_a_hole() -> None:
 
 @pytest.mark.parametrize(("jump_ms", "count"), [(0.0, 0), (12.0, 1), (-5.0, 1)])
 def test_a_break_of_the_sound_system_is_seen_on_the_tape(jump_ms: float, count: int) -> None:
-    found = sync_measure.dropouts(opening(jump_ms=jump_ms), 1)
+    sung = opening(jump_ms=jump_ms)
+    found = sync_measure.dropouts(1, sync_measure.follow_ears(sung)[1])
     assert len(found) == count
     assert [jump.moved_ms for jump in found] == pytest.approx([jump_ms] * count, abs=0.1)
