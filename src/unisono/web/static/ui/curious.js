@@ -37,7 +37,8 @@ function figures(known) {
 function inStage(stage) {
   if (!isNumber(stage?.mean)) return NOTHING;
   const varies = isNumber(stage.p95) && stage.p95 > stage.mean + 0.05;
-  return t("{n} ms", { n: stage.mean.toFixed(1) + (varies ? `–${stage.p95.toFixed(1)}` : "") });
+  const shown = varies ? [stage.mean, stage.p95] : [stage.mean];
+  return t("{n} ms", { n: shown.map((ms) => ms.toFixed(1)).join("–") });
 }
 
 /** The way of sound in stages, as in the song that runs or the last one (engine/trace.js). @param {Diagnostics | null | undefined} trace @returns {[string, [string, string][]][]} */
