@@ -12,61 +12,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
-from tests.sim.line import Data, Line, size_on_air
+from tests.sim.line import Data, Line
 from tests.sim.world import World
 from unisono.core import events as ev
 from unisono.core.messages import FromRoom, Hello, Role, decode_from_page, encode
 from unisono.core.room import Joining, Room
-from unisono.core.wire import Echo, Packet, Probe, pack, restamped, unpack_from_page
+from unisono.core.wire import Echo, Packet, Probe, pack, restamped, stop_of, unpack_from_page
 from unisono.live.desk import LISTENERS, Desk
 from unisono.live.leading import Leading
-from unisono.units import SAMPLE_RATE, Position, Span
+from unisono.units import POSITION_END, SAMPLE_RATE, Position, Span
 
 TICK_MS = 20.0
 WRITTEN_AFTER_MS = 200.0
-SOCKET_BYTES = 64 * 1024
-"""So much is in the system's hands before a socket's own queue grows."""
-SOUND_BYTES_MAX = 192 * 1024
+SOCKET_BYTES = 16 * 1024
+"""So much is in the system's hands, or on the way, before a socket's own queue grows (live/socket.py)."""
 _LINKS: dict[Role, int] = {"host": 1, "performer": 2, "listener": 3}
 
 
 @dataclass(slots=True)
 class Session:
-    """One socket's queue: when a page reads too slowly its oldest sound goes, never a message (live/session.py)."""
+    """One socket's queue: sound that nobody hears in time any more goes, never a message (live/session.py)."""
 
     line: Line
     role: Role
-    queue: deque[Data] = field(default_factory=deque)
-    sound_bytes: int = 0
+    queue: deque[tuple[Data, int]] = field(default_factory=deque)
     joined: bool = False
 
-    def send(self, data: Data) -> None:
-        """One more, and out with what there is room for."""
-        self.queue.append(data)
-        if isinstance(data, bytes):
-            self.sound_bytes += size_on_air(data)
-            if self.sound_bytes > SOUND_BYTES_MAX:
-                self._drop_oldest_sound()
-        self.flush()
+    def send(self, data: Data, *, now: int, until: int = POSITION_END) -> None:
+        """One more, and out with what there is room for. Sound is heard at `until` at the latest."""
+        self.queue.append((data, until))
+        self.flush(now)
 
-    def flush(self) -> None:
-        """Hand the system what it takes."""
+    def flush(self, now: int) -> None:
+        """Hand the system what it takes and what is still worth it."""
         while self.queue and self.line.down.unacknowledged_bytes < SOCKET_BYTES:
-            data = self.queue.popleft()
-            if isinstance(data, bytes):
-                self.sound_bytes -= size_on_air(data)
-            self.line.send_down(data)
-
-    def _drop_oldest_sound(self) -> None:
-        kept: deque[Data] = deque()
-        over = self.sound_bytes - SOUND_BYTES_MAX // 2
-        for data in self.queue:
-            if isinstance(data, bytes) and over > 0:
-                over -= size_on_air(data)
-                self.sound_bytes -= size_on_air(data)
-            else:
-                kept.append(data)
-        self.queue = kept
+            data, until = self.queue.popleft()
+            if until > now:
+                self.line.send_down(data)
 
 
 class House:
@@ -120,7 +102,7 @@ class House:
         else:
             packet = unpack_from_page(data)
             if isinstance(packet, Probe):
-                session.send(pack(Echo(sent_ms=packet.sent_ms, position=self._exactly)))
+                session.send(pack(Echo(sent_ms=packet.sent_ms, position=self._exactly)), now=now)
             elif session.joined:
                 self._wire = data
                 self.room.packet(number, packet, now)
@@ -148,7 +130,7 @@ class House:
         if self._desk is not None:
             self._mix(self._desk, now)
         for session in self._sessions.values():
-            session.flush()
+            session.flush(now)
 
     def _mix(self, desk: Desk, now: Position) -> None:
         song = self.room.singing.song
@@ -165,8 +147,12 @@ class House:
         self._settle()
 
     def _send_row(self, row: int, wire: bytes) -> None:
+        song = self.room.singing.song
+        assert song is not None
+        delays = song.seating.delays_samples
+        delay = delays[row] if 0 <= row < len(delays) else song.seating.listener_delay_samples
         for session in self._in_row(row):
-            session.send(wire)
+            session.send(wire, now=self.now, until=stop_of(wire) + delay)
 
     def _in_row(self, row: int) -> list[Session]:
         found = []
@@ -197,7 +183,7 @@ class House:
             case ev.SendAll():
                 for number, session in self._sessions.items():
                     if session.joined and number != event.apart_from:
-                        session.send(encode(event.message))
+                        session.send(encode(event.message), now=self.now)
             case ev.Close():
                 self._sessions.pop(event.connection, None)
             case ev.Sang():
@@ -219,7 +205,7 @@ class House:
     def _tell(self, connection: int, message: FromRoom) -> None:
         session = self._sessions.get(connection)
         if session is not None:
-            session.send(encode(message))
+            session.send(encode(message), now=self.now)
 
     def _shape(self) -> None:
         song = self.room.singing.song

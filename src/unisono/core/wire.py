@@ -261,6 +261,12 @@ def restamped(data: bytes, *, kind: Kind, seat: int) -> bytes:
     return bytes((kind,)) + data[1:2] + _RESTAMP.pack(seat) + data[4:]
 
 
+def stop_of(data: bytes) -> int:
+    """Where the frames of a packed packet end."""
+    *_, count, position = _HEADER.unpack_from(data)
+    return int(position + count * FRAME_SAMPLES)
+
+
 def is_repair(data: bytes) -> bool:
     """Whether these bytes, which nobody has checked yet, call themselves a voice sent again."""
     return len(data) > 1 and data[0] == Kind.VOICE and bool(data[1] & _REPAIR)

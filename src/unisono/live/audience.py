@@ -7,9 +7,14 @@ from collections.abc import Callable, Mapping
 
 from unisono.core.room import Room
 from unisono.core.rows import SINGING_ROWS_MAX
+from unisono.core.wire import stop_of
 from unisono.live.desk import LISTENERS
 from unisono.live.frames import framed_packet
 from unisono.live.session import Session
+from unisono.units import SAMPLE_RATE
+
+_TALK_SAMPLES = SAMPLE_RATE
+"""Between songs pages choose themselves how far behind they hear: less than this, unless their way is a bad one."""
 
 
 class Audience:
@@ -63,8 +68,9 @@ class Audience:
         if row == LISTENERS:
             self._overhear(opus)
         sound = _Framed(opus, pcm)
+        until = sound.stop + self._delay_of(row)
         for session in self._now().get(row, ()):
-            sound.send(session)
+            sound.send(session, until)
 
     def send_rows(self, opus: bytes, pcm: bytes | None) -> None:
         """To every row behind the leader's; listeners get theirs in bundles.
@@ -75,8 +81,9 @@ class Audience:
         sound = _Framed(opus, pcm)
         for row, sessions in self._now().items():
             if row > 0:
+                until = sound.stop + self._delay_of(row)
                 for session in sessions:
-                    sound.send(session)
+                    sound.send(session, until)
                     if row == 1:
                         session.flush()
 
@@ -84,29 +91,39 @@ class Audience:
         """To one seat, or to every seat `apart_from` some."""
         self._now()
         sound = _Framed(opus, pcm)
+        until = sound.stop + _TALK_SAMPLES
         if seat is not None:
             session = self._seats.get(seat)
             if session is not None:
-                sound.send(session)
+                sound.send(session, until)
             return
         self._overhear(opus)
         for number, other in self._seats.items():
             if number not in apart_from:
-                sound.send(other)
+                sound.send(other, until)
+
+    def _delay_of(self, row: int) -> int:
+        """How far behind the room's clock a row of the song, or LISTENERS, hears."""
+        song = self._room.singing.song
+        if song is None:
+            return _TALK_SAMPLES
+        delays = song.seating.delays_samples
+        return delays[row] if 0 <= row < len(delays) else song.seating.listener_delay_samples
 
 
 class _Framed:
-    """One sound in the two ways that pages can take it, framed for their sockets."""
+    """One sound in the two ways that pages can take it, framed for their sockets; it is over at `stop`."""
 
-    __slots__ = ("_opus", "_pcm")
+    __slots__ = ("_opus", "_pcm", "stop")
 
     def __init__(self, opus: bytes, pcm: bytes | None) -> None:
+        self.stop = stop_of(opus)
         self._opus = framed_packet(opus)
         self._pcm = framed_packet(pcm) if pcm is not None else None
 
-    def send(self, session: Session) -> None:
-        """To one page."""
+    def send(self, session: Session, until: int) -> None:
+        """To one page, which hears the end of it `until` then."""
         if session.decodes != "pcm":
-            session.send(self._opus)
+            session.send(self._opus, until)
         elif self._pcm is not None:
-            session.send(self._pcm)
+            session.send(self._pcm, until)

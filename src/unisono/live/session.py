@@ -1,9 +1,9 @@
 """Session: one page's socket as the room sees it. It hands on what the page sends, within limits, and keeps what the
 room says until it is written.
 
-What waits for a page is written in one piece, at the room's next tick or the event loop's next turn. When a page reads
-too slowly, its oldest live sound is dropped, never a message; when even the messages pile up, the socket is closed.
-Whatever goes wrong here ends this socket and nothing else.
+What waits for a page is written in one piece, at the room's next tick or the event loop's next turn. When a line
+stands still, sound that cannot be heard in time any more is dropped, never a message; when even messages pile up, the
+line is closed. Whatever goes wrong here ends this socket and nothing else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from unisono.errors import Flood, MalformedMessage, NoHello, UnisonoError
 from unisono.live.frames import framed_packet, framed_text, is_packet
 from unisono.live.pulse import Pulse
 from unisono.live.socket import Socket
-from unisono.units import SAMPLE_RATE, Position
+from unisono.units import POSITION_END, SAMPLE_RATE, Position
 
 HELLO_SECONDS: Final = 10.0
 SOUND_BYTES_MAX: Final = 192 * 1024
@@ -54,6 +54,9 @@ class Session:
         self._socket = socket
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
+        self._until: list[int] = []
+        """Of each of these, until when the page can hear it."""
+        self._pulse: Pulse | None = None
         self._came: deque[bytes | str] = deque()
         self._wake = asyncio.Event()
         self._handle: Callable[[bytes | str], None] | None = None
@@ -68,14 +71,18 @@ class Session:
 
     # ------------------------------------------------------------------------------------ writing
 
-    def send(self, frame: bytes) -> None:
-        """A message that is framed already (live/frames.py): the same bytes may go to many. See `send_text`."""
+    def send(self, frame: bytes, until: int = POSITION_END) -> None:
+        """A message that is framed already (live/frames.py): the same bytes may go to many. See `send_text`.
+
+        Sound is heard at position `until` of the room's clock at the latest: if it still waits then, it is dropped.
+        """
         if self._closing:
             return
         out = self._out
         if not out:
             self.post(self)
         out.append(frame)
+        self._until.append(until)
         if self._socket.stuck and len(out) % 16 == 0:
             self._make_room()
 
@@ -88,24 +95,35 @@ class Session:
         if self._out and not self._socket.stuck:
             self._socket.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
             self._out.clear()
+            self._until.clear()
 
     def _post_soon(self, _: Session) -> None:
         self._loop.call_soon(self.flush)
 
     def _make_room(self) -> None:
-        """The page does not read: drop the oldest sound, or give the page up."""
+        """The page does not read: drop sound that is over, then the oldest, or give the page up."""
+        self._drop_what_is_over()
         sound_bytes = sum(len(frame) for frame in self._out if is_packet(frame))
         if sound_bytes > SOUND_BYTES_MAX:
             over = sound_bytes - SOUND_BYTES_MAX // 2
             kept = []
-            for frame in self._out:
-                if over > 0 and is_packet(frame):
-                    over -= len(frame)
+            for waiting in zip(self._out, self._until, strict=True):
+                if over > 0 and is_packet(waiting[0]):
+                    over -= len(waiting[0])
                 else:
-                    kept.append(frame)
-            self._out = kept
+                    kept.append(waiting)
+            self._keep(kept)
         if sum(1 for frame in self._out if not is_packet(frame)) > MESSAGES_MAX:
             self.close(4429, "too_slow")
+
+    def _drop_what_is_over(self) -> None:
+        """Live goes first: sound that cannot be heard any more would only hold up what can."""
+        now = self._pulse.now() if self._pulse is not None else 0
+        self._keep([waiting for waiting in zip(self._out, self._until, strict=True) if waiting[1] > now])
+
+    def _keep(self, waiting: list[tuple[bytes, int]]) -> None:
+        self._out = [frame for frame, _ in waiting]
+        self._until = [until for _, until in waiting]
 
     def close(self, close_code: int, code: str, text: str = "") -> None:
         """Say why, then close; what waits before is still sent, if the page reads it."""
@@ -116,7 +134,7 @@ class Session:
             self._out.append(framed_text(encode(problem)))
         self._closing = True
         self._socket.write(b"".join(self._out))
-        self._out.clear()
+        self._keep([])
         self._socket.close(close_code, code)
         self._end(None)
 
@@ -140,6 +158,7 @@ class Session:
 
     def drained(self) -> None:
         """The socket takes more."""
+        self._drop_what_is_over()
         self.flush()
 
     def lost(self) -> None:
@@ -184,6 +203,7 @@ class Session:
         on_packet: Callable[[Packet, bytes], None],
     ) -> None:
         """Hand on what the page sends until it goes. Raises UnisonoError for what ends the socket."""
+        self._pulse = pulse
 
         def handle(payload: bytes | str) -> None:
             if isinstance(payload, str):

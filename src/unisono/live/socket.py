@@ -9,8 +9,10 @@ queue or future per message; that is what lets a hundred singers cost little mor
 from __future__ import annotations
 
 import asyncio
+import os
+import socket as system
 import struct
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
@@ -18,7 +20,11 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from unisono.errors import MalformedMessage
 from unisono.live.frames import BINARY, CLOSE, PING, PONG, TEXT, framed, framed_close
 
-_WRITE_BUFFER_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+_WRITE_BUFFER_BYTES = 8 * 1024
+"""So much waits here, and as much again unsent in the system, before a line counts as `stuck`: what waits there cannot
+be called back, and is two thirds of a second of what a row hears."""
+_NOTSENT_LOWAT: Final[int | None] = getattr(system, "TCP_NOTSENT_LOWAT", None)
 _GOODBYE_SECONDS = 5.0
 
 
@@ -42,7 +48,7 @@ class _Inbox(WebSocketDataQueue):
     """Where aiohttp's reader puts what it has read: nothing waits here, so nothing is counted."""
 
     def __init__(self, protocol: Any, socket: Socket) -> None:
-        super().__init__(protocol, _WRITE_BUFFER_BYTES, loop=asyncio.get_running_loop())
+        super().__init__(protocol, _READ_BYTES, loop=asyncio.get_running_loop())
         self._socket = socket
 
     def feed_data(self, data: Any, size: int) -> None:  # noqa: ARG002
@@ -101,6 +107,7 @@ class Socket(asyncio.Protocol):
     def _take_over(self) -> None:
         self._transport.set_protocol(self)
         self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        _keep_little_unsent(self._transport)
         self._transport.resume_reading()
         self._beat_timer = self._loop.call_later(self._heartbeat / 2, self._beat)
 
@@ -206,3 +213,12 @@ class Socket(asyncio.Protocol):
             self.gone.set_result(None)
         if self._reader is not None:
             self._reader.lost()
+
+
+def _keep_little_unsent(transport: asyncio.BaseTransport) -> None:
+    """Have the system take in little more than it can send now: by itself it takes megabytes, minutes of sound."""
+    line = transport.get_extra_info("socket")
+    if line is None or _NOTSENT_LOWAT is None or line.family not in (system.AF_INET, system.AF_INET6):
+        return
+    with system.socket(fileno=os.dup(line.fileno())) as again:
+        again.setsockopt(system.IPPROTO_TCP, _NOTSENT_LOWAT, _WRITE_BUFFER_BYTES)
