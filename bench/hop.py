@@ -13,7 +13,7 @@ wait             until the slowest of the row before, and the next tick. `mixing
 network_down     until the page has it. `decode`: until it is on the tape.
 early            on the tape before it is heard: what the row's delay leaves for jitter. Its slack.
 sum              of the stages. `outside` is the median of hop_ms of this row: clocks and cards make the difference.
-live_late_share  share of live frames that came too late to be heard.
+live_late_share  share of live frames that came too late to be mixed or to be heard.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from bench import sync_measure
-from bench.sync import late_share, percentiles
+from bench.sync import percentiles
 from bench.sync_stage import Stage, Sung, say
 
 SONG_S, LONG_SONG_S = 10.5, 40.0
@@ -62,20 +62,20 @@ def run(long: bool) -> dict[str, Any]:
 
 
 def late_shares(pages: list[Mapping[int, Page]]) -> list[float]:
-    """Of each song by itself, from pages that count on from song to song."""
-    before: dict[int, dict[str, dict[str, int]]] = {}
-    shares = []
+    """Of each song by itself, from pages that count on from song to song; too late at the server is too late, too."""
+    shares, before = [], (0, 0)
     for song in pages:
-        told = {row: {key: dict(page[key]) for key in ("frames_heard", "frames_late")} for row, page in song.items()}
-        new = {row: {key: {stream: counts[key][stream] - before.get(row, counts)[key][stream] * (row in before)
-                           for stream in counts[key]} for key in counts} for row, counts in told.items()}
-        shares.append(late_share([new]))
-        before = told
+        told = [page for row, page in song.items() if row]
+        heard, late = (sum(page[key]["leader"] + page[key]["before"] for page in told)
+                       for key in ("frames_heard", "frames_late"))
+        missed = sum((page["trace"] or {}).get("late_frames") or 0 for page in song.values())
+        shares.append(round((late - before[1] + missed) / max(1, heard - before[0]), 4))
+        before = heard, late
     return shares
 
 
 def _song(sung: Sung) -> dict[str, Any]:
-    hops = [hop for hop in sync_measure.hops(sung.opening) if hop.sure]
+    hops = [hop for hop in sync_measure.hops(sung.opening, sync_measure.follow_ears(sung.opening)) if hop.sure]
     rows = sorted(row for row in sung.pages if row > 0)
     return {
         "hop_ms": percentiles("hop_ms", [hop.hop_ms for hop in hops]),

@@ -44,8 +44,8 @@ test("the stages of a hop add up to the distance of two rows, and to what their 
     after.clock.now += 144;
     after.trace.placed("before", 3, stamp - 312);
   }
-  const up = before.trace.report({ ...known, row: 1, way: { arrived_samples: arrived + 10, came_samples: null, mixing_samples: null, left_samples: null } });
-  const down = after.trace.report({ ...known, row: 2, way: { arrived_samples: null, came_samples: DELAYS[1] + 10 + arrived, mixing_samples: 240, left_samples: DELAYS[1] + 10 + arrived + 2_000 } });
+  const up = before.trace.report({ ...known, row: 1, way: { arrived_samples: arrived + 10, came_samples: null, mixing_samples: null, left_samples: null, late_frames: 0 } });
+  const down = after.trace.report({ ...known, row: 2, way: { arrived_samples: null, came_samples: DELAYS[1] + 10 + arrived, mixing_samples: 240, left_samples: DELAYS[1] + 10 + arrived + 2_000, late_frames: 0 } });
   const stages = [...Object.values(up.up), ...Object.values(down.down)].map((stage) => /** @type {{mean: number}} */ (stage).mean);
   const sum = stages.reduce((all, mean) => all + mean, 0);
   assert.ok(Math.abs(sum - ms(DELAYS[2] - 24 - DELAYS[1] - 10)) < 1e-6, `${sum} ms`);

@@ -206,13 +206,15 @@ class Way(Message, frozen=True, kw_only=True):
     """Means of the song's last seconds, in samples: what a page in a row cannot know of the way of sound by itself.
 
     `arrived`: how long after this page heard a position its own voice of it came. Of what its row hears, behind the
-    room's clock: when it `came` from the row before, how long `mixing` took, when it `left`.
+    room's clock: when it `came` from the row before, how long `mixing` took, when it `left`. `late_frames` of its own
+    voice were too late for somebody, in this song.
     """
 
     arrived_samples: float | None
     came_samples: float | None
     mixing_samples: float | None
     left_samples: float | None
+    late_frames: SampleCount
 
 
 class MixProgress(Message, frozen=True, kw_only=True, tag="mix"):

@@ -27,7 +27,8 @@ class _Way:
 
     connection: int | None
     check: Check | None
-    said_samples: float | None
+    said_samples: float = 0.0
+    """The longest."""
     late: Lateness = field(default_factory=Lateness)
 
 
@@ -47,8 +48,8 @@ class SungWays:
         """A packet came; its maker hears `behind_samples` behind the room's clock."""
         way = self._now.get(seat.number)
         if way is None or not _is_of(way, seat):
-            way = self._now[seat.number] = _Way(connection=seat.connection, check=seat.check, said_samples=None)
-        way.said_samples = seat.up_samples
+            way = self._now[seat.number] = _Way(connection=seat.connection, check=seat.check)
+        way.said_samples = max(way.said_samples, seat.up_samples or 0.0)
         way.late.add(now - packet.position - behind_samples, now=now)
 
     def mean_late(self, seat: int) -> float | None:
@@ -61,7 +62,7 @@ class SungWays:
         member = seat.member()
         for way in (self._now.get(seat.number), self._before.get(seat.number)):
             if way is not None and len(way.late) >= TELLING_FRAMES and _is_of(way, seat):
-                longer = (seat.up_samples or 0.0) - (way.said_samples or seat.up_samples or 0.0)
+                longer = (seat.up_samples or 0.0) - way.said_samples if way.said_samples else 0.0
                 more = longer if longer > _LONGER_SAMPLES else 0.0
                 return replace(member, up_samples=max(1.0, way.late.wait_samples + more))
         return member

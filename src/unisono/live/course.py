@@ -6,7 +6,7 @@ with what they see at their own ends, for the curious and for `python -m bench h
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,7 +15,7 @@ from unisono.core.messages import Way, encode
 from unisono.core.room import Room
 from unisono.core.rows import Seating
 from unisono.core.seats import Seat
-from unisono.live.desk import Outgoing
+from unisono.live.desk import CameLate, Outgoing
 from unisono.live.session import Session
 from unisono.units import SAMPLE_RATE, Position
 
@@ -40,15 +40,17 @@ class Course:
         self._rows: defaultdict[int, _Leaving] = defaultdict(_Leaving)
         self._mixed: Sequence[Outgoing] = ()
         self._ticked = Position(0)
+        self._late: Counter[int] = Counter()
         self._due = 0.0
 
     def forwarded(self, position: Position, *, now: float) -> None:
         """The leader's packet stamped `position` has just gone to row 1."""
         self._rows[FORWARDED].left.append(now - position)
 
-    def mixed(self, outgoing: Sequence[Outgoing], *, ticked: Position) -> None:
-        """These were made at the tick that began then."""
+    def mixed(self, outgoing: Sequence[Outgoing], late: Sequence[CameLate], *, ticked: Position) -> None:
+        """These were made, and these were not in them, at the tick that began then."""
         self._mixed, self._ticked = outgoing, ticked
+        self._late.update(voice.seat for voice in late)
 
     def delivered(self, room: Room, sessions: Mapping[int, Session], *, now: float) -> None:
         """What was mixed at this tick has gone out; every few seconds everybody in a row is told."""
@@ -82,6 +84,7 @@ class Course:
             came_samples=_mean(known),
             mixing_samples=_mean(leaving.mixing),
             left_samples=_mean(leaving.left),
+            late_frames=self._late[seat.number],
         )
 
 

@@ -221,7 +221,7 @@ class Runner:
         desk.pcm_rows = self._audience.pcm_rows()
         desk.empty_rows = self._audience.empty_rows(listened=self._broadcast.wanted)
         outgoing, late = desk.tick(now)
-        self._course.mixed(outgoing, ticked=now)
+        self._course.mixed(outgoing, late, ticked=now)
         for sound in outgoing:
             self._audience.send(sound.row, sound.opus, sound.pcm)
         for voice in late:

@@ -11,7 +11,7 @@ const KEPT = 500;
 const PER_MS = SAMPLE_RATE / 1000;
 
 /** @typedef {{heardNow(): number, roomNow(): number}} Clocks  positions at this page's ear and by the room's clock; NaN while unknown */
-/** @typedef {{arrived_samples: number | null, came_samples: number | null, mixing_samples: number | null, left_samples: number | null}} Way */
+/** @typedef {{arrived_samples: number | null, came_samples: number | null, mixing_samples: number | null, left_samples: number | null, late_frames: number}} Way */
 /** @typedef {{row: number, delays_samples: number[], device_samples: number, lookahead_samples: number, shift_samples: number, way: Way | null}} Known */
 /** @typedef {{mean: number, p95: number, count: number}} Stage */
 
@@ -99,7 +99,7 @@ export class Trace {
   report(known) {
     const delay = known.row >= 0 ? known.delays_samples[known.row] / PER_MS : NaN;
     const off = this._behind.mean - delay;
-    return { row: known.row, off_ms: Number.isNaN(off) ? null : off, up: this._upStages(known, off), down: this._downStages(known) };
+    return { row: known.row, late_frames: known.way?.late_frames ?? null, off_ms: Number.isNaN(off) ? null : off, up: this._upStages(known, off), down: this._downStages(known) };
   }
 
   /** @param {Known} known @param {number} off by how many ms the ear is late */
