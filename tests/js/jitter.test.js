@@ -77,7 +77,8 @@ test("those who sing probe in trains, others now and then", () => {
   assert.equal(train.reduce((sum, { waitMs }) => sum + waitMs, 0), TRAIN.everyMs);
   assert.equal(train.filter(({ telling }) => telling).length, TRAIN.telling);
   assert.ok(train.slice(0, TRAIN.telling).every(({ telling }) => telling), "the first ones do");
-  assert.deepEqual(probing(3, true), probing(3, false));
+  assert.deepEqual(probing(3, true), { telling: false, waitMs: 120 });
+  assert.deepEqual(probing(3, false), probing(3, true));
   assert.deepEqual(probing(500, false), { telling: true, waitMs: 1_000 });
 });
 

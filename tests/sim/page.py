@@ -192,10 +192,15 @@ class Page:
             self.sung, self._said_sent = [], False
 
     @property
+    def _sings(self) -> bool:
+        """Whether a song is under way."""
+        return self.song is not None and self.song.state in ("count_in", "singing", "ending")
+
+    @property
     def delay_samples(self) -> int:
         """How far behind the room's clock this page hears."""
         song = self.song
-        if song is None or song.state not in ("count_in", "singing", "ending"):
+        if song is None or not self._sings:
             return TALK_DELAY_SAMPLES
         row = next((number for number, row in enumerate(song.rows) if self.seat in row), None)
         return song.listener_delay_samples if row is None else song.delays_samples[row]
@@ -237,6 +242,7 @@ class Page:
         if self.role == "listener" or len(self.ear.record) <= back:
             return
         _, position, epoch = self.ear.record[-1 - back]
+        self.stamper.silent = not self._sings
         for packet in self.stamper.hear(position, epoch):
             work_ms = self.chance.uniform(0.0, WORK_MS_MAX)
             if epoch == self.ear.epoch and packet.epoch == self.stamper.epoch:
@@ -245,7 +251,7 @@ class Page:
 
     def _sang(self, packet: Packet) -> None:
         song = self.song
-        if song is None or song.state not in ("count_in", "singing", "ending"):
+        if song is None or not self._sings:
             return
         if packet.position + FRAME_SAMPLES <= song.start - LEAD_IN_SAMPLES:
             return
@@ -305,8 +311,9 @@ class Page:
 def probing(sent: int, *, sings: bool) -> tuple[bool, float]:
     """Whether the next probe tells something, and how long after it another one goes (jitter.js)."""
     every_ms = next(ms for count, ms in PROBES if sent < count)
-    if not sings or sent < PROBES[0][0]:
-        return True, every_ms
+    at_first = sent < PROBES[0][0]
+    if not sings or at_first:
+        return not at_first, every_ms
     place = int(sent - PROBES[0][0]) % TRAIN_PROBES
     between_ms = TRAIN_MS - (TRAIN_PROBES - 1) * PROBE_MS
     return place < TRAIN_TELLING, PROBE_MS if place < TRAIN_PROBES - 1 else between_ms

@@ -22,6 +22,7 @@ EAR_BLOCK_MS = 10.0
 _EAR_BLOCK_SAMPLES = 480
 _STEER_SECONDS, _STEER_PPM_MAX, _JUMP_SAMPLES = 10, 300, 960
 _RESEND_AFTER_MS = 3000.0
+_SILENCE = bytes(2 * FRAME_SAMPLES)
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class Stamper:
 
     tone: Tone
     epoch: int = 0
+    silent: bool = False
+    """Outside songs, when nothing that is stamped is sent."""
     _next: float = math.nan
     _ear_epoch: int = 0
     _heard: float = math.nan
@@ -101,18 +104,22 @@ class Stamper:
 
     def _packet(self, filled: int) -> Packet:
         start = int(self._next)
-        sound = np.zeros(FRAME_SAMPLES, dtype=np.float32)
-        sound[:filled] = self.tone.sound(start, filled)
         self._next += FRAME_SAMPLES
         return Packet(
             kind=Kind.VOICE,
             seat=0,
             epoch=self.epoch,
             position=Position(start),
-            frames=(np.rint(sound * 32767).astype("<i2").tobytes(),),
+            frames=(_SILENCE if self.silent else self._frame(start, filled),),
             level=20,
             codec=Codec.PCM,
         )
+
+
+    def _frame(self, start: int, filled: int) -> bytes:
+        sound = np.zeros(FRAME_SAMPLES, dtype=np.float32)
+        sound[:filled] = self.tone.sound(start, filled)
+        return np.rint(sound * 32767).astype("<i2").tobytes()
 
 
 @dataclass(slots=True)

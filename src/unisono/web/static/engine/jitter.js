@@ -20,7 +20,10 @@ const ENOUGH = 40;
  * The last ones of a train have nothing behind them and tell nothing.
  */
 export const TRAIN = { probes: 10, telling: 7, apartMs: 20, everyMs: 2_000 };
-/** While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms]. */
+/**
+ * While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms].
+ * The first ones are for the clock alone, which needs only the best of them.
+ */
 const PROBES = [[12, 120], [60, 250], [Infinity, 1_000]];
 /** An encoder and a decoder that have not been heard of yet. */
 const ENCODE_MS = 5;
@@ -82,7 +85,8 @@ export function linkMs({ lagsMs, lookaheadMs, upsMs, downsMs, decodesMs }) {
  */
 export function probing(sent, sings) {
   const [, everyMs] = PROBES.find(([count]) => sent < count) ?? [0, 1_000];
-  if (!sings || sent < PROBES[0][0]) return { telling: true, waitMs: everyMs };
+  const atFirst = sent < PROBES[0][0];
+  if (!sings || atFirst) return { telling: !atFirst, waitMs: everyMs };
   const place = (sent - PROBES[0][0]) % TRAIN.probes;
   const between = TRAIN.everyMs - (TRAIN.probes - 1) * TRAIN.apartMs;
   return { telling: place < TRAIN.telling, waitMs: place < TRAIN.probes - 1 ? TRAIN.apartMs : between };
