@@ -80,8 +80,7 @@ def _song(sung: Sung) -> dict[str, Any]:
     return {
         "hop_ms": percentiles("hop_ms", [hop.hop_ms for hop in hops]),
         "delays_ms": [round(delay, 1) for delay in sung.delays_ms],
-        "links_ms": {row: {way: round(page["link"][way] / 48, 1) for way in ("up_samples", "down_samples")}
-                     for row, page in sorted(sung.pages.items())},
+        "links_ms": {row: _link(page["link_at_start"]) for row, page in sorted(sung.pages.items())},
         "traces": {row: page["trace"] for row, page in sorted(sung.pages.items())},
         "stages": {row: {
             **stages(sung.pages[row - 1]["trace"], sung.pages[row]["trace"]),
@@ -101,6 +100,12 @@ def stages(before: Page, after: Page) -> dict[str, float]:
     mean = {**up, "wait": down["wait"], "mixing": down["mixing"], "network_down": down["network"],
             "decode": down["decode"], "early": down["early"]}
     return {**{name: round(value, 1) for name, value in mean.items()}, "sum": round(sum(mean.values()), 1)}
+
+
+def _link(link: Page) -> dict[str, float]:
+    """What a page said of its ways as the song began, and the waits of its parts, each by itself; ms."""
+    waits = {name: round(wait, 1) for name, wait in link["waits_ms"].items() if wait is not None}
+    return {"up": round(link["up_samples"] / 48, 1), "down": round(link["down_samples"] / 48, 1), **waits}
 
 
 def _mean(stage: Mapping[str, float] | None) -> float:

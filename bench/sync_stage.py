@@ -108,6 +108,7 @@ class Sung:
     delays_ms: list[float]
     first_mix_s: float
     pages: Mapping[int, dict[str, Any]]
+    """`link_at_start` is what a page had told the room of its ways, and why, as the song began."""
 
 
 class Stage:
@@ -157,6 +158,7 @@ class Stage:
             self.leader.do(courtyard.pick_piece, page, PIECE_TITLE).result()
             begun_s = time.monotonic()
             self.leader.do(courtyard.start_song, page).result()
+            links = {each.name: each.do(courtyard.diagnostics, each.page).result()["link"] for each in self.neighbours}
             song = self.leader.do(page.evaluate, "() => window.unisono.room.song").result()
             self.leader.sing(self._voice, self._voice_rate_hz)
             time.sleep(song_s)
@@ -168,14 +170,17 @@ class Stage:
             taped = {name: tape.between(begun_s, over_s) for name, tape in tapes.stop().items()}
         self.leader.mouth.hush()
         delays_ms = [samples * 1000 / SAMPLE_RATE for samples in song["delays_samples"]]
-        return self._gather(link, taped, delays_ms, first_mix_s)
+        return self._gather(link, taped, links, delays_ms, first_mix_s)
 
     def _on_axis(self, leader: Tape) -> Audio:
         """The recording as it lies on the room's axis when played by the leader's card at the rate it really had."""
         stretch = leader.clock.rate_hz / leader.clock.nominal_hz
         return resampled(self._voice, self._voice_rate_hz * stretch, SAMPLE_RATE)
 
-    def _gather(self, link: str, taped: Mapping[str, Tape], delays_ms: list[float], first_mix_s: float) -> Sung:
+    def _gather(
+        self, link: str, taped: Mapping[str, Tape], links: Mapping[str, Any], delays_ms: list[float],
+        first_mix_s: float,
+    ) -> Sung:
         told = self.server.ask("/api/performance", {"token": link.rsplit("#", 1)[1]})
         by_name = {neighbour.name: neighbour for neighbour in self.neighbours}
         stems, tapes, starts_s, pages = {}, {}, {}, {}
@@ -184,7 +189,7 @@ class Stage:
             stems[row] = self._download(stem["files"])
             tapes[row], starts_s[row] = taped[name].on_clock(), taped[name].clock.start_s
             diagnosed = by_name[name].do(courtyard.diagnostics, by_name[name].page).result()
-            pages[row] = {"marks": stem["marks"], **diagnosed}
+            pages[row] = {"marks": stem["marks"], "link_at_start": links[name], **diagnosed}
         backing, _ = read_sound(self.server.get(f"/api/pieces/{PIECE}/backing.wav?key=0&tempo_bpm=0"))
         sung = min(len(stem) for stem in stems.values())
         return Sung(

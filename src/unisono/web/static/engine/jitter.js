@@ -79,6 +79,11 @@ export function linkMs({ lagsMs, lookaheadMs, upsMs, downsMs, decodesMs }) {
   };
 }
 
+/** What is waited for of each by itself, and of how many that is known: for benches. @param {{lagsMs: number[], upsMs: number[], downsMs: number[], decodesMs: number[]}} seen */
+export function waitsMs({ lagsMs, upsMs, downsMs, decodesMs }) {
+  return { lag: waitFor(lagsMs), up: waitFor(upsMs), down: waitFor(downsMs), decode: waitFor(decodesMs), lags: lagsMs.length, probes: upsMs.length };
+}
+
 /**
  * When the next probe goes and whether it tells something: quickly at first, as the clock needs it, then in trains from those who sing.
  * @param {number} sent so many on this connection @param {boolean} sings

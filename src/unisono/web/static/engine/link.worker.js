@@ -6,7 +6,7 @@
 import { FrameClock } from "./clock.js";
 import { codecSupport, measureDecoder, measureEncoder } from "./codec.js";
 import { Delivery } from "./delivery.js";
-import { linkMs } from "./jitter.js";
+import { linkMs, waitsMs } from "./jitter.js";
 import { Keeper } from "./keeper.js";
 import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
@@ -71,6 +71,7 @@ class Link {
     this.shared = false;
     this.contextRate = SAMPLE_RATE;
     this.link = { up_samples: 0, down_samples: 0 };
+    this.waitsMs = /** @type {Record<string, number>} */ ({});
     this.ticks = { aim: 0, link: 0, repair: 0, level: 0, trace: 0 };
   }
 
@@ -311,14 +312,15 @@ class Link {
   _linkSamples() {
     const { ways, clock } = this.socket ?? {};
     const known = ways && clock?.ready;
-    const { up, down } = linkMs({
+    const seen = {
       lagsMs: this.voice.lagsMs,
       lookaheadMs: (1000 * this.codec.encoder_lookahead_samples) / SAMPLE_RATE,
-      upsMs: known ? ways.upMs(clock) : [],
-      downsMs: known ? ways.downMs(clock) : [],
+      upsMs: known ? ways.upMs(clock) : [], downsMs: known ? ways.downMs(clock) : [],
       decodesMs: this.player?.decodeMs ?? [],
-    });
+    };
+    const { up, down } = linkMs(seen);
     const samples = (/** @type {number} */ ms) => Math.max(0, Math.round((ms * SAMPLE_RATE) / 1000) || 0);
+    this.waitsMs = waitsMs(seen);
     return { up_samples: samples(up), down_samples: samples(down) };
   }
 
@@ -368,7 +370,7 @@ class Link {
       frames_heard: player?.frames,
       frames_late: player?.late,
       trace: this.traced,
-      link: this.link,
+      link: { ...this.link, waits_ms: this.waitsMs },
     };
   }
 }
