@@ -104,8 +104,9 @@ def stages(before: Page, after: Page) -> dict[str, float]:
 
 def _link(link: Page) -> dict[str, float]:
     """What a page said of its ways as the song began, and the waits of its parts, each by itself; ms."""
-    waits = {name: round(wait, 1) for name, wait in link["waits_ms"].items() if wait is not None}
-    return {"up": round(link["up_samples"] / 48, 1), "down": round(link["down_samples"] / 48, 1), **waits}
+    parts = {f"{name} alone": round(part, 1) for name, part in link["waits_ms"].items() if part is not None}
+    said = {f"said_{way}": round(link[f"{way}_samples"] / 48, 1) for way in ("up", "down")}
+    return {**said, **parts}
 
 
 def _mean(stage: Mapping[str, float] | None) -> float:

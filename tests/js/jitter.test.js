@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { OUTAGE_MS, TRAIN, Ways, linkMs, probing, waitFor, waitForSum } from "../../src/unisono/web/static/engine/jitter.js";
+import { RoomClock } from "../../src/unisono/web/static/engine/clock.js";
+import { Waits } from "../../src/unisono/web/static/engine/waits.js";
 
 const spec = JSON.parse(readFileSync(new URL("../../spec/jitter.json", import.meta.url), "utf8"));
 const clock = { at: (/** @type {number} */ ms) => (ms - 500) * 48 };
@@ -80,6 +82,24 @@ test("those who sing probe in trains, others now and then", () => {
   assert.deepEqual(probing(3, true), { telling: false, waitMs: 120 });
   assert.deepEqual(probing(3, false), probing(3, true));
   assert.deepEqual(probing(500, false), { telling: true, waitMs: 1_000 });
+});
+
+test("a page says 0 of what it does not know, and waits until its ear is steady", () => {
+  const waits = new Waits();
+  const voice = { lagsMs: [100, 101], codec: { encoder: true, encoder_lookahead_samples: 312 } };
+  assert.deepEqual(waits.measure(null, voice, []), { up_samples: 0, down_samples: 0 });
+  const socket = { ways: new Ways(), clock: Object.assign(new RoomClock(), {}) };
+  for (let ms = 1000; ms < 3000; ms += 20) {
+    socket.clock.add(ms, ms + 20, 48 * (ms + 10));
+    socket.ways.echoed(ms, ms + 20, 48 * (ms + 10));
+  }
+  const { up_samples, down_samples } = waits.measure(socket, voice, [1, 1]);
+  assert.ok(up_samples > 48 * (101 + 10 + 6.5) && up_samples < 48 * (101 + 10 + 6.5 + 20), `${up_samples}`);
+  assert.ok(down_samples > 48 * 11 && down_samples < 48 * 25, `${down_samples}`);
+  assert.equal(waits.measure(socket, { ...voice, lagsMs: [] }, []).up_samples, 0);
+  assert.equal(waits.steady(5_000), true);
+  waits.unsteady(5_000);
+  assert.deepEqual([waits.steady(5_500), waits.steady(5_700)], [false, true]);
 });
 
 test("both measures of a page's link: what jitters together is waited for together", () => {

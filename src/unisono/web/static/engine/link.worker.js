@@ -6,7 +6,6 @@
 import { FrameClock } from "./clock.js";
 import { codecSupport, measureDecoder, measureEncoder } from "./codec.js";
 import { Delivery } from "./delivery.js";
-import { linkMs, waitsMs } from "./jitter.js";
 import { Keeper } from "./keeper.js";
 import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
@@ -14,6 +13,7 @@ import { RoomSocket, nowMs } from "./socket.js";
 import { Trace } from "./trace.js";
 import { SAMPLE_RATE } from "./units.js";
 import { Voice } from "./voice.js";
+import { Waits } from "./waits.js";
 import { unpack } from "./wire.js";
 
 const POLL_MS = 5;
@@ -70,8 +70,7 @@ class Link {
     this.codec = { encoder: false, decoder: false, decoder_shift_samples: 0, encoder_lookahead_samples: 0, likeness: 0 };
     this.shared = false;
     this.contextRate = SAMPLE_RATE;
-    this.link = { up_samples: 0, down_samples: 0 };
-    this.waitsMs = /** @type {Record<string, number>} */ ({});
+    this.waits = new Waits();
     this.ticks = { aim: 0, link: 0, repair: 0, level: 0, trace: 0 };
   }
 
@@ -167,7 +166,7 @@ class Link {
       return row < 0 ? song.listener_delay_samples : song.delays_samples[row];
     }
     if (song?.state === "premiere") return 0;
-    return Math.max(TALK_DELAY_SAMPLES, Math.ceil(this.link.down_samples / 4800) * 4800);
+    return Math.max(TALK_DELAY_SAMPLES, Math.ceil(this.waits.link.down_samples / 4800) * 4800);
   }
 
   /** @param {'backing'|'premiere'} name @param {string} performance @param {string} url @param {number} start */
@@ -197,7 +196,7 @@ class Link {
     this.shared = shared;
     this.contextRate = contextRate;
     this.frames = new FrameClock(contextRate);
-    this.voice.ear = { contextRate, shared, frames: this.frames, port, heardNow: (ms) => this._heardNow(ms) };
+    this.voice.ear = { contextRate, shared, frames: this.frames, port, heardNow: (ms) => this._steadyNow(ms) };
     this.player = new Player(port, shared, this.codec.decoder_shift_samples, nowMs, this.trace);
     const memory = Ring.memory(MAP_FLOATS, 64, shared);
     this.map = new Ring(memory, 64);
@@ -247,7 +246,7 @@ class Link {
       await map.changed(50, POLL_MS);
       this._drain(map);
       const now = nowMs();
-      this.voice.pump(this._heardNow(now));
+      this.voice.pump(this._steadyNow(now));
       this._tick(now);
     }
   }
@@ -258,6 +257,7 @@ class Link {
     let read = false;
     while (map.read(record, 4) === 4) {
       this.voice.map(record);
+      if (record[3] !== this.heard.epoch) this.waits.unsteady(nowMs());
       this.heard = { frame: record[0], position: record[1], rate: record[2], epoch: record[3] };
       read = true;
     }
@@ -271,6 +271,11 @@ class Link {
   _heardNow(now) {
     if (!this.frames?.ready || Number.isNaN(this.heard.position)) return NaN;
     return this.heard.position + this.heard.rate * (this.frames.at(now) - this.heard.frame);
+  }
+
+  /** NaN when nothing may be learnt from it. @param {number} now */
+  _steadyNow(now) {
+    return this.waits.steady(now) ? this._heardNow(now) : NaN;
   }
 
   _roomNow() {
@@ -308,25 +313,9 @@ class Link {
     tell({ type: "clock", ms: now, room: socket.clock.at(now), heard: this._heardNow(now) });
   }
 
-  /** Both ways as the `link` message says them; 0 while not known. */
-  _linkSamples() {
-    const { ways, clock } = this.socket ?? {};
-    const known = ways && clock?.ready;
-    const seen = {
-      lagsMs: this.voice.lagsMs,
-      lookaheadMs: (1000 * this.codec.encoder_lookahead_samples) / SAMPLE_RATE,
-      upsMs: known ? ways.upMs(clock) : [], downsMs: known ? ways.downMs(clock) : [],
-      decodesMs: this.player?.decodeMs ?? [],
-    };
-    const { up, down } = linkMs(seen);
-    const samples = (/** @type {number} */ ms) => Math.max(0, Math.round((ms * SAMPLE_RATE) / 1000) || 0);
-    this.waitsMs = waitsMs(seen);
-    return { up_samples: samples(up), down_samples: samples(down) };
-  }
-
   /** The way up counts once enough of the checked stream went it. @param {number} now */
   _tellLink(now) {
-    const link = (this.link = this._linkSamples());
+    const link = this.waits.measure(this.socket, this.voice, this.player?.decodeMs ?? []);
     if (this.voice.check && link.up_samples === 0) this.ticks.link = now - LINK_MS + 300;
     if (link.down_samples > 0) this.socket?.send({ type: "link", ...link });
   }
@@ -370,7 +359,7 @@ class Link {
       frames_heard: player?.frames,
       frames_late: player?.late,
       trace: this.traced,
-      link: { ...this.link, waits_ms: this.waitsMs },
+      link: { ...this.waits.link, waits_ms: this.waits.partsMs },
     };
   }
 }
@@ -388,7 +377,7 @@ self.onmessage = async ({ data }) => {
     case "close_ear": return link.closeEar();
     case "open_microphone": return void link.voice.open(data).then(() => link.looksClosely());
     case "close_microphone": return link.closeMicrophone();
-    case "check": return link.voice.setCheck(data.check);
+    case "check": return link.voice.setCheck(data.check), link.waits.unsteady(nowMs());
     case "devices": return link.voice.devicesChanged(data.ours);
     case "output": return link.voice.line(data.lineMs, data.underruns);
     case "talk": return link.setTalking(data.on);

@@ -13,7 +13,7 @@ const PER_MS = SAMPLE_RATE / 1000;
 /** @typedef {{heardNow(): number, roomNow(): number}} Clocks  positions at this page's ear and by the room's clock; NaN while unknown */
 /** @typedef {{arrived_samples: number | null, came_samples: number | null, mixing_samples: number | null, left_samples: number | null, late_frames: number}} Way */
 /** @typedef {{row: number, delays_samples: number[], device_samples: number, lookahead_samples: number, shift_samples: number, way: Way | null}} Known */
-/** @typedef {{mean: number, p95: number, count: number}} Stage */
+/** @typedef {{mean: number, least: number, p95: number, count: number}} Stage */
 
 /** The last values of one thing. */
 export class Gauge {
@@ -32,7 +32,7 @@ export class Gauge {
   get stage() {
     const kept = this._values.subarray(0, Math.min(this.count, KEPT)).slice().sort();
     if (kept.length === 0) return null;
-    return { mean: this.mean, p95: kept[Math.floor((kept.length - 1) * 0.95)], count: this.count };
+    return { mean: this.mean, least: kept[0], p95: kept[Math.floor((kept.length - 1) * 0.95)], count: this.count };
   }
 
   /** NaN while there is none. */
@@ -45,13 +45,16 @@ export class Gauge {
 }
 
 /** @param {number} samples @returns {Stage} what does not vary */
-const fixed = (samples) => ({ mean: samples / PER_MS, p95: samples / PER_MS, count: 1 });
+const fixed = (samples) => ({ mean: samples / PER_MS, least: samples / PER_MS, p95: samples / PER_MS, count: 1 });
 
 /** @param {number | null | undefined} samples the server's mean; NaN while unknown */
 const meanMs = (samples) => (samples === null || samples === undefined ? NaN : samples / PER_MS);
 
 /** @param {number} ms @returns {Stage | null} of a difference of means */
-const only = (ms) => (Number.isNaN(ms) ? null : { mean: ms, p95: NaN, count: 1 });
+const only = (ms) => (Number.isNaN(ms) ? null : { mean: ms, least: NaN, p95: NaN, count: 1 });
+
+/** @param {Stage} stage @param {number} ms @returns {Stage} */
+const moved = ({ mean, least, p95, count }, ms) => ({ mean: mean + ms, least: least + ms, p95: p95 + ms, count });
 
 export class Trace {
   /** @param {Clocks} clocks */
@@ -111,7 +114,7 @@ export class Trace {
       device: fixed(device_samples),
       frame: fixed(FRAME_SAMPLES),
       lookahead: fixed(lookahead_samples),
-      capture: whole && { ...whole, mean: whole.mean - before, p95: whole.p95 - before },
+      capture: whole && moved(whole, -before),
       encode: encode.stage,
       send: send.stage,
       network: only(meanMs(way?.arrived_samples) - off - sent.mean),
@@ -129,7 +132,7 @@ export class Trace {
       wait: only(left - mixing - meanMs(way?.came_samples)),
       mixing: only(mixing),
       network: only(came.mean - left),
-      decode: decoded && { ...decoded, mean: decoded.mean + shift, p95: decoded.p95 + shift },
+      decode: decoded && moved(decoded, shift),
       early: early.stage,
     };
   }
