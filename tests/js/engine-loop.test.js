@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Ear } from "../../src/unisono/web/static/engine/ear.js";
+import { FrameCount } from "../../src/unisono/web/static/engine/frames.js";
 import { Stamper } from "../../src/unisono/web/static/engine/stamp.js";
 import { Clip, Tape } from "../../src/unisono/web/static/engine/tape.js";
 
@@ -22,11 +23,12 @@ function clipOf(start, samples) {
 
 /**
  * A page: the ear plays the clip, the microphone hears the output `roundTrip` frames later (whole frames, so that the loop itself adds no error).
- * @param {{rate: number, driftPpm: number, roundTrip: number, seconds: number, jumpAt?: number, silenceAt?: number}} setup
- *   silenceAt: the system puts SILENCE_FRAMES of silence into the output; two seconds later the stamps are told
+ * @param {{rate: number, driftPpm: number, roundTrip: number, seconds: number, jumpAt?: number, silenceAt?: number, staleAt?: number, staleBlocks?: number}} setup
+ *   staleAt: from then on so many blocks are shown the number of the one before them; silenceAt: the system puts SILENCE_FRAMES of silence into the output; two seconds later the stamps are told
  */
-function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, silenceAt = Infinity }) {
+function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, silenceAt = Infinity, staleAt = Infinity, staleBlocks = 0 }) {
   const ear = new Ear(rate);
+  const frames = new FrameCount();
   const stamper = new Stamper({ contextRate: rate, soundRate: rate, base: 0, firstEpoch: 5 });
   const start = 100_000;
   ear.connect("clip", clipOf(start - 10_000, 48_000 * (seconds + 4)));
@@ -41,7 +43,9 @@ function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, silenc
     // The page learns the true drift only with time: it aims with an error that shrinks, and sometimes the room has moved on.
     const moved = frame / rate > jumpAt ? 4_800 : 0;
     if ((frame / QUANTUM) % 37 === 0) ear.aim(frame, start + moved + perFrame * frame, perFrame * (1 + 50e-6 * Math.exp(-frame / rate)));
-    ear.play(frame, left, right, record);
+    const stale = Math.floor((staleAt * rate) / QUANTUM) * QUANTUM;
+    const shown = frame > stale && frame <= stale + staleBlocks * QUANTUM ? stale : frame;
+    ear.play(frames.block(shown, QUANTUM), left, right, record);
     stamper.map(record[0], record[1], record[2], record[3]);
     air.push(...left);
     const since = Math.round((silenceAt * rate) / QUANTUM) * QUANTUM;
@@ -68,6 +72,20 @@ for (const rate of [48_000, 44_100, 96_000]) {
     });
   }
 }
+
+for (const staleBlocks of [1, 5, 14]) {
+  test(`${staleBlocks} blocks in a row that are shown an old frame number are stamped where they were heard`, () => {
+    const { blocks, ear } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_571, seconds: 4, staleAt: 2, staleBlocks });
+    assert.equal(ear.jumps, 0);
+    assert.ok(Math.max(...blocks.slice(10).map(worst)) < 2e-3);
+    assert.equal(new Set(blocks.map(({ epoch }) => epoch)).size, 1);
+  });
+}
+
+test("blocks that were never asked for move the count on", () => {
+  const frames = new FrameCount();
+  assert.deepEqual([0, 128, 1024, 1024, 1280].map((shown) => frames.block(shown, 128)), [0, 128, 1024, 1152, 1280]);
+});
 
 test("a round trip measured wrong by ten samples shows as ten samples", () => {
   const { blocks, stamper } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: 2 });

@@ -4,6 +4,7 @@
  */
 
 import { Ear } from "./ear.js";
+import { FrameCount } from "./frames.js";
 import { PortWriter, Ring } from "./ring.js";
 import { Clip, Tape } from "./tape.js";
 
@@ -13,6 +14,7 @@ class EarProcessor extends AudioWorkletProcessor {
   constructor() {
     super();
     this._ear = new Ear(sampleRate);
+    this._frames = new FrameCount();
     this._record = new Float64Array(4);
     /** @type {import("./ring.js").Writer | null} */
     this._map = null;
@@ -71,23 +73,24 @@ class EarProcessor extends AudioWorkletProcessor {
   /** @param {Float32Array[][]} _inputs @param {Float32Array[][]} outputs */
   process(_inputs, outputs) {
     const [left, right] = outputs[0];
-    const played = this._ear.play(currentFrame, left, right, this._record);
+    const frame = this._frames.block(currentFrame, left.length);
+    const played = this._ear.play(frame, left, right, this._record);
     if (played && this._map) {
       this._map.write(this._record, 4);
       if (this._shared || ++this._blocks % PORT_BLOCKS === 0) this._map.flush();
     }
-    if (this._test) this._playTest(left, right);
+    if (this._test) this._playTest(frame, left, right);
     return this._running;
   }
 
-  /** A test sound replaces everything else, frame by frame, unresampled. @param {Float32Array} left @param {Float32Array} right */
-  _playTest(left, right) {
+  /** A test sound replaces everything else, frame by frame, unresampled. @param {number} frame @param {Float32Array} left @param {Float32Array} right */
+  _playTest(frame, left, right) {
     const test = /** @type {{sound: Float32Array, startFrame: number}} */ (this._test);
     if (test.startFrame < 0) {
-      test.startFrame = currentFrame;
-      this._port?.postMessage({ type: "test", startFrame: currentFrame });
+      test.startFrame = frame;
+      this._port?.postMessage({ type: "test", startFrame: frame });
     }
-    const from = currentFrame - test.startFrame;
+    const from = frame - test.startFrame;
     for (let i = 0; i < left.length; i++) {
       const sample = from + i < test.sound.length ? test.sound[from + i] : 0;
       left[i] = sample;

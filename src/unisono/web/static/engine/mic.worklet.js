@@ -1,5 +1,6 @@
 /** Microphone, where the track itself cannot be read (capture.js): copies each block of input, with its context frame, to the link worker. Copies only; a full ring loses the block and the worker sees the gap. */
 
+import { FrameCount } from "./frames.js";
 import { PortWriter, Ring } from "./ring.js";
 
 const PORT_BLOCKS = 4;
@@ -8,6 +9,7 @@ class MicProcessor extends AudioWorkletProcessor {
   constructor() {
     super();
     this._head = new Float64Array(2);
+    this._frames = new FrameCount();
     /** @type {import("./ring.js").Writer | null} */
     this._sound = null;
     /** @type {import("./ring.js").Writer | null} */
@@ -33,7 +35,7 @@ class MicProcessor extends AudioWorkletProcessor {
   process(inputs) {
     const input = inputs[0][0];
     if (input && this._sound && this._heads) {
-      this._head[0] = currentFrame;
+      this._head[0] = this._frames.block(currentFrame, input.length);
       this._head[1] = input.length;
       if (this._sound.write(input, input.length)) this._heads.write(this._head, 2);
       if (this._shared || ++this._blocks % PORT_BLOCKS === 0) {
