@@ -157,6 +157,7 @@ def build() -> web.Application:
         "/api/performances": [row],
         "/api/performance": SUNG,
         "/api/stream": {"url": "/media/k/live.ogg"},
+        "/api/qr": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h3v3h-3z"/></svg>'},
     }
     for path, answer in posts.items():
         app.router.add_post(path, _canned(answer))

@@ -56,6 +56,23 @@ def test_tapping_along_is_the_other_way(base_url: str, playwright: Playwright) -
         assert (check["method"], check["output"]) == ("tapped", "bluetooth")
 
 
+def test_taps_are_counted_and_one_too_many_does_nothing(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.open_microphone(page)
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Tap along instead").click()
+        for taps in range(1, 17):
+            page.keyboard.press("Space")
+            expect(page.locator("#tap-count")).to_have_text(f"{taps} of 16")
+            expect(page.locator("#tap-dots .tapped")).to_have_count(taps)
+        page.keyboard.press("Space")
+        expect(page.get_by_text("That worked.")).to_be_visible()
+        expect(page.get_by_role("dialog", name="Sound check")).to_be_visible()
+        page.get_by_role("button", name="Tap once more").click()
+        expect(page.locator("#tap-count")).to_have_text("0 of 16")
+
+
 def test_a_listener_presses_one_button(base_url: str, playwright: Playwright) -> None:
     with visitor(playwright, pretend={"role": "listener"}) as page:
         courtyard.listen(page, f"{base_url}/courtyard#listeners")
@@ -171,6 +188,23 @@ def test_the_host_can_replace_a_link(base_url: str, playwright: Playwright) -> N
         page.on("dialog", lambda question: question.accept())
         page.get_by_role("button", name="Replace the link: For those who sing").click()
         expect(page.get_by_label("For those who sing", exact=True)).to_have_value(re.compile("#fresh-token"))
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (360, 640)])
+def test_that_a_link_is_copied_is_said_where_one_looks(
+    base_url: str, playwright: Playwright, size: tuple[int, int]
+) -> None:
+    with visitor(playwright, size=size) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page, "listen")
+        page.get_by_role("button", name="Invite").click()
+        for whom in ("For those who sing", "For those who listen", "For yourself, the host"):
+            copy = page.get_by_role("button", name=f"Copy the link: {whom}")
+            copy.click()
+            said = page.locator(".link").filter(has=copy).get_by_text("Copied.")
+            expect(said).to_be_in_viewport(ratio=1)
+        page.get_by_role("button", name="QR code: For those who sing").click()
+        expect(page.get_by_role("img", name="QR code: For those who sing")).to_be_in_viewport(ratio=1)
 
 
 def test_flags_are_credited(base_url: str, playwright: Playwright) -> None:

@@ -82,6 +82,37 @@ def test_how_many_listen_is_seen_without_scrolling(
             assert hidden_px <= 0, "a house of three storeys fits"
 
 
+def test_key_tempo_and_note_are_in_view_on_a_phone(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, size=PHONE) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page)
+        courtyard.open_panel(page, "Song")
+        for name in ("Lower", "Higher", "Slower", "Faster", "Starting note", "Start"):
+            expect(page.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_words_and_lamp_stay_in_view_on_a_phone_while_a_panel_is_open(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, size=PHONE) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page)
+        courtyard.start_song(page)
+        words, lamp = page.locator(".line.current"), page.locator("#lamp")
+        expect(words).to_contain_text("Götterfunken")
+        for name in courtyard.PANELS:
+            courtyard.open_panel(page, name)
+            expect(words).to_be_in_viewport(ratio=1)
+            assert words.evaluate(TOPMOST), f"the panel {name} covers the words"
+            assert lamp.evaluate(TOPMOST)
+
+
+TOPMOST = """one => {
+  const { left, right, top, bottom } = one.getBoundingClientRect();
+  const middle = (left + right) / 2;
+  const own = one.closest('#stage, #lamp');
+  return [top + 2, bottom - 2].every(y => own.contains(document.elementFromPoint(middle, y)));
+}"""
+
+
 OVERLAPS = """() => {
   const low = badge => badge.getBoundingClientRect().bottom;
   const doing = [...document.querySelectorAll('un-balcony .doing span')];

@@ -35,6 +35,21 @@ def test_words_move_with_what_is_heard(base_url: str, playwright: Playwright) ->
         assert page.evaluate("window.lit")[:6] == ["Freude,", "schöner", "Götterfunken,", "Tochter", "aus", "Elysium,"]
 
 
+def test_whoever_leads_first_has_a_song_to_start_but_nobodys_choice_is_changed(
+    base_url: str, playwright: Playwright
+) -> None:
+    with visitor(playwright) as page:
+        courtyard.step_out(page, base_url + HOST, "Anna")
+        courtyard.sound_check(page)
+        expect(page.locator("#song-now")).to_have_text("Next: Ode an die Freude. Anna leads.")
+        courtyard.pick_piece(page, None)
+        page.evaluate("unisono.room.apply({type: 'leader', seat: 1})")
+        page.evaluate("unisono.room.apply({type: 'leader', seat: unisono.room.me})")
+        expect(page.locator("#song-now")).to_have_text("Next: Free singing. Anna leads.")
+        picks = page.evaluate("unisono.engine.sent.filter(one => one.type === 'pick').map(one => one.piece)")
+        assert picks == ["ode-to-joy", None]
+
+
 def test_who_leads_sees_whom_they_hear_and_who_hears_them(base_url: str, playwright: Playwright) -> None:
     with visitor(playwright) as page:
         courtyard.step_out(page, base_url + HOST, "Anna")

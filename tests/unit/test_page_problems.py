@@ -45,6 +45,20 @@ def test_the_page_has_a_sentence_for(code: str) -> None:
     )
 
 
+def marks() -> set[str]:
+    """Codes that the studio puts on a voice."""
+    made = [(SOURCES / "studio" / name).read_text() for name in ("stem.py", "produce.py")]
+    tables = [table for text in made for table in re.findall(r"(?:marks|found) = \{\n(.*?)\n    \}", text, re.DOTALL)]
+    return {code for table in tables for code in re.findall(r'^ +"(\w+)":', table, re.MULTILINE)}
+
+
+def test_every_mark_on_a_voice_is_said() -> None:
+    assert {"gaps", "clipped", "tapped"} <= marks()
+    said = re.search(r"const MARKS = \{\n(.*?)\n\};", PROBLEMS, re.DOTALL)
+    assert said is not None
+    assert set(re.findall(r"^  (\w+): \(\) => t\(", said[1], re.MULTILINE)) == marks()
+
+
 @pytest.mark.parametrize("code", [4400, 4401, 4403, 4408, 4409, 4413, 4429])
 def test_every_closing_code_is_said(code: int) -> None:
     assert str(code) in PROBLEMS

@@ -26,6 +26,9 @@ export function planHouse(width_px, people, leastStoreys) {
   return { columns, storeys: Math.max(leastStoreys, Math.ceil(people / columns)), small };
 }
 
+/** So much above the middle people gather: a song's words lie over the lowest storey. */
+const ABOVE_MIDDLE_STOREYS = 0.3;
+
 /**
  * The order in which balconies are given away: the middle of the house first, so that a few people stand together.
  * @param {Plan} plan
@@ -36,7 +39,7 @@ export function fillOrder({ columns, storeys }) {
   for (let storey = 0; storey < storeys; storey++) {
     for (let column = 0; column < columns; column++) cells.push({ column, storey });
   }
-  const middle = (storeys - 1) / 2;
+  const middle = (storeys - 1) / 2 - ABOVE_MIDDLE_STOREYS;
   /** @param {{column: number, storey: number}} cell */
   const away = (cell) => Math.abs(cell.storey - middle) * 1.9 + Math.abs(cell.column - (columns - 1) / 2);
   return cells.sort((a, b) => away(a) - away(b) || a.storey - b.storey || a.column - b.column);

@@ -21,8 +21,10 @@ function describe(kind) {
   }[kind];
 }
 
+/** So long a button says that it has copied. */
+const SAID_MS = 4000;
+
 export class UnLinks extends HTMLElement {
-  #said = h("p", { role: "status", class: "dim" });
   /** Asks the server for new links when one is to be renewed. @type {((kind: Kind) => Promise<Links>) | null} */
   renew = null;
 
@@ -30,7 +32,7 @@ export class UnLinks extends HTMLElement {
   set links(links) {
     /** @type {Kind[]} */
     const kinds = ["singers", "listeners", "host"];
-    this.replaceChildren(...kinds.map((kind) => this.#row(kind, courtyardLink(links[kind]))), this.#said);
+    this.replaceChildren(...kinds.map((kind) => this.#row(kind, courtyardLink(links[kind]))));
   }
 
   /** @param {Kind} kind @param {string} link */
@@ -38,17 +40,30 @@ export class UnLinks extends HTMLElement {
     const { title, hint } = describe(kind);
     const id = `link-${kind}`;
     const field = h("input", { type: "text", id, readonly: true, value: link, focus: () => field.select() });
-    const buttons = h("div", { class: "row" }, this.#copyButton(field, title), this.#shareButton(link, title), this.#codeButton(link, title));
-    if (this.renew && this.hasAttribute("revocable")) buttons.append(this.#renewButton(kind, title));
-    return h("section", { class: `link ${kind}` }, h("label", { for: id }, title), h("p", { class: "dim" }, hint), field, buttons);
+    const said = h("p", { role: "status", class: "said" });
+    const code = h("div", { class: "qr" });
+    const renewable = this.renew && this.hasAttribute("revocable");
+    return h("section", { class: "link" }, h("label", { for: id }, title),
+      h("div", { class: "hint-or-said" }, said, h("p", { class: "dim" }, hint)),
+      h("div", { class: "link-field" }, field, this.#copyButton(field, title, said)),
+      h("div", { class: "row" }, this.#shareButton(link, title), this.#codeButton(link, title, code, said), renewable ? this.#renewButton(kind, title, said) : null),
+      code);
   }
 
-  /** @param {HTMLInputElement} field @param {string} title */
-  #copyButton(field, title) {
+  /** Beside the link it is about, whose row may be a new one. @param {Kind} kind @param {string} text */
+  #sayAt(kind, text) {
+    this.querySelector(`#link-${kind}`)?.scrollIntoView({ block: "nearest" });
+    const said = this.querySelector(`.link:has(#link-${kind}) .said`);
+    if (said) say(said, text);
+  }
+
+  /** @param {HTMLInputElement} field @param {string} title @param {HTMLElement} said */
+  #copyButton(field, title, said) {
     const copy = async () => {
       field.select();
       const done = await copyText(field.value);
-      say(this.#said, done ? t("Copied.") : t("Please copy the marked link by hand."));
+      say(said, done ? t("Copied.") : t("Please copy the marked link by hand."));
+      if (done) setTimeout(() => say(said, ""), SAID_MS);
     };
     return h("button", { type: "button", "aria-label": t("Copy the link: {whom}", { whom: title }), click: copy }, t("Copy"));
   }
@@ -60,29 +75,27 @@ export class UnLinks extends HTMLElement {
     return h("button", { type: "button", "aria-label": t("Share the link: {whom}", { whom: title }), click: share }, t("Share"));
   }
 
-  /** @param {string} link @param {string} title */
-  #codeButton(link, title) {
-    const place = h("div", { class: "qr" });
-    const toggle = async (/** @type {Event} */ event) => {
+  /** @param {string} link @param {string} title @param {HTMLElement} place @param {HTMLElement} said */
+  #codeButton(link, title, place, said) {
+    const toggle = async () => {
       if (place.firstChild) return place.replaceChildren();
-      const button = /** @type {HTMLElement} */ (event.currentTarget);
       const image = await codeImage(link, t("QR code: {whom}", { whom: title })).catch(() => null);
-      if (image) place.append(image);
-      else say(this.#said, t("There is no QR code just now."));
-      button.after(place);
+      if (!image) return say(said, t("There is no QR code just now."));
+      place.append(image);
+      place.scrollIntoView({ block: "nearest" });
     };
     return h("button", { type: "button", "aria-label": t("QR code: {whom}", { whom: title }), click: toggle }, t("QR code"));
   }
 
-  /** @param {Kind} kind @param {string} title */
-  #renewButton(kind, title) {
+  /** @param {Kind} kind @param {string} title @param {HTMLElement} said */
+  #renewButton(kind, title, said) {
     const renew = async () => {
       if (!this.renew || !confirm(t("Whoever came by the old link has to leave. Make a new one?"))) return;
       try {
         this.links = await this.renew(kind);
-        say(this.#said, t("The old link no longer works."));
+        this.#sayAt(kind, t("The old link no longer works."));
       } catch (error) {
-        say(this.#said, problemInWords(error instanceof Problem ? error.code : ""));
+        say(said, problemInWords(error instanceof Problem ? error.code : ""));
       }
     };
     return h("button", { type: "button", class: "plain", "aria-label": t("Replace the link: {whom}", { whom: title }), click: renew }, t("Replace"));

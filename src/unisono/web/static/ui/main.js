@@ -13,7 +13,7 @@ import { UnFacade } from "./facade.js";
 import { UnLinks } from "./links.js";
 import { listenPlainly } from "./plain.js";
 import { wirePanels } from "./panels.js";
-import { closingInWords, problemInWords } from "./problems.js";
+import { closingHeading, closingInWords, problemInWords } from "./problems.js";
 import { forgetSeat, rememberedLook, rememberSeat, seatKey } from "./remember.js";
 import { RoomView, RUNNING } from "./room.js";
 import { SongPanel } from "./song.js";
@@ -46,7 +46,7 @@ async function begin() {
   wireRoom();
   wireEngine();
   new Stage(room, engine, pieces);
-  new SongPanel(room, engine, pieces);
+  const songs = new SongPanel(room, engine, pieces);
   new SoundPanel(room, engine);
   new Ending(room, engine, token);
   const panels = wirePanels();
@@ -62,6 +62,7 @@ async function begin() {
     if (began) panels.leave("panel-song"); // the stage is the house's now
   });
   await enter(panels);
+  songs.settle();
 }
 
 let drawTalk = () => {};
@@ -90,6 +91,7 @@ async function enter(panels) {
   const look = await askLook({ cancel: false });
   if (!look) return;
   await Promise.all([engine.openEar().catch(() => problem("no_sound")), stepOut(look)]);
+  house.balcony(room.me).scrollIntoView({ block: "center" });
   if (innerWidth >= 1000) panels.open("panel-song");
   await soundCheck();
 }
@@ -118,8 +120,10 @@ async function soundCheck() {
   if (room.running) toast(t("A song is running: after the sound check you join in where it is."));
   withdraw();
   doubts.settle();
-  await check.run();
+  const ready = await check.run();
   drawTalk();
+  if (!ready) return;
+  toast(room.leader === room.me && !room.running ? t("You are ready, and you lead: press Start when everybody is here.") : t("You are ready to sing."));
 }
 
 function wireRoom() {
@@ -181,7 +185,7 @@ function problem(code) {
 /** The end: says why, and how to come back. @param {number | undefined} code */
 function stopped(code) {
   for (const open of document.querySelectorAll("dialog[open]")) /** @type {HTMLDialogElement} */ (open).close();
-  say(byId("stopped-heading"), code === 4401 ? t("This courtyard is not to be found") : t("You are out of the courtyard"));
+  say(byId("stopped-heading"), closingHeading(code));
   say(byId("stopped-text"), closingInWords(code));
   show(byId("stopped-again"), code !== 4401);
   show(byId("stopped-host"), code === 4401);

@@ -1,11 +1,13 @@
 /** The panels beside the house (below it on a phone): one open at a time, Esc closes, focus goes back to its button. */
 
 import { byId, show } from "./dom.js";
+import { putAway } from "./toasts.js";
 
 export function wirePanels() {
   const tabs = /** @type {HTMLButtonElement[]} */ ([...document.querySelectorAll(".tabs button")]);
   /** @param {string | null} id */
   const open = (id) => {
+    if (id) putAway(); // news would lie over the panel on a phone
     for (const tab of tabs) {
       const panel = tab.getAttribute("aria-controls") ?? "";
       tab.setAttribute("aria-expanded", String(panel === id));

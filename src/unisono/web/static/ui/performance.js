@@ -7,7 +7,7 @@ import { flagElement } from "./flags.js";
 import { fileName } from "./filename.js";
 import { day, megabytes, minutes, t, wireLanguagePicker } from "./i18n.js";
 import { copyText } from "./links.js";
-import { problemInWords } from "./problems.js";
+import { markInWords, problemInWords } from "./problems.js";
 import { UnWave } from "./wave.js";
 
 /** @typedef {import("./types.js").Sung} Sung */
@@ -56,6 +56,7 @@ function draw(sung) {
   byId("stems").replaceChildren(...sung.stems.map((stem) => stemRow(stem, title)));
   for (const id of ["player", "sharing", "downloads"]) show(byId(id), true);
   show(byId("voices"), sung.stems.length > 0);
+  show(byId("alone-hint"), picks.size > 1);
 }
 
 /** @param {Sung} sung */
@@ -130,19 +131,6 @@ function stemRow(stem, title) {
     h("span", { class: "who" }, h("strong", {}, stem.name), h("small", {}, stem.place)),
     h("ul", { class: "files" }, ...stem.files.map((file) => download(file, stem.name, [title, stem.name]))),
     marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null);
-}
-
-/** @param {string} mark */
-function markInWords(mark) {
-  /** @type {Record<string, string>} */
-  const said = {
-    gaps: t("There are gaps in this voice."),
-    unsure: t("The place of this voice is not quite certain."),
-    empty: t("Nothing was sung here."),
-    broken: t("Parts of this voice could not be read."),
-    jumps: t("The sound stumbled here; it goes on in the right place."),
-  };
-  return said[mark] ?? t("Something about this voice is not as it should be.");
 }
 
 /** The page's address is what opens it: whoever gets it hears the song. */

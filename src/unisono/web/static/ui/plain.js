@@ -1,6 +1,6 @@
 /** Where the page came over plain http from afar, browsers give no microphone and no worklet: a plain stream is left. */
 
-import { byId, dialog, post, say, show } from "./dom.js";
+import { byId, post, say, show } from "./dom.js";
 import { problemInWords } from "./problems.js";
 import { askToListen } from "./step.js";
 
@@ -23,5 +23,4 @@ async function play(token) {
   show(audio, true);
   show(byId("listen-now"), false);
   await audio.play();
-  dialog("listen").classList.add("playing");
 }

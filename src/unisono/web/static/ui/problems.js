@@ -8,7 +8,7 @@ const SENTENCES = {
   link_not_valid: () => t("This link does not work any more. Please ask for a new one."),
   not_found: () => t("This link does not work any more. Please ask for a new one."),
   not_allowed: () => t("Only the host or the leader can do that."),
-  room_full: () => t("Every balcony is taken. You can still listen from the street."),
+  room_full: () => t("Every balcony is taken. You can still listen from the street: ask for the link for listeners."),
   too_fast: () => t("That was a little too fast. Please wait a moment."),
   unknown_piece: () => t("This song is not in the songbook any more."),
   no_such_piece: () => t("This song is not in the songbook any more."),
@@ -50,6 +50,19 @@ const WARNINGS = {
   bluetooth: () => t("This is a Bluetooth microphone. It spoils the sound of your headphones: choose the built-in one if you can."),
 };
 
+/** What may be the matter with a voice, as the studio marks it. @type {Record<string, () => string>} */
+const MARKS = {
+  silent: () => t("Nothing was sung here."),
+  gaps: () => t("There are gaps in this voice."),
+  jumps: () => t("The sound stumbled here; it goes on in the right place."),
+  unsure: () => t("The place of this voice is not quite certain."),
+  broken: () => t("Parts of this voice could not be read."),
+  clipped: () => t("The microphone was too loud in places."),
+  tapped: () => t("Placed by tapping along, to about 30 thousandths of a second."),
+  not_measured: () => t("Sung without a sound check: its place is a guess."),
+  loudspeakers: () => t("Sung before loudspeakers: the song may be heard in it."),
+};
+
 /** @type {Record<number, string>} */
 const CLOSING = {
   4401: "link_not_valid",
@@ -67,6 +80,18 @@ export function problemInWords(code) {
 /** @param {string} code */
 export function warningInWords(code) {
   return (WARNINGS[code] ?? WARNINGS.echoCancellation)();
+}
+
+/** @param {string} mark */
+export function markInWords(mark) {
+  return (MARKS[mark] ?? (() => t("Something about this voice is not as it should be.")))();
+}
+
+/** What a socket that is closed for good means. @param {number | undefined} code */
+export function closingHeading(code) {
+  if (code === 4401) return t("This courtyard is not to be found");
+  if (code === 4413) return t("This courtyard is full");
+  return t("You are out of the courtyard");
 }
 
 /** Why a socket was closed for good. @param {number | undefined} code */

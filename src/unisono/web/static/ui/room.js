@@ -11,6 +11,9 @@
 /** @typedef {import("./types.js").Picked} Picked */
 /** @typedef {import("./types.js").Role} Role */
 
+/** Before anybody has picked: what is sung then has neither words nor backing. @type {Picked} */
+const NOTHING = { piece: null, key: 0, tempo_bpm: 0 };
+
 /** States in which a song is sung. */
 export const RUNNING = new Set(["count_in", "singing", "ending"]);
 
@@ -26,7 +29,7 @@ export class RoomView extends EventTarget {
   /** @type {number | null} */
   leader = null;
   /** @type {Picked} */
-  picked = { piece: null, key: 0, tempo_bpm: 0 };
+  picked = NOTHING;
   /** @type {Song | null} */
   song = null;
   /** Seating as it would be now, between songs. @type {number[][]} */
@@ -55,6 +58,11 @@ export class RoomView extends EventTarget {
   /** @returns {Seat | undefined} */
   get mySeat() {
     return this.seats.get(this.me);
+  }
+
+  /** Whether nobody has picked anything yet. */
+  get undecided() {
+    return this.picked === NOTHING;
   }
 
   get running() {
@@ -149,7 +157,7 @@ export class RoomView extends EventTarget {
 
 /** `welcome.piece` is the picked piece as in `piece`, or null while nothing is picked. @param {any} said @returns {Picked} */
 function pickedIn(said) {
-  return said ?? { piece: null, key: 0, tempo_bpm: 0 };
+  return said ?? NOTHING;
 }
 
 /**

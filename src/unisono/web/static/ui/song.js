@@ -29,6 +29,8 @@ export class SongPanel {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #starting = false;
+  #led = false;
+  #settled = false;
 
   /** @param {RoomView} room @param {Engine} engine @param {Map<string, Piece>} pieces */
   constructor(room, engine, pieces) {
@@ -41,7 +43,15 @@ export class SongPanel {
     room.addEventListener("piece", () => this.#timer === undefined && (this.#mine = null));
     for (const what of ["room", "piece", "song", "leader", "seats", "problem"]) room.addEventListener(what, () => this.#draw());
     room.addEventListener("note", (event) => engine.playNote(/** @type {CustomEvent} */ (event).detail.midi, NOTE_SECONDS));
+    for (const what of ["room", "leader"]) room.addEventListener(what, () => this.#suggest());
     room.addEventListener("leader", () => this.#tellLeader());
+  }
+
+  /** So that Start gives everybody something to sing at once, whoever leads first has the songbook's first piece picked. */
+  #suggest() {
+    const { undecided, running, leader, me } = this.#room;
+    const first = this.#pieces.keys().next().value;
+    if (first && undecided && !this.#mine && !running && me && leader === me) this.#pick({ piece: first, key: 0, tempo_bpm: 0 });
   }
 
   #wireButtons() {
@@ -138,7 +148,7 @@ export class SongPanel {
     say(byId("tempo"), String(this.#tempo));
     button("key-down").disabled = picked.key <= -KEY_MAX;
     button("key-up").disabled = picked.key >= KEY_MAX;
-    for (const id of ["key-part", "note", "tempo-part"]) show(byId(id), Boolean(this.#piece));
+    show(byId("tune"), Boolean(this.#piece));
     for (const radio of byId("pieces").querySelectorAll("input")) radio.checked = radio.value === (picked.piece ?? "");
     say(byId("song-now"), this.#now());
     this.#drawHandOver(role === "host" && !running);
@@ -149,6 +159,7 @@ export class SongPanel {
     const id = running ? song?.piece : this.#picked.piece;
     const title = this.#pieces.get(id ?? "")?.title ?? t("Free singing");
     const leader = this.#room.name(running && song ? song.leader : this.#room.leader);
+    if (!leader && this.#room.undecided) return t("Nobody leads yet.");
     if (!leader) return t("Next: {title}. Nobody leads yet.", { title });
     if (running) return t("Now: {title}. {leader} leads.", { title, leader });
     return t("Next: {title}. {leader} leads.", { title, leader });
@@ -169,9 +180,15 @@ export class SongPanel {
     select.value = String(this.#room.leader ?? "");
   }
 
+  /** Whoever comes in leading is told after the sound check, see main.js. */
   #tellLeader() {
-    const { leader, me } = this.#room;
-    if (me && leader === me && byId("dock").dataset.led !== "me") toast(t("You lead. Pick a song and press Start."));
-    byId("dock").dataset.led = leader === me ? "me" : "";
+    const leads = this.#room.me !== 0 && this.#room.leader === this.#room.me;
+    if (leads && !this.#led && this.#settled) toast(t("You lead. Pick a song and press Start."));
+    this.#led = leads;
+  }
+
+  /** From now on it is news when this page begins to lead. */
+  settle() {
+    this.#settled = true;
   }
 }

@@ -83,6 +83,7 @@ export class SoundCheck {
     byId("measure").addEventListener("click", () => this.#measure());
     byId("measure-done").addEventListener("click", () => this.#apply("acoustic"));
     byId("tap-instead").addEventListener("click", () => this.#startTapping());
+    byId("tap-again").addEventListener("click", () => this.#startTapping());
     byId("tap-done").addEventListener("click", () => this.#apply("tapped"));
     byId("microphone-choice").addEventListener("change", () => {
       this.#chosen = true;
@@ -239,7 +240,9 @@ export class SoundCheck {
     this.#taps = 0;
     this.#result = null;
     say(byId("tap-result"), "");
-    show(byId("tap-done"), false);
+    for (const id of ["tap-done", "tap-again"]) show(byId(id), false);
+    button("tap").disabled = false;
+    this.#drawTaps();
     this.#part("tap");
     await this.#engine.startTapping({ bpm: TAP_BPM });
     byId("tap").focus();
@@ -256,16 +259,31 @@ export class SoundCheck {
 
   /** @param {number} timeStamp */
   #tap(timeStamp) {
-    if (this.#taps >= TAPS_NEEDED) return void this.#startTapping();
+    if (this.#taps >= TAPS_NEEDED) return;
     this.#engine.tap(timeStamp);
     this.#taps += 1;
-    say(byId("tap"), this.#taps < TAPS_NEEDED ? String(TAPS_NEEDED - this.#taps) : t("Tap again from the start"));
-    if (this.#taps < TAPS_NEEDED) return;
+    this.#drawTaps();
+    if (this.#taps === TAPS_NEEDED) this.#tapped();
+  }
+
+  /** Every tap is seen, the clicks are not: a light would lead the finger, and it cannot be in time with a sound whose delay is being asked for. */
+  #drawTaps() {
+    const dots = Array.from({ length: TAPS_NEEDED }, (_, i) => h("span", { class: i < this.#taps ? "tapped" : "" }));
+    byId("tap-dots").replaceChildren(...dots);
+    say(byId("tap-count"), t("{n} of {all}", { n: this.#taps, all: TAPS_NEEDED }));
+  }
+
+  /** Fingers do not stop at once: what they still press does nothing. */
+  #tapped() {
+    button("tap").disabled = true;
     const result = this.#engine.stopTapping();
     this.#result = result.accepted ? result : null;
     say(byId("tap-result"), result.accepted ? t("That worked.") : (REASONS[result.reason ?? ""] ?? REASONS.too_few)());
+    byId("tap-result").classList.toggle("good", result.accepted);
     show(byId("tap-done"), result.accepted);
-    if (result.accepted) byId("tap-done").focus();
+    show(byId("tap-again"), true);
+    button("tap-again").classList.toggle("gold", !result.accepted);
+    byId("tap-result").focus();
   }
 
   /** @param {"acoustic" | "tapped"} method */
@@ -273,7 +291,6 @@ export class SoundCheck {
     if (!this.#result) return;
     const { round_trip_samples, spread_samples } = this.#result;
     this.#engine.applyCheck({ method, output: this.#output, round_trip_samples, spread_samples });
-    toast(t("You are ready to sing."));
     this.#end(true);
   }
 
@@ -295,7 +312,7 @@ export class SoundCheck {
   #part(wanted) {
     for (const part of PARTS) show(byId(`check-${part}`), part === wanted);
     if (wanted === "measure") this.#drawMeasure();
-    const first = byId(`check-${wanted}`).querySelector(wanted === "output" ? "input:checked" : "button:not([disabled])");
+    const first = byId(`check-${wanted}`).querySelector(wanted === "output" ? "input:checked" : "button:not([disabled], [hidden])");
     if (first instanceof HTMLElement) first.focus();
   }
 
@@ -309,7 +326,6 @@ export class SoundCheck {
     say(button("measure"), t("Measure"));
     button("measure").classList.add("gold");
     show(byId("measure-done"), false);
-    show(byId("tap-means"), true);
   }
 }
 

@@ -5,6 +5,8 @@ import { t } from "./i18n.js";
 
 const SEEN_MS = 6000;
 const GATHER_MS = 700;
+/** More would hide the house. */
+const SHOWN_MAX = 2;
 
 /** @type {string[]} */
 let gathered = [];
@@ -32,6 +34,8 @@ export function toast(text, kind = "news") {
   if (isShown(text)) return;
   const note = h("p", { class: `toast ${kind}`, "aria-hidden": "true" }, text);
   byId("toasts").append(note);
+  const notes = byId("toasts").querySelectorAll("p.toast");
+  if (notes.length > SHOWN_MAX) notes[0].remove();
   setTimeout(() => note.remove(), kind === "trouble" ? 2 * SEEN_MS : SEEN_MS);
   tell(text);
 }
@@ -59,6 +63,11 @@ export function offer(text, label, act) {
 /** Takes the offer back: it was done some other way. */
 export function withdraw() {
   for (const one of byId("toasts").querySelectorAll(".offer")) one.remove();
+}
+
+/** Away with what is only news. */
+export function putAway() {
+  for (const one of byId("toasts").querySelectorAll(".news")) one.remove();
 }
 
 /** @param {string} text */
