@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { OUTAGE_MS, TRAIN, Ways, linkMs, probing, waitFor, waitForSum } from "../../src/unisono/web/static/engine/jitter.js";
+import { OUTAGE_MS, Probing, Ways, linkMs, waitFor, waitForSum } from "../../src/unisono/web/static/engine/jitter.js";
 import { RoomClock } from "../../src/unisono/web/static/engine/clock.js";
 import { Waits } from "../../src/unisono/web/static/engine/waits.js";
 
@@ -72,16 +72,20 @@ test("the last probes of a train tell nothing, but their echoes show that the li
   assert.equal(ways.stalledMs(5000), 0);
 });
 
-test("those who sing probe in trains, others now and then", () => {
-  /** @type {{telling: boolean, waitMs: number}[]} */
-  const train = [];
-  for (let sent = 12; sent < 12 + TRAIN.probes; sent++) train.push(probing(sent, true));
-  assert.equal(train.reduce((sum, { waitMs }) => sum + waitMs, 0), TRAIN.everyMs);
-  assert.equal(train.filter(({ telling }) => telling).length, TRAIN.telling);
-  assert.ok(train.slice(0, TRAIN.telling).every(({ telling }) => telling), "the first ones do");
-  assert.deepEqual(probing(3, true), { telling: false, waitMs: 120 });
-  assert.deepEqual(probing(3, false), probing(3, true));
-  assert.deepEqual(probing(500, false), { telling: true, waitMs: 1_000 });
+for (const { name, steps } of spec.probing) {
+  test(`probes go as those of the client library: ${name}`, () => {
+    const probing = new Probing();
+    for (const [sings, rough, telling, waitMs] of steps) assert.deepEqual(probing.next(sings, rough), { telling, waitMs });
+  });
+}
+
+test("a line is rough when one trip in ten takes much longer than usual", () => {
+  const ways = new Ways();
+  for (let i = 0; i < 40; i++) ways.echoed(1000 + 20 * i, 1040 + 20 * i + (i % 8 === 0 ? 60 : 0), clock.at(1020 + 20 * i));
+  assert.equal(ways.rough, true);
+  const calm = new Ways();
+  for (let i = 0; i < 40; i++) calm.echoed(1000 + 20 * i, 1040 + 20 * i + (i % 20 === 0 ? 60 : 0), clock.at(1020 + 20 * i));
+  assert.equal(calm.rough, false);
 });
 
 test("a page says 0 of what it does not know, and waits until its ear is steady", () => {

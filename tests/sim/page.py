@@ -18,7 +18,7 @@ from tests.sim.pageclock import PageClock
 from tests.sim.pageparts import EAR_BLOCK_MS, Ear, Outbox, Stamper, Tapes
 from tests.sim.tones import Tone
 from tests.sim.world import World
-from unisono.client.sights import PROBE_MS, TRAIN_MS, TRAIN_PROBES, TRAIN_TELLING, Sights
+from unisono.client.sights import Probing, Sights
 from unisono.core import messages as say
 from unisono.core.lateness import OUTAGE_SAMPLES, wait_for_sum
 from unisono.core.wire import Echo, Packet, Probe, pack, unpack
@@ -33,7 +33,7 @@ LAGS, LAGS_MIN = 500, 50
 ENCODE_MS, DECODE_MS, EAR_MS = 5.0, 3.0, 10.0
 TALK_DELAY_SAMPLES = 6000
 
-PROBES = ((12, 120.0), (60, 250.0), (math.inf, 1000.0))
+PROBE_AT_FIRST_MS = 120.0
 LINK_MS = 2000.0
 REPAIR_MS, AIM_MS = 50.0, 100.0
 REPAIRS_IN_SONG, REPAIRS_BETWEEN_SONGS = 1, 10
@@ -81,7 +81,7 @@ class Page:
         self._tries = 0
         self._said_sent = False
         self._knocking: Callable[[], None] | None = None
-        self._probes = 0
+        self._probing = Probing(at_first_ms=PROBE_AT_FIRST_MS)
         for moment in weather.moves_ms:
             world.at(moment, self.place.move)
 
@@ -115,7 +115,7 @@ class Page:
         hello = say.Hello(version=1, token="t", decodes="pcm", key=self.key, name=f"Voice {self.voice}", watch=False)
         self._say(hello)
         self._heard_ms = self.now_ms
-        self._probes = 0
+        self._probing = Probing(at_first_ms=PROBE_AT_FIRST_MS)
         self._probe(line)
 
     def _watch(self) -> None:
@@ -211,8 +211,7 @@ class Page:
         """One more on this line, and when the next one goes."""
         if self.line is not line:
             return
-        telling, wait_ms = probing(self._probes, sings=self.role != "listener")
-        self._probes += 1
+        telling, wait_ms = self._probing.next(sings=self.role != "listener", rough=self.ways.rough)
         self.ways.probed(self.now_ms, telling=telling)
         line.send_up(pack(Probe(sent_ms=self.now_ms)))
         self._world.at(self._world.now_ms + wait_ms, lambda: self._probe(line))
@@ -306,17 +305,6 @@ class Page:
     def stop(self) -> None:
         """End it where it is heard now."""
         self._say(say.Stop(position=Position(int(self.ear.heard_at(self._world.now_ms)))))
-
-
-def probing(sent: int, *, sings: bool) -> tuple[bool, float]:
-    """Whether the next probe tells something, and how long after it another one goes (jitter.js)."""
-    every_ms = next(ms for count, ms in PROBES if sent < count)
-    at_first = sent < PROBES[0][0]
-    if not sings or at_first:
-        return not at_first, every_ms
-    place = int(sent - PROBES[0][0]) % TRAIN_PROBES
-    between_ms = TRAIN_MS - (TRAIN_PROBES - 1) * PROBE_MS
-    return place < TRAIN_TELLING, PROBE_MS if place < TRAIN_PROBES - 1 else between_ms
 
 
 def _sound(frame: bytes, *, stereo: bool) -> Audio:

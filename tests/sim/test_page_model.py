@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sim.page import probing
 from tests.sim.pageclock import PageClock
-from unisono.client.sights import TRAIN_MS, TRAIN_PROBES, TRAIN_TELLING
 
 SPEC = json.loads((Path(__file__).parents[2] / "spec" / "clock.json").read_text(encoding="utf-8"))
 
@@ -21,11 +19,3 @@ def test_its_clock_is_the_pages_clock(case: dict[str, Any]) -> None:
     assert clock.at(case["at_ms"]) == pytest.approx(case["page_at"], abs=1e-3)
     assert clock.per_ms == pytest.approx(case["page_per_ms"], abs=1e-9)
     assert clock.at(case["at_ms"]) == pytest.approx(case["position"], abs=case["tolerance_samples"])
-
-
-def test_it_probes_as_the_page_does() -> None:
-    train = [probing(sent, sings=True) for sent in range(12, 12 + TRAIN_PROBES)]
-    assert sum(wait for _, wait in train) == TRAIN_MS
-    assert [telling for telling, _ in train] == [True] * TRAIN_TELLING + [False] * (TRAIN_PROBES - TRAIN_TELLING)
-    assert probing(3, sings=True) == probing(3, sings=False) == (False, 120.0)
-    assert probing(500, sings=False) == (True, 1000.0)

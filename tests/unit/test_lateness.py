@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unisono.client.sights import Sights
+from unisono.client.sights import Probing, Sights
 from unisono.core.lateness import OUTAGE_SAMPLES, Lateness, wait_for, wait_for_sum
 from unisono.units import SAMPLE_RATE
 
@@ -51,6 +51,23 @@ def test_what_probes_tell_the_page_and_the_client_library_alike(case: dict[str, 
     assert down == pytest.approx(case["down_ms"], abs=1e-6)
     assert wait_for_sum(up, [5, 9, 6]) == pytest.approx(case["wait_up"], abs=1e-6)
     assert wait_for_sum(down, [2]) == pytest.approx(case["wait_down"], abs=1e-6)
+
+
+@pytest.mark.parametrize("case", SPEC["probing"], ids=lambda case: case["name"])
+def test_when_probes_go_from_page_and_client_library_alike(case: dict[str, Any]) -> None:
+    probing = Probing(at_first_ms=120.0)
+    for sings, rough, telling, wait_ms in case["steps"]:
+        assert probing.next(sings=sings, rough=rough) == (telling, wait_ms)
+
+
+def test_trains_last_as_long_as_they_should_and_their_end_tells_nothing() -> None:
+    probing = Probing(at_first_ms=30.0)
+    steps = [probing.next(sings=True, rough=number > 40) for number in range(90)]
+    assert steps[:12] == [(False, 30.0)] * 12
+    trains = "".join("+" if telling else "-" for telling, _ in steps[13:])
+    assert trains.startswith(("+" * 7 + "---") * 3 + "+" * 22 + "---")
+    assert sum(wait for _, wait in steps[13:23]) == 2000.0
+    assert sum(wait for _, wait in steps[43:68]) == 2000.0
 
 
 def test_two_ways_one_after_the_other_are_waited_for_together() -> None:

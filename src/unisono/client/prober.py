@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 from unisono.client.connection import local_ms
-from unisono.client.sights import PROBE_MS, TRAIN_MS, TRAIN_PROBES, TRAIN_TELLING
+from unisono.client.sights import AT_FIRST, Probing
 from unisono.client.ways import Ways
 from unisono.core.wire import Probe, pack
 
-AT_FIRST = 12
-AT_FIRST_PAUSE_S = 0.03
-EVERY_S = 1.0
-TELL_EVERY = 2
+AT_FIRST_MS = 30.0
+TELL_MS = 4_000.0
 
 
 class Prober:
@@ -25,32 +23,21 @@ class Prober:
         self._ways, self._send, self._tell, self._sings = ways, send, tell, sings
 
     async def run(self, welcome: asyncio.Event) -> None:
-        """Often at first, then for as long as the seat lives. `welcome` is set while there is a room to ask."""
+        """For as long as the seat lives. `welcome` is set while there is a room to ask."""
         while True:
             await welcome.wait()  # a server that is just waking answers nobody before
-            for _ in range(AT_FIRST):
-                await self._ask(AT_FIRST_PAUSE_S)
-            self._tell()
-            asked = 0
+            probing, sent, told_ms = Probing(at_first_ms=AT_FIRST_MS), 0, local_ms()
             while welcome.is_set():
-                await self._ask_again()
-                asked += 1
-                if asked % TELL_EVERY == 0:
+                await self._ask(probing)
+                sent += 1
+                if sent == AT_FIRST + 1 or local_ms() - told_ms > TELL_MS:
+                    told_ms = local_ms()
                     self._tell()
 
-    async def _ask_again(self) -> None:
-        """Those who sing ask in trains, as close as frames of a song (client/sights.py); others once a second."""
-        if not self._sings():
-            await self._ask(EVERY_S)
-            return
-        for place in range(TRAIN_PROBES):
-            last = place == TRAIN_PROBES - 1
-            pause_ms = TRAIN_MS - (TRAIN_PROBES - 1) * PROBE_MS if last else PROBE_MS
-            await self._ask(pause_ms / 1000, telling=place < TRAIN_TELLING)
-
-    async def _ask(self, pause_s: float, *, telling: bool = True) -> None:
+    async def _ask(self, probing: Probing) -> None:
+        telling, wait_ms = probing.next(sings=self._sings(), rough=self._ways.sights.rough)
         sent_ms = local_ms()
         if self._send(pack(Probe(sent_ms=sent_ms))):
-            self._ways.sights.probed(sent_ms, telling=telling)
-        await asyncio.sleep(pause_s)
-        self._ways.woke(local_ms() - sent_ms - 1000 * pause_s)
+            self._ways.sights.probed(sent_ms, telling=telling or not len(self._ways.sights))
+        await asyncio.sleep(wait_ms / 1000)
+        self._ways.woke(local_ms() - sent_ms - wait_ms)

@@ -18,10 +18,17 @@ KEPT_MS: Final = 20_000.0
 KEPT_MS_MAX: Final = 60_000.0
 """While there are fewer than `ENOUGH`, older ones count."""
 ENOUGH: Final = 40
-TRAIN_PROBES, TRAIN_TELLING = 10, 7
-"""Probes go in trains as close as frames of a song, so that they meet what frames meet: what is lost is found missing
-by what comes behind it. The last ones of a train have nothing behind them and tell nothing."""
+AT_FIRST, SOON = 12, 60
+SOON_MS, EVERY_MS = 250.0, 1000.0
+"""While a program starts it is busy, so probes go on quickly until some have met a quiet moment. The first ones are for
+the clock alone, which needs only the best of them."""
+TRAIN_PROBES, LONG_TRAIN_PROBES, TRAIN_END_PROBES = 10, 25, 3
+"""Probes of those who sing go in trains as close as frames of a song, so that they meet what frames meet: what is lost
+is found missing by what comes behind it. The last ones of a train have nothing behind them and tell nothing. On a
+rough line trains are longer, and those who listen send some."""
 PROBE_MS, TRAIN_MS = 20.0, 2_000.0
+ROUGH_MS: Final = 40.0
+"""A line is rough when one trip in ten takes so much longer than usual."""
 
 _OUTAGE_MS: Final = ms_of_samples(OUTAGE_SAMPLES)
 _AFTER_OUTAGE_MS: Final = 1_000.0
@@ -83,6 +90,37 @@ class Sights:
         trips = [received - sent for sent, received, _ in self._sights]
         return bool(trips) and trips[-1] <= 1.5 * median(trips) + 50.0
 
+    @property
+    def rough(self) -> bool:
+        """Whether trips differ so much that a few probes do not tell what frames will meet."""
+        trips = sorted(received - sent for sent, received, _ in self._sights)
+        return len(trips) >= 5 and trips[len(trips) * 9 // 10] - trips[len(trips) // 2] > ROUGH_MS
+
     def lost(self) -> None:
         """The connection they left on is gone."""
         self._open.clear()
+
+
+class Probing:
+    """When the next probe of a connection goes, and whether its echo will tell something of the ways."""
+
+    def __init__(self, *, at_first_ms: float) -> None:
+        """The first ones are `at_first_ms` apart."""
+        self._at_first_ms = at_first_ms
+        self._sent = self._place = 0
+        self._train = 1
+
+    def next(self, *, sings: bool, rough: bool) -> tuple[bool, float]:
+        """For a probe that goes now: (whether it tells, how long after it the next one goes, in ms)."""
+        self._sent += 1
+        if self._sent <= AT_FIRST:
+            return False, self._at_first_ms
+        self._place += 1
+        if self._place > self._train:
+            self._place = 1
+            self._train = (LONG_TRAIN_PROBES if rough else TRAIN_PROBES) if sings else TRAIN_PROBES if rough else 1
+        if self._train == 1:
+            return True, SOON_MS if self._sent < SOON else EVERY_MS
+        last = self._place == self._train
+        wait_ms = TRAIN_MS - (self._train - 1) * PROBE_MS if last else PROBE_MS
+        return self._place <= self._train - TRAIN_END_PROBES, wait_ms

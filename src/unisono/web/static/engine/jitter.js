@@ -16,15 +16,17 @@ const KEPT_MS = 20_000;
 const KEPT_MS_MAX = 60_000;
 const ENOUGH = 40;
 /**
- * Probes go in trains as close as frames of a song, so that they meet what frames meet: what is lost is found missing by what comes behind it.
- * The last ones of a train have nothing behind them and tell nothing.
+ * While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment. The first ones are for the clock
+ * alone, which needs only the best of them.
  */
-export const TRAIN = { probes: 10, telling: 7, apartMs: 20, everyMs: 2_000 };
+const AT_FIRST = 12, AT_FIRST_MS = 120, SOON = 60, SOON_MS = 250, EVERY_MS = 1_000;
 /**
- * While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment: [so many, so far apart in ms].
- * The first ones are for the clock alone, which needs only the best of them.
+ * Probes of those who sing go in trains as close as frames of a song, so that they meet what frames meet: what is lost is found missing by what
+ * comes behind it. The last ones of a train have nothing behind them and tell nothing. On a rough line trains are longer, and those who listen send some.
  */
-const PROBES = [[12, 120], [60, 250], [Infinity, 1_000]];
+const TRAIN_PROBES = 10, LONG_TRAIN_PROBES = 25, TRAIN_END_PROBES = 3, PROBE_MS = 20, TRAIN_MS = 2_000;
+/** A line is rough when one trip in ten takes so much longer than usual. */
+const ROUGH_MS = 40;
 /** An encoder and a decoder that have not been heard of yet. */
 const ENCODE_MS = 5;
 const DECODE_MS = 3;
@@ -82,19 +84,6 @@ export function linkMs({ lagsMs, lookaheadMs, upsMs, downsMs, decodesMs }) {
 /** What is waited for of each by itself, and of how many that is known: for benches. @param {{lagsMs: number[], upsMs: number[], downsMs: number[], decodesMs: number[]}} seen */
 export function waitsMs({ lagsMs, upsMs, downsMs, decodesMs }) {
   return { lag: waitFor(lagsMs), up: waitFor(upsMs), down: waitFor(downsMs), decode: waitFor(decodesMs), lags: lagsMs.length, probes: upsMs.length };
-}
-
-/**
- * When the next probe goes and whether it tells something: quickly at first, as the clock needs it, then in trains from those who sing.
- * @param {number} sent so many on this connection @param {boolean} sings
- */
-export function probing(sent, sings) {
-  const [, everyMs] = PROBES.find(([count]) => sent < count) ?? [0, 1_000];
-  const atFirst = sent < PROBES[0][0];
-  if (!sings || atFirst) return { telling: !atFirst, waitMs: everyMs };
-  const place = (sent - PROBES[0][0]) % TRAIN.probes;
-  const between = TRAIN.everyMs - (TRAIN.probes - 1) * TRAIN.apartMs;
-  return { telling: place < TRAIN.telling, waitMs: place < TRAIN.probes - 1 ? TRAIN.apartMs : between };
 }
 
 /** As Python rounds. @param {number} x */
@@ -162,8 +151,38 @@ export class Ways {
     return trips[trips.length - 1] <= 1.5 * usual + 50;
   }
 
+  /** Whether trips differ so much that a few probes do not tell what frames will meet. */
+  get rough() {
+    const trips = this._sights.map(({ sentMs, receivedMs }) => receivedMs - sentMs).sort((a, b) => a - b);
+    return trips.length >= 5 && trips[Math.floor((trips.length * 9) / 10)] - trips[Math.floor(trips.length / 2)] > ROUGH_MS;
+  }
+
   /** The connection they left on is gone. */
   lost() {
     this._open.clear();
+  }
+}
+
+/** When the next probe of a connection goes, and whether its echo will tell something of the ways. */
+export class Probing {
+  constructor() {
+    this._sent = 0;
+    this._place = 0;
+    this._train = 1;
+  }
+
+  /** For a probe that goes now. @param {boolean} sings @param {boolean} rough the line */
+  next(sings, rough) {
+    this._sent += 1;
+    if (this._sent <= AT_FIRST) return { telling: false, waitMs: AT_FIRST_MS };
+    this._place += 1;
+    if (this._place > this._train) {
+      this._place = 1;
+      if (sings) this._train = rough ? LONG_TRAIN_PROBES : TRAIN_PROBES;
+      else this._train = rough ? TRAIN_PROBES : 1;
+    }
+    if (this._train === 1) return { telling: true, waitMs: this._sent < SOON ? SOON_MS : EVERY_MS };
+    const last = this._place === this._train;
+    return { telling: this._place <= this._train - TRAIN_END_PROBES, waitMs: last ? TRAIN_MS - (this._train - 1) * PROBE_MS : PROBE_MS };
   }
 }

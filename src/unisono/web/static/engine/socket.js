@@ -1,7 +1,7 @@
 /** The socket to the room: says hello, probes the room's clock, comes back by itself with the seat's key. Audio and messages pass through untouched. */
 
 import { RoomClock } from "./clock.js";
-import { OUTAGE_MS, Ways, probing } from "./jitter.js";
+import { OUTAGE_MS, Probing, Ways } from "./jitter.js";
 import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
 
 /** A server that was killed is back within a second or two; one that is away for long is not besieged. */
@@ -49,7 +49,7 @@ export class RoomSocket {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._timer = undefined;
     this._welcomed = false;
-    this._probes = 0;
+    this._probing = new Probing();
     this._heardMs = nowMs();
     this._socket = this._open();
   }
@@ -89,7 +89,7 @@ export class RoomSocket {
 
   _open() {
     this._welcomed = false;
-    this._probes = 0;
+    this._probing = new Probing();
     this._heardMs = nowMs();
     const socket = new WebSocket(this._url);
     socket.binaryType = "arraybuffer";
@@ -138,7 +138,7 @@ export class RoomSocket {
     if (!this.welcomed) return;
     if (nowMs() - this._heardMs > SILENT_MS_MAX) return this._abandon();
     const sent = nowMs();
-    const { telling, waitMs } = probing(this._probes++, this.sings);
+    const { telling, waitMs } = this._probing.next(this.sings, this.ways.rough);
     this._socket.send(packProbe(sent));
     this.ways.probed(sent, telling);
     this._timer = setTimeout(() => this._probe(), waitMs);
