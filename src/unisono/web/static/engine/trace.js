@@ -13,7 +13,7 @@ const PER_MS = SAMPLE_RATE / 1000;
 /** @typedef {{heardNow(): number, roomNow(): number}} Clocks  positions at this page's ear and by the room's clock; NaN while unknown */
 /** @typedef {{arrived_samples: number | null, came_samples: number | null, mixing_samples: number | null, left_samples: number | null, late_frames: number}} Way */
 /** @typedef {{row: number, delays_samples: number[], device_samples: number, lookahead_samples: number, shift_samples: number, way: Way | null}} Known */
-/** @typedef {{mean: number, least: number, p95: number, count: number}} Stage */
+/** @typedef {{mean: number, least: number, p95: number, most: number, count: number}} Stage */
 
 /** The last values of one thing. */
 export class Gauge {
@@ -32,7 +32,7 @@ export class Gauge {
   get stage() {
     const kept = this._values.subarray(0, Math.min(this.count, KEPT)).slice().sort();
     if (kept.length === 0) return null;
-    return { mean: this.mean, least: kept[0], p95: kept[Math.floor((kept.length - 1) * 0.95)], count: this.count };
+    return { mean: this.mean, least: kept[0], p95: kept[Math.floor((kept.length - 1) * 0.95)], most: kept[kept.length - 1], count: this.count };
   }
 
   /** NaN while there is none. */
@@ -45,16 +45,16 @@ export class Gauge {
 }
 
 /** @param {number} samples @returns {Stage} what does not vary */
-const fixed = (samples) => ({ mean: samples / PER_MS, least: samples / PER_MS, p95: samples / PER_MS, count: 1 });
+const fixed = (samples) => ({ mean: samples / PER_MS, least: samples / PER_MS, p95: samples / PER_MS, most: samples / PER_MS, count: 1 });
 
 /** @param {number | null | undefined} samples the server's mean; NaN while unknown */
 const meanMs = (samples) => (samples === null || samples === undefined ? NaN : samples / PER_MS);
 
 /** @param {number} ms @returns {Stage | null} of a difference of means */
-const only = (ms) => (Number.isNaN(ms) ? null : { mean: ms, least: NaN, p95: NaN, count: 1 });
+const only = (ms) => (Number.isNaN(ms) ? null : { mean: ms, least: NaN, p95: NaN, most: NaN, count: 1 });
 
 /** @param {Stage} stage @param {number} ms @returns {Stage} */
-const moved = ({ mean, least, p95, count }, ms) => ({ mean: mean + ms, least: least + ms, p95: p95 + ms, count });
+const moved = ({ mean, least, p95, most, count }, ms) => ({ mean: mean + ms, least: least + ms, p95: p95 + ms, most: most + ms, count });
 
 export class Trace {
   /** @param {Clocks} clocks */
