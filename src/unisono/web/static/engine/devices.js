@@ -47,13 +47,14 @@ function isStill(device, now) {
 
 /** Looks at the list while a microphone is open. */
 export class DeviceList {
-  /** @param {(change: Change) => void} onChange */
-  constructor(onChange) {
+  /** @param {{enumerateDevices(): Promise<Device[]>, addEventListener?: EventTarget["addEventListener"]} | undefined} system the browser's `mediaDevices` @param {(change: Change) => void} onChange */
+  constructor(system, onChange) {
+    this._system = system;
     this._onChange = onChange;
     /** @type {Device[] | null} */
     this._known = null;
     this._microphone = DEFAULT;
-    navigator.mediaDevices?.addEventListener?.("devicechange", () => void this._look());
+    system?.addEventListener?.("devicechange", () => void this._look());
     setInterval(() => void this._look(), LOOK_MS);
   }
 
@@ -78,7 +79,7 @@ export class DeviceList {
 
   /** @returns {Promise<Device[]>} */
   async _list() {
-    return (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    return (await this._system?.enumerateDevices()) ?? [];
   }
 
   async _look() {

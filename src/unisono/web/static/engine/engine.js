@@ -42,7 +42,7 @@ export class Engine extends EventTarget {
     /** @type {AudioContext | null} */
     this._context = null;
     this._outputSeconds = OUTPUT_SECONDS;
-    this._devices = new DeviceList((change) => this._worker.postMessage({ type: "devices", ours: change === "ours" }));
+    this._devices = new DeviceList(navigator.mediaDevices, (change) => this._worker.postMessage({ type: "devices", ours: change === "ours" }));
     /** @type {{device_id?: string}} */
     this._microphone = {};
     /** @type {MediaStream | null} */
@@ -68,6 +68,7 @@ export class Engine extends EventTarget {
     this.diagnostics = /** @type {Record<string, any>} */ ({});
     setInterval(() => this._followSong(), 50);
     setInterval(() => this._watchOutput(), 100);
+    setInterval(() => this._wake(), 1_000);
   }
 
   /** What this browser can do here. */
@@ -363,6 +364,12 @@ export class Engine extends EventTarget {
     const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp();
     const underruns = /** @type {any} */ (context).playbackStats?.underrunEvents ?? 0;
     this._worker.postMessage({ type: "output", lineMs: 1000 * contextTime - performanceTime, underruns });
+  }
+
+  /** Sound that the system has stopped (a call, a device that went) goes on as soon as it may. */
+  _wake() {
+    const state = this._context?.state ?? "closed";
+    if (state !== "running" && state !== "closed") void this._context?.resume().catch(() => undefined);
   }
 
   /** Where the song is for this page's ears. */

@@ -62,10 +62,11 @@ export class Stamper {
   /**
    * Microphone and output run on two clocks: the round trip is steered, without a seam, towards the line `frames + drift * (frame - at)`.
    * @param {number} frames @param {number} at frame of the context @param {number} drift per frame
+   * @returns {number} how far it is off that line still, frames; 0 while nothing is stamped
    */
   followRoundTrip(frames, at, drift) {
     const next = Number.isNaN(this._next) ? -1 : this._segmentOf(this._next);
-    if (next < 0) return;
+    if (next < 0) return 0;
     const segment = this._segments[next];
     const frame = segment.frame + (this._next - segment.position) / segment.rate;
     const off = frames + drift * (frame - at) - this.roundTripAt(frame);
@@ -73,6 +74,7 @@ export class Stamper {
     this._roundTrip = this.roundTripAt(frame);
     this._anchor = frame;
     this._drift = drift + Math.max(-limit, Math.min(limit, off / (STEER_SECONDS * this._contextRate)));
+    return off;
   }
 
   get ready() {

@@ -6,7 +6,7 @@ import { makeProbe } from "./calibrate.js";
 import { Singer } from "./singer.js";
 import { nowMs } from "./socket.js";
 import { SAMPLE_RATE } from "./units.js";
-import { LoopWatch } from "./watch.js";
+import { APART_MS, LoopWatch } from "./watch.js";
 
 /** The sung phrase's peaks are brought up to here, at most by so much. */
 const PHRASE_PEAK_DBFS = -12;
@@ -21,6 +21,7 @@ const DEVICES_MS = 20_000;
 /** @typedef {{round_trip_samples: number, unsure: boolean, output: string}} Check */
 /** @typedef {{encoder: boolean, encoder_lookahead_samples: number}} Codec */
 /** @typedef {{contextRate: number, shared: boolean, frames: import("./clock.js").FrameClock, port: MessagePort, heardNow(ms: number): number}} EarSide */
+/** @typedef {Extract<import("./watch.js").Verdict, {type: "follow"}>} Follow */
 /** @typedef {{onTalk(bytes: import("./keep.js").Bytes): void, tell(message: any): void}} VoiceEvents */
 
 /** @param {number[]} values @param {number} share */
@@ -61,7 +62,8 @@ export class Voice {
     this.check = null;
     this._measuredMs = { from: NaN, to: NaN };
     this._roundTrip = NaN;
-    this._lost = false;
+    this._lost = this._inDoubt = this._tooFarApart = this._marked = false;
+    this._clocksPpm = 0;
     this._devicesMs = -Infinity;
     /** @type {string[]} what the watch has found since the check */
     this._found = [];
@@ -181,25 +183,42 @@ export class Voice {
       const stamper = this._singer?.stamper;
       if (!stamper || !this.ear || !this.check) return;
       if (verdict.type === "follow") {
-        stamper.followRoundTrip(this._roundTrip + verdict.frames, this.ear.frames.at(verdict.ms), verdict.perMs / this.ear.frames.perMs);
+        this._follow(stamper, this.ear, verdict);
         continue;
       }
       this._found.push(JSON.stringify(verdict));
-      stamper.unsure = verdict.type !== "settled" || this._lost || this.check.unsure;
+      this._inDoubt = verdict.type !== "settled";
       if (verdict.type === "moved") {
         this._roundTrip += verdict.frames;
         stamper.moveRoundTrip(verdict.frames, verdict.since);
       }
+      this._mark();
       if (verdict.type === "settled" || verdict.type === "doubt") continue;
       this._lose(nowMs() - this._devicesMs < DEVICES_MS ? "devices" : "jump", JSON.stringify(verdict));
     }
   }
 
+  /** Two clocks go apart: along their line once it is believed, and marked while the stamps are too far off it. @param {import("./stamp.js").Stamper} stamper @param {EarSide} ear @param {Follow} verdict */
+  _follow(stamper, { frames: clock, contextRate }, { frames, ms, perMs, believed }) {
+    const off = believed ? stamper.followRoundTrip(this._roundTrip + frames, clock.at(ms), perMs / clock.perMs) : frames;
+    this._tooFarApart = Math.abs(off) > (APART_MS * contextRate) / 1000;
+    this._clocksPpm = believed ? (perMs / clock.perMs) * 1e6 : 0;
+    this._mark();
+  }
+
+  /** Whatever is stamped from now on says whether its place is sure. */
+  _mark() {
+    const unsure = this._inDoubt || this._lost || this._tooFarApart || (this.check?.unsure ?? true);
+    // The stamper has doubts of its own, which stay.
+    if (this._singer && unsure !== this._marked) this._singer.stamper.unsure = unsure;
+    this._marked = unsure;
+  }
+
   /** Nobody knows the round trip now: until the next sound check all is stamped unsure. @param {string} code @param {string} text */
   _lose(code, text) {
-    if (this._singer) this._singer.stamper.unsure = true;
     if (this._lost) return;
     this._lost = true;
+    this._mark();
     this._events.tell({ type: "trouble", code, text });
   }
 
@@ -237,7 +256,9 @@ export class Voice {
   /** Stamp by this from now on. @param {Check | null} check */
   setCheck(check) {
     this.check = check;
-    this._lost = false;
+    this._lost = this._inDoubt = this._tooFarApart = false;
+    this._marked = check?.unsure ?? false;
+    this._clocksPpm = 0;
     this._found.length = 0;
     const singer = this._singer;
     if (check && singer && this.ear) {
@@ -294,6 +315,7 @@ export class Voice {
       unsure: stamper?.unsure ?? false,
       round_trip_samples: this.check?.round_trip_samples ?? null,
       round_trip_found: [...this._found],
+      clocks_apart_ppm: this._clocksPpm,
       gain: this._singer?.gain ?? 1,
     };
   }

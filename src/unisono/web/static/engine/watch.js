@@ -9,6 +9,8 @@
  * on, or sounds later from then on though both go on: doubt at once, for what is stamped until the seconds tell would be shifted.
  */
 
+import { Apart } from "./apart.js";
+
 const BIN_MS = 1_000;
 const BINS = 120;
 const GLIMPSES_MIN = 8;
@@ -32,20 +34,17 @@ const LINE_STANDS_MS = 2;
 const LINE_STEP_BINS = 2;
 /** A stream that stood still so near to a change of the devices was moved by it: no need to wait for what the seconds tell. */
 const MOVED_WITHIN_MS = 5_000;
-/** Two clocks are believed when the slope stands so many times out of its own uncertainty. */
-const ONE_CLOCK_PPM = 6;
-const SIGMAS = 8;
-const SLOPE_BINS = 30;
-/** The gap's line is taken through so many seconds. */
-const LEVEL_BINS = 10;
+/** So far apart two clocks may have gone before it is said, believed or not. */
+export const APART_MS = 0.7;
 
-/** @typedef {{ms: number, gap: number, line: number}} Second  ms; gap and line NaN where unknown */
-/** @typedef {{ms: number, output: number, outputs: number, microphone: number, microphones: number, lines: number[]}} Bin */
+/** @typedef {{ms: number, gap: number, line: number, output: Point, microphone: Point}} Second  ms; gap and line NaN where unknown */
+/** @typedef {{ms: number, output: Point, outputs: number, microphone: Point, microphones: number, lines: number[]}} Bin  the most advanced glimpses: x local ms, y frames less those of x */
+/** @typedef {import("./apart.js").Point} Point */
 /**
  * @typedef {{type: "doubt", text: string} | {type: "settled"} | {type: "lost", text: string} | {type: "moved", frames: number, since: number}
- *   | {type: "follow", frames: number, ms: number, perMs: number}} Verdict
+ *   | {type: "follow", frames: number, ms: number, perMs: number, believed: boolean}} Verdict
  *   doubt: something happened, what it did will show; settled: it did nothing; moved: the round trip of all written since that frame is longer by so many
- *   frames; lost: the round trip is not known any more; follow: the round trip is so much longer than measured, on a line
+ *   frames; lost: the round trip is not known any more; follow: the round trip is so much longer than measured, on a line, or may be
  */
 
 /** @param {number[]} values */
@@ -70,6 +69,8 @@ export class LoopWatch {
     this._best = NaN;
     this._behind = 0;
     /** Since when one has been seen and the other has not. */
+    this._clocks = new Apart();
+    this._followed = 0;
     this._without = { output: NaN, microphone: NaN };
     this._stoodMs = NaN;
     this._devicesMs = NaN;
@@ -84,8 +85,10 @@ export class LoopWatch {
   /** The round trip was measured between these local times: from now on it is watched. @param {number} fromMs @param {number} toMs */
   measured(fromMs, toMs) {
     const during = this._seconds.filter(({ ms, gap }) => ms >= fromMs - BIN_MS && ms <= toMs && !Number.isNaN(gap));
-    const line = this._slope();
     const middle = (fromMs + toMs) / 2;
+    this._clocks.since(middle);
+    this._followed = 0;
+    const line = this._line()?.slope ?? 0;
     this._measured = { ms: middle, gap: during.length > 0 ? median(during.map(({ ms, gap }) => gap + line * (middle - ms))) : NaN };
     this._doubt = null;
     this._verdicts = [];
@@ -95,7 +98,7 @@ export class LoopWatch {
   output(ms, frame) {
     const bin = this._at(ms);
     const ahead = frame - this._perMs * ms;
-    bin.output = Math.max(bin.output, ahead);
+    if (ahead > bin.output.y) bin.output = { x: ms, y: ahead };
     bin.outputs += 1;
     if (this._alone(ms, "output", "microphone")) this._stood(ms, NaN, "the microphone stood still");
     if (this._standsStill(ahead, frame)) this._stood(ms, this._onLine, "the sound output stood still");
@@ -104,7 +107,8 @@ export class LoopWatch {
   /** The microphone's counter when a block arrives. @param {number} ms @param {number} frame that follows the block, as frames of the context */
   microphone(ms, frame) {
     const bin = this._at(ms);
-    bin.microphone = Math.max(bin.microphone, frame - this._perMs * ms);
+    const ahead = frame - this._perMs * ms;
+    if (ahead > bin.microphone.y) bin.microphone = { x: ms, y: ahead };
     bin.microphones += 1;
     if (this._alone(ms, "microphone", "output")) this._stood(ms, this._onLine, "the sound output stood still");
   }
@@ -135,17 +139,18 @@ export class LoopWatch {
     const start = Math.floor(ms / BIN_MS) * BIN_MS;
     if (this._bin?.ms === start) return this._bin;
     if (this._bin) this._close(this._bin);
-    this._bin = { ms: start, output: -Infinity, outputs: 0, microphone: -Infinity, microphones: 0, lines: [] };
+    const unseen = { x: start, y: -Infinity };
+    this._bin = { ms: start, output: unseen, outputs: 0, microphone: unseen, microphones: 0, lines: [] };
     return this._bin;
   }
 
   /** @param {Bin} bin */
   _close(bin) {
     const seen = bin.outputs >= GLIMPSES_MIN && (!this._apart || bin.microphones >= GLIMPSES_MIN);
-    const microphone = this._apart ? bin.microphone : 0;
-    const gap = seen ? (microphone - bin.output) / this._perMs : NaN;
-    if (seen) this._best = bin.output;
-    this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN });
+    const microphone = this._apart ? bin.microphone : { x: bin.ms, y: 0 };
+    const gap = seen ? (microphone.y - bin.output.y) / this._perMs : NaN;
+    if (seen) this._best = bin.output.y;
+    this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN, output: bin.output, microphone });
     if (this._seconds.length > BINS) this._seconds.shift();
     if (Number.isNaN(this._measured.ms)) return;
     if (!this._doubt && this._lineStepped()) this._suspect(bin.ms, NaN, "what is written sounds at another time");
@@ -206,14 +211,15 @@ export class LoopWatch {
     const known = this._seconds.filter(({ gap }) => !Number.isNaN(gap));
     if (known.length === 0) return;
     if (Number.isNaN(this._measured.gap)) this._measured.gap = known[known.length - 1].gap;
-    const slope = this._slope();
+    const line = this._line();
+    const slope = line?.believed ? line.slope : 0;
     const off = known.slice(-JUDGED_BINS).map(({ ms, gap }) => ({ ms, by: gap - this._measured.gap - slope * (ms - this._measured.ms) }));
     if (off.length < JUDGED_BINS) return;
     const by = off.map((each) => each.by);
     const stands = Math.abs(median(by)) < STANDS_MS;
     if (this._apart && !this._doubt && middleRange(by) < ALIKE_MS && this._stepped(known)) this._suspect(off[0].ms, NaN, "microphone and output went apart");
     if (this._doubt) this._resolve(off, stands, slope);
-    else if (slope !== 0 && this._apart) this._follow(known, slope);
+    else if (line) this._follow(line);
   }
 
   /** All at once, between these seconds and those before them; two clocks go apart slowly. @param {Second[]} known */
@@ -233,8 +239,9 @@ export class LoopWatch {
     else return;
     this._doubt = null;
     if (stands) return;
-    this._steadySince = doubt.ms;
+    this._steadySince = doubt.ms + BIN_MS / 2; // the second in which it happened belongs to neither
     this._measured = { ms: off[1].ms, gap: this._measured.gap + slope * (off[1].ms - this._measured.ms) + median(by) };
+    this._clocks.since(off[1].ms, this._followed);
   }
 
   /** The counters stand as they stood; does the browser's own line too, where it is known? @param {{ms: number, text: string, begunMs: number}} doubt @returns {Verdict} */
@@ -258,26 +265,22 @@ export class LoopWatch {
     return { type: "moved", frames: byMs * this._perMs, since: doubt.since };
   }
 
-  /** @param {Second[]} known @param {number} slope */
-  _follow(known, slope) {
-    const last = known.slice(-LEVEL_BINS);
-    const now = last[last.length - 1].ms;
-    const gap = median(last.map(({ ms, gap }) => gap + slope * (now - ms)));
-    this._verdicts.push({ type: "follow", frames: (gap - this._measured.gap) * this._perMs, ms: now, perMs: slope * this._perMs });
+  /** @param {import("./apart.js").Line} line */
+  _follow({ at, slope, believed }) {
+    const now = this._seconds[this._seconds.length - 1].ms;
+    const by = at(now);
+    const said = this._followed;
+    this._followed = believed || Math.abs(by) > APART_MS ? by : 0;
+    if (this._followed === 0 && said === 0) return;
+    this._verdicts.push({ type: "follow", frames: by * this._perMs, ms: now, perMs: slope * this._perMs, believed });
   }
 
-  /** Growth of the gap, ms per ms, robust (Theil 1950, Sen 1968); 0 where it is what one clock shows. */
-  _slope() {
-    const steady = this._seconds.filter(({ ms, gap }) => ms > this._steadySince && !Number.isNaN(gap));
-    if (steady.length < SLOPE_BINS) return 0;
-    const half = Math.floor(steady.length / 2);
-    const slopes = [];
-    for (let i = 0; i + half < steady.length; i++) slopes.push((steady[i + half].gap - steady[i].gap) / (steady[i + half].ms - steady[i].ms));
-    const slope = median(slopes);
-    const level = median(steady.map(({ ms, gap }) => gap - slope * ms));
-    const sigma = 1.48 * median(steady.map(({ ms, gap }) => Math.abs(gap - slope * ms - level)));
-    const seconds = (steady.length * BIN_MS) / 1000;
-    const believed = (SIGMAS * sigma * Math.sqrt(12 / steady.length)) / seconds / 1000;
-    return Math.abs(slope) > Math.max(ONE_CLOCK_PPM * 1e-6, believed) ? slope : 0;
+  /** How the two counters run, before anything happened; null where there is only one, or too little is known. */
+  _line() {
+    if (!this._apart) return null;
+    const until = this._doubt?.begunMs ?? Infinity;
+    const steady = this._seconds.filter(({ ms, gap }) => ms > this._steadySince && ms < until && !Number.isNaN(gap));
+    const inMs = (/** @type {Point} */ { x, y }) => ({ x, y: y / this._perMs });
+    return this._clocks.line(steady.map(({ output }) => inMs(output)), steady.map(({ microphone }) => inMs(microphone)));
   }
 }
