@@ -84,7 +84,7 @@ export function megabytes(bytes) {
   const unit = small ? "kilobyte" : "megabyte";
   const value = small ? bytes / 1e3 : bytes / 1e6;
   const digits = value < 10 ? 1 : 0;
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(value).replace(" ", "\u00a0");
 }
 
 /** The picker of languages, on every page: kept in a cookie, since the server writes the page. */

@@ -37,7 +37,7 @@ const LOUD_DBFS = -3;
 const LOUD_READINGS = 4;
 const PATIENCE_MS = 8000;
 
-/** @type {Record<string, () => string>} */
+/** Why a measurement was refused. @type {Record<string, () => string>} */
 const REASONS = {
   too_quiet: () => t("We could not hear the sound. Turn it up, and hold the earpiece right against the microphone."),
   noisy: () => t("It was too noisy. Please try once more where it is quieter."),
@@ -45,6 +45,11 @@ const REASONS = {
   processed: () => t("Something changes the sound of your microphone. Switch off noise cancelling and try again."),
   clipped: () => t("It was too loud. Turn the volume down a little and try again."),
   ambiguous: () => t("We were not sure enough. Hold the earpiece closer and try again."),
+};
+
+/** Why taps say nothing. @type {Record<string, () => string>} */
+const NOT_TAPPED = {
+  ambiguous: () => t("We could not tell which click each tap was for. Listen to a few first, then tap along."),
   uneven: () => t("The taps were not steady with the clicks. Listen to a few first, then tap along."),
   too_few: () => t("Those were too few taps. Please try again."),
 };
@@ -278,7 +283,7 @@ export class SoundCheck {
     button("tap").disabled = true;
     const result = this.#engine.stopTapping();
     this.#result = result.accepted ? result : null;
-    say(byId("tap-result"), result.accepted ? t("That worked.") : (REASONS[result.reason ?? ""] ?? REASONS.too_few)());
+    say(byId("tap-result"), result.accepted ? t("That worked.") : (NOT_TAPPED[result.reason ?? ""] ?? NOT_TAPPED.too_few)());
     byId("tap-result").classList.toggle("good", result.accepted);
     show(byId("tap-done"), result.accepted);
     show(byId("tap-again"), true);
