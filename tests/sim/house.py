@@ -25,7 +25,7 @@ from unisono.units import POSITION_END, SAMPLE_RATE, Position, Span
 TICK_MS = 20.0
 WRITTEN_AFTER_MS = 200.0
 SOCKET_BYTES = 16 * 1024
-"""So much is in the system's hands, or on the way, before a socket's own queue grows (live/socket.py)."""
+"""So much is in the system's hands unsent before a socket's own queue grows (live/socket.py)."""
 _LINKS: dict[Role, int] = {"host": 1, "performer": 2, "listener": 3}
 
 
@@ -45,7 +45,7 @@ class Session:
 
     def flush(self, now: int) -> None:
         """Hand the system what it takes and what is still worth it."""
-        while self.queue and self.line.down.unacknowledged_bytes < SOCKET_BYTES:
+        while self.queue and self.line.down.unsent_bytes < SOCKET_BYTES:
             data, until = self.queue.popleft()
             if until > now:
                 self.line.send_down(data)
