@@ -32,6 +32,17 @@ def test_a_voice_from_the_future_costs_its_page_the_seat(yard: Courtyard) -> Non
         yard.sing(bea, yard.now + 2 * SAMPLE_RATE)
 
 
+def test_a_count_in_tells_nothing_of_the_ways(yard: Courtyard) -> None:
+    _, bea = singing(yard, piece="ode")
+    yard.wait(4)
+    seat, sung = yard.seat(bea), yard.song.start + yard.song.count_in_samples
+    yard.sing(bea, sung - FRAME_SAMPLES)
+    assert yard.room.singing.ways.mean_late(seat) is None
+    yard.sing(bea, sung)
+    behind = yard.now - sung - yard.song.seating.delay_of(seat)
+    assert yard.room.singing.ways.mean_late(seat) == behind
+
+
 def test_listeners_must_not_sing(yard: Courtyard) -> None:
     singing(yard)
     listener = yard.come("listener")

@@ -27,8 +27,8 @@ _TAIL_SHARES: Final = (0.2, 0.1)
 _SEEN_SHARE: Final = 1e-3
 _AFTER_OUTAGE_SAMPLES: Final = SAMPLE_RATE
 _KEPT: Final = 3000
-TELLING_FRAMES: Final = 500
-"""From ten seconds of a stream on, what it was like counts."""
+TELLING_FRAMES: Final = 400
+"""From eight seconds of a stream on, what it was like counts."""
 
 
 def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE) -> float:

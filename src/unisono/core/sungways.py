@@ -2,7 +2,8 @@
 
 Before the first song a room can only believe what a page says of its way (`link`), which it worked out from probes.
 Every frame of a song tells exactly how late it came behind the position it was sung at, so the next song's rows are as
-close as its voices allow. What is known of a way ends with the connection, or the sound check, it was measured by.
+close as its voices allow. The count-in tells nothing: pages are busy showing that a song begins, and nobody is heard
+yet. What is known of a way ends with the connection, or the sound check, it was measured by.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Voices:
         audible, behind_samples = self._place_of(song, seat.number)
         if packet.repair:
             audible = False
-        else:
+        elif packet.position >= song.start + song.count_in_samples:
             self.ways.heard(seat, packet, behind_samples=behind_samples, now=now)
         self._outbox.put(Sang(performance=song.performance, seat=seat.number, packet=packet, audible=audible))
         return True
