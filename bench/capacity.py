@@ -12,6 +12,7 @@ late_packets                frames at the robots' ears after the card's block th
 hop_ms_p95                  from a row's sound to the same sound in the next row's ears: the distance of the rows, and
                             more where a frame came late. Cards of 8 to 48 ms are in it.
 generator_late_ms_p99       how late the robots themselves sent: above a few ms the load was not honest.
+generator_cores             what the robots took of the same machine.
 incomplete_stems            stems with a frame missing, wrong or out of place.
 """
 
@@ -180,6 +181,7 @@ def _figures(
         "hop_ms_p95": max((room["hops_ms"]["p95"] for room in rooms if room["hops_ms"]), default=None),
         "generator_late_ms_p99": round(found["generator_late_ms_p99"], 3),
         "incomplete_stems": len(bad),
+        "generator_cores": round(found["generator_cores"], 3),
         "system_cores": round(watched.system_seconds / watched.seconds, 4),
         "seconds": round(watched.seconds, 1),
         "heard_frames": sum(room["heard"] for room in rooms),

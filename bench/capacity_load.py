@@ -38,6 +38,7 @@ class Load:
         scores = [Score(voice) for voice in range(VOICES)]
         self.rooms = [LoadRoom(spec, number, scores, chance) for number in range(spec["rooms"])]
         self.late_ns: list[int] = []
+        self.cores = 0.0
         self._epoll = select.epoll()
         self._robots: dict[int, Robot] = {}
         self._due: list[tuple[int, int, Robot]] = []
@@ -132,6 +133,7 @@ class Load:
         late = sorted(self.late_ns)
         return {
             "generator_late_ms_p99": late[len(late) * 99 // 100] / 1e6 if late else None,
+            "generator_cores": self.cores,
             "sent_packets": len(late),
             "rooms": [room.found() for room in self.rooms],
         }
@@ -153,7 +155,9 @@ def main(spec: dict[str, Any]) -> None:
     for room in load.rooms:
         room.count_from_now()
     _say(event="singing", rows=[len(room.song["delays_samples"]) - 1 for room in load.rooms])
+    cpu, began = time.process_time(), time.monotonic()
     load.keep_singing(spec["seconds"])
+    load.cores = (time.process_time() - cpu) / (time.monotonic() - began)
     for room in load.rooms:
         room.count_no_more()
     _say(event="over")

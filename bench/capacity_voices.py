@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unisono.client.voice import VOICE_BITRATE
-from unisono.core.mix import wire_levels
+from unisono.core.mix import wire_level
 from unisono.core.wire import Kind, Packet, pack
 from unisono.opus import Encoder
 from unisono.robots.hum import Note, hum
@@ -41,7 +41,7 @@ def hummed_frames(voice: int) -> tuple[list[bytes], list[int]]:
     ]
     sound = hum(notes, seed=voice)[: LAP_FRAMES * FRAME_SAMPLES].reshape(LAP_FRAMES, FRAME_SAMPLES)
     encoder = Encoder(1, VOICE_BITRATE)
-    return [encoder.encode(block) for block in sound], [int(level) for level in wire_levels(sound)]
+    return [encoder.encode(block) for block in sound], [wire_level(block) for block in sound]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,3 +113,10 @@ def test_an_outage_and_what_comes_in_its_wake_tell_nothing() -> None:
     assert stream.wait_samples == calm
     stream.add(9600.0, now=now + 2 * SAMPLE_RATE)
     assert stream.wait_samples > calm
+
+
+def test_the_mean_is_of_the_last_minute() -> None:
+    stream = Lateness()
+    for number in range(7000):
+        stream.add(float(number % 11), now=960 * number)
+    assert stream.mean_samples == pytest.approx(sum(number % 11 for number in range(4000, 7000)) / 3000)

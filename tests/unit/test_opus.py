@@ -107,7 +107,9 @@ def test_a_decoder_that_begins_anew_forgets_its_past() -> None:
     decoder = Decoder(1)
     _, on, anew = decode_many([(decoder, first, True), (decoder, second, False), (decoder, second, True)])
     (alone,) = decode_many([(Decoder(1), second, False)])
+    assert on is not None
     assert anew is not None
+    assert alone is not None
     assert np.array_equal(anew, alone)
     assert not np.array_equal(anew, on)
 

@@ -39,7 +39,7 @@ class Told:
     def take(self, index: int, *, performance: str = "p", seat: int = 1, epoch: int = 0) -> bool:
         position = Position(index * FRAME_SAMPLES)
         packet = Packet(kind=Kind.VOICE, seat=seat, epoch=epoch, position=position, frames=(b"x" * 50,))
-        taken = Taken(performance=performance, seat=seat, epoch=epoch, span=packet.span, wire=pack(packet))
+        taken = Taken(performance=performance, seat=seat, packet=packet, wire=pack(packet))
         return self.recorder.take(taken)
 
     def finish(self, performance: str = "p") -> None:

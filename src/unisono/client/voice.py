@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from unisono.core.mix import wire_levels
+from unisono.core.mix import wire_level
 from unisono.core.wire import Codec, Kind, Packet
 from unisono.opus import Encoder
 from unisono.units import FRAME_SAMPLES, Audio, Position, Span
@@ -151,7 +151,7 @@ class Voice:
             epoch=self._epoch,
             position=position,
             frames=(self._encoder.encode(block) if self._encoder is not None else pcm_frame(block),),
-            level=int(wire_levels(block[None])[0]),
+            level=wire_level(block),
             codec=Codec.OPUS if self._encoder is not None else Codec.PCM,
         )
 

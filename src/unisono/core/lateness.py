@@ -67,6 +67,7 @@ class Lateness:
 
     def __init__(self) -> None:
         self._late: deque[float] = deque(maxlen=_KEPT)
+        self._sum = 0.0
         self._calm_at = 0
 
     def __len__(self) -> int:
@@ -77,12 +78,15 @@ class Lateness:
         if late_samples > OUTAGE_SAMPLES:
             self._calm_at = now + _AFTER_OUTAGE_SAMPLES
         elif now >= self._calm_at:
+            if len(self._late) == _KEPT:
+                self._sum -= self._late[0]
             self._late.append(late_samples)
+            self._sum += late_samples
 
     @property
     def mean_samples(self) -> float:
         """How late it was on average; NaN when nothing is known."""
-        return sum(self._late) / len(self._late) if self._late else float("nan")
+        return self._sum / len(self._late) if self._late else float("nan")
 
     @property
     def wait_samples(self) -> float:

@@ -49,19 +49,15 @@ def crowd_gain(voices: int) -> float:
     return 1 / math.sqrt(max(1, voices))
 
 
-def level_dbfs(frames: Audio) -> NDArray[np.float64]:
-    """RMS level of each frame: float32 (frames, samples) -> float64 (frames,), dB of full scale, -240 for silence.
+def wire_level(frame: Audio) -> int:
+    """The level byte of a packet: float32 (samples,) -> its RMS as -dB of full scale, rounded, 0..127; 127 is silence.
 
     A square wave of full scale is 0 dBFS, a sine -3.01. What is not finite counts as silence.
     """
-    power = np.einsum("...s,...s->...", frames, frames, dtype=np.float64) / frames.shape[-1]
-    power = np.where(np.isfinite(power), power, 0.0)
-    return np.asarray(10 * np.log10(np.maximum(power, _FLOOR**2)))
-
-
-def wire_levels(frames: Audio) -> NDArray[np.uint8]:
-    """The level bytes of packets: float32 (..., samples) -> uint8 (...), -dBFS rounded; 127 is silence."""
-    return np.clip(np.rint(-level_dbfs(frames)), 0, LEVEL_SILENT).astype(np.uint8)
+    power = float(np.dot(frame, frame)) / len(frame)
+    if not _FLOOR**2 < power < math.inf:
+        return LEVEL_SILENT
+    return min(LEVEL_SILENT, max(0, round(-10 * math.log10(power))))
 
 
 class Limiter:

@@ -182,7 +182,8 @@ class Timeline:
         head = min(stop - start, self._ring_samples - at)
         ring = self._ring[:buses]
         if head == stop - start:
-            return ring[..., at : at + head].sum(axis=0).T
+            heard: Audio = ring[..., at : at + head].sum(axis=0)
+            return heard.T
         parts = (ring[..., at : at + head].sum(axis=0), ring[..., : stop - start - head].sum(axis=0))
         return np.concatenate(parts, axis=1).T
 

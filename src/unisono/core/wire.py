@@ -33,7 +33,7 @@ _PROBE: Final = struct.Struct("<B7xd")
 _ECHO: Final = struct.Struct("<B7xdd")
 _FIRST: Final = _HEADER.size + _LENGTH.size
 """Where the first frame's bytes begin."""
-_RESTAMP: Final = struct.Struct("<H")
+_RESTAMP: Final = struct.Struct("<BBH")
 
 PACKET_BYTES_MAX: Final = _HEADER.size + FRAMES_MAX * (_LENGTH.size + FRAME_BYTES_MAX)
 """No honest binary message is longer."""
@@ -258,7 +258,7 @@ def restamped(data: bytes, *, kind: Kind, seat: int) -> bytes:
 
     `data` must have come through `unpack` (it is not checked again).
     """
-    return bytes((kind,)) + data[1:2] + _RESTAMP.pack(seat) + data[4:]
+    return _RESTAMP.pack(kind, data[1], seat) + data[4:]
 
 
 def stop_of(data: bytes) -> int:

@@ -27,6 +27,8 @@ class Audience:
         self._sessions = sessions
         self._stale = True
         self._rows: dict[int, list[Session]] = {}
+        self._pcm_rows: frozenset[int] = frozenset()
+        self._empty_rows: frozenset[int] = frozenset()
         self._seats: dict[int, Session] = {}
 
     def changed(self) -> None:
@@ -46,6 +48,10 @@ class Audience:
                 rows[LISTENERS if row is None else row].append(session)
                 self._seats[seat.number] = session
             self._rows = dict(rows)
+            self._pcm_rows = frozenset(
+                row for row, sessions in rows.items() if any(session.decodes == "pcm" for session in sessions)
+            )
+            self._empty_rows = frozenset({LISTENERS, *range(2, SINGING_ROWS_MAX + 1)} - rows.keys())
         return self._rows
 
     @property
@@ -55,13 +61,13 @@ class Audience:
 
     def pcm_rows(self) -> frozenset[int]:
         """Rows (or LISTENERS) in which somebody can only take PCM."""
-        return frozenset(row for row, sessions in self._now().items() if any(s.decodes == "pcm" for s in sessions))
+        self._now()
+        return self._pcm_rows
 
     def empty_rows(self, *, listened: bool) -> frozenset[int]:
         """Rows in which nobody is; LISTENERS too, unless somebody else listens."""
-        there = self._now()
-        rows = {LISTENERS, *range(2, SINGING_ROWS_MAX + 1)} - there.keys()
-        return frozenset(rows - {LISTENERS} if listened else rows)
+        self._now()
+        return self._empty_rows - {LISTENERS} if listened else self._empty_rows
 
     def send(self, row: int, opus: bytes, pcm: bytes | None) -> None:
         """To everybody in a row, or to LISTENERS, at the next tick; framed once."""

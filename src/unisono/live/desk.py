@@ -4,9 +4,9 @@ A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that
 it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices that anybody hears
 are decoded, the silent too: a decoder that skips frames stumbles on the next.
 
-Everything happens on the event loop's thread, which waits for a tick of a few milliseconds; from 64 voices on, half of
-them are decoded on another thread meanwhile. To go on with packets instead would make both sides wait for the GIL, up
-to 5 ms each time a native call comes back: ticks of 40 ms were the result.
+Everything happens on the event loop's thread, which waits for a tick of a few milliseconds. Threads are dear: to go on
+with packets meanwhile makes both sides wait for the GIL after every native call. Only of very many voices half are
+decoded on another thread while this one decodes the rest.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from unisono.core.inlet import Conceal, Decode, Inlet, Late, Reset
-from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_levels
+from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_level
 from unisono.core.song import SongRun
 from unisono.core.timeline import FrameKey, Timeline
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
@@ -33,8 +35,8 @@ _EARLY_SAMPLES = 24
 """So much before a tick of the room (every whole frame of its clock) blocks become due: nobody waits for the next."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
-_SPREAD_FROM = 64
-"""Fewer voices are not worth another thread: to wake it takes as long as to decode three."""
+_SPREAD_FROM = 128
+"""With fewer voices the second thread costs more than it saves time: bench capacity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +153,7 @@ class Desk:
         jobs = self._gather(now)
         threads = self._threads if len(jobs) >= _SPREAD_FROM else 1
         late = self._place(decode_many(jobs, self._pool, threads=threads))
-        blocks = self._read_due(now)
-        return self._frames(encode_many(blocks)), late
+        return self._frames(encode_many(self._read_due(now))), late
 
     def _gather(self, now: Position) -> list[DecodeJob]:
         """What is to be decoded now."""
@@ -174,12 +175,13 @@ class Desk:
         self._blocks = []
         for reader in self._readers:
             while reader.due <= now and not _past(reader, stop):
-                block = self._read(reader, now)
+                self._catch_up(reader, now)
                 if reader.row in self.empty_rows:
                     reader.rested = True
+                    self._timeline.skip(reader.timeline_row, Position(reader.at + FRAME_SAMPLES))
                 else:
                     self._wake(reader)
-                    self._blocks.append((reader, reader.at, block))
+                    self._blocks.append((reader, reader.at, self._read(reader)))
                 reader.at = Position(reader.at + FRAME_SAMPLES)
         return [(reader.encoder, block) for reader, _, block in self._blocks]
 
@@ -256,20 +258,24 @@ class Desk:
         worst = missed.worst_samples
         return (CameLate(seat=seat, late_samples=worst),) if worst >= FRAME_SAMPLES // 2 else ()
 
-    def _read(self, reader: _Reader, now: Position) -> Audio:
-        """The reader's next block, float32 (960, 2); after a long stall it goes on from now, in a new epoch."""
+    @staticmethod
+    def _catch_up(reader: _Reader, now: Position) -> None:
+        """After a long stall the row goes on from now, in a new epoch."""
         behind = now - reader.due
         if behind > _BEHIND_SAMPLES_MAX:
             reader.at = Position(reader.at + behind // FRAME_SAMPLES * FRAME_SAMPLES)
             reader.epoch += 1
             reader.encoder.reset()
+
+    def _read(self, reader: _Reader) -> Audio:
+        """The reader's next block, float32 (960, 2)."""
         span = Span(start=reader.at, stop=Position(reader.at + FRAME_SAMPLES))
         return reader.limiter.process(self._timeline.read(reader.timeline_row, span))
 
     def _frame(
         self, reader: _Reader, at: Position, block: Audio, frame: bytes, stop: Position | None
     ) -> list[Outgoing]:
-        level = int(wire_levels((block[:, 0] + block[:, 1]) / 2))
+        level = wire_level((block[:, 0] + block[:, 1]) * np.float32(0.5))
         opus = _packet(reader, frame, level, Codec.OPUS, at - reader.encoder.lookahead_samples)
         wants_pcm = reader.row in self.pcm_rows
         pcm = _packet(reader, frame_of(block), level, Codec.PCM, at) if wants_pcm else None

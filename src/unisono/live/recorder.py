@@ -26,6 +26,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from unisono.core.repair import SpanSet
+from unisono.core.wire import Packet
 from unisono.live.trouble import WELL_DISK, Trouble, Well, trouble_of
 from unisono.store import stems
 from unisono.units import Span
@@ -50,8 +51,7 @@ class Taken(Struct, frozen=True, kw_only=True, gc=False):
 
     performance: str
     seat: int
-    epoch: int
-    span: Span
+    packet: Packet
     wire: bytes
 
 
@@ -111,8 +111,11 @@ class Recorder:
 
     def _watch(self, performance: str) -> None:
         """Say so if what was taken before this waits for too long: the writer itself stands still then."""
-        began_s, now_s = self._began_s, time.monotonic()
-        if began_s is not None and now_s > max(began_s, self._slow_said_s) + SLOW_SECONDS:
+        began_s = self._began_s
+        if began_s is None:
+            return
+        now_s = time.monotonic()
+        if now_s > max(began_s, self._slow_said_s) + SLOW_SECONDS:
             self._slow_said_s = now_s
             self._failed_s[performance] = now_s
             self._on_trouble(performance, Trouble(code="disk_slow", text=f"a write has taken {now_s - began_s:.0f} s"))
@@ -214,7 +217,7 @@ class Recorder:
     def _write_stem(self, performance: str, seat: int, packets: list[Taken]) -> list[Wrote]:
         """Append to one file; what is in it now."""
         try:
-            stems.append_packets(self._file(performance, seat), [packet.wire for packet in packets])
+            stems.append_packets(self._file(performance, seat), [taken.wire for taken in packets])
         except OSError as error:
             _log.error("stem %s/%d: %s", performance, seat, error)
             self._forget_file(performance, seat)
@@ -223,8 +226,8 @@ class Recorder:
             self._guarded(lambda: self._on_trouble(performance, trouble))
             return []
         spans: dict[int, SpanSet] = defaultdict(SpanSet)
-        for packet in packets:
-            spans[packet.epoch].add(packet.span)
+        for taken in packets:
+            spans[taken.packet.epoch].add(taken.packet.span)
         return [
             Wrote(performance=performance, seat=seat, epoch=epoch, spans=tuple(written))
             for epoch, written in spans.items()

@@ -367,9 +367,7 @@ class Runner:
     def _sang(self, event: ev.Sang) -> None:
         packet = event.packet
         wire = restamped(self._wire, kind=packet.kind, seat=event.seat)
-        self._services.recorder.take(
-            Taken(performance=event.performance, seat=event.seat, epoch=packet.epoch, span=packet.span, wire=wire)
-        )
+        self._services.recorder.take(Taken(performance=event.performance, seat=event.seat, packet=packet, wire=wire))
         song = self.room.singing.song
         if not event.audible or song is None:
             return

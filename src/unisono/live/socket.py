@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from unisono.errors import MalformedMessage
-from unisono.live.frames import BINARY, CLOSE, PING, PONG, TEXT, framed, framed_close
+from unisono.live.frames import CLOSE, PING, PONG, framed, framed_close
 
 _READ_BYTES = 64 * 1024
 _WRITE_BUFFER_BYTES = 8 * 1024
@@ -53,7 +53,10 @@ class _Inbox(WebSocketDataQueue):
 
     def feed_data(self, data: Any, size: int) -> None:  # noqa: ARG002
         """One message, whole and checked. Must not raise: a compiled caller drops exceptions."""
-        self._socket.message(data.type, data.data)
+        if data.type < CLOSE:
+            self._socket.message(data.data)
+        else:
+            self._socket.control(data.type, data.data)
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002
         """What came is no WebSocket, or too long."""
@@ -170,12 +173,14 @@ class Socket(asyncio.Protocol):
         if self._reader is not None:
             self._frames.feed_data(data)
 
-    def message(self, opcode: int, payload: Any) -> None:
-        """A message has been read: text, bytes, or the code of a close. Control frames are answered here."""
-        if opcode in (BINARY, TEXT):
-            if self._reader is not None:
-                self._reader.received(payload)
-        elif opcode == PING:
+    def message(self, payload: bytes | str) -> None:
+        """A message has been read."""
+        if self._reader is not None:
+            self._reader.received(payload)
+
+    def control(self, opcode: int, payload: Any) -> None:
+        """A control frame has been read: the bytes of a ping, the code of a goodbye. It is answered here."""
+        if opcode == PING:
             self.write(framed(PONG, bytes(payload)))
         elif opcode == CLOSE:
             if not self._closing:

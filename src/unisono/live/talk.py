@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from unisono.core.mix import Limiter, wire_levels
+from unisono.core.mix import Limiter, wire_level
 from unisono.core.wire import Codec, Kind, Packet, pack
 from unisono.errors import BrokenFrame
 from unisono.live.pcm import frame_of, sound_of
@@ -189,7 +189,7 @@ class TalkDesk:
         at: int,
     ) -> Chatter:
         block = limiter.process(np.stack([sound, sound], axis=1))
-        level = int(wire_levels(sound[np.newaxis, :])[0])
+        level = wire_level(sound)
         epoch = self._shared_epoch if seat is None else self._talkers[seat].epoch
         opus = _packet(encoder.encode(block), Codec.OPUS, epoch, level, at - encoder.lookahead_samples)
         pcm = _packet(frame_of(block), Codec.PCM, epoch, level, at) if self.pcm_wanted else None
