@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Bleed } from "../../src/unisono/web/static/engine/bleed.js";
+import { Bleed, bleedOf } from "../../src/unisono/web/static/engine/bleed.js";
 
 const START = 96_000, COUNT_IN = 96_000;
 
@@ -23,7 +23,7 @@ const clicks = Float32Array.from({ length: COUNT_IN }, (_, i) => {
 function judge(microphone) {
   const bleed = new Bleed(START, clicks);
   for (let position = START - 500; position < START + COUNT_IN + 2_000; position += 960) bleed.add(position, Float32Array.from({ length: 960 }, (_, i) => microphone(position + i - START)));
-  return bleed.result();
+  return bleedOf(bleed.sounds);
 }
 
 /** @param {number} i */

@@ -34,19 +34,28 @@ export class Bleed {
     }
   }
 
-  /** @returns {{heard: boolean, share: number, dbfs: number}} share 0..1 of the microphone's energy that is what was played; dbfs: its level */
-  result() {
-    const played = rises(this._played), heard = rises(this._heard);
-    const [power, all] = [energy(played), energy(heard)];
-    let best = 0;
-    for (let lag = -EARLIER_SAMPLES / STEP_SAMPLES; lag <= LATER_SAMPLES / STEP_SAMPLES; lag++) {
-      let sum = 0;
-      for (let i = Math.max(0, -lag); i < played.length - Math.max(0, lag); i++) sum += played[i] * heard[i + lag];
-      best = Math.max(best, (sum * sum) / (power * all + Number.MIN_VALUE));
-    }
-    const dbfs = 10 * Math.log10((best * energy(this._heard)) / this._heard.length + 1e-12);
-    return { heard: best > SHARE && dbfs > HEARD_DBFS, share: best, dbfs };
+  /** Both sounds, for `bleedOf`; nothing may be added any more. */
+  get sounds() {
+    return { played: this._played, heard: this._heard };
   }
+}
+
+/**
+ * Takes a tenth of a second and more: for a thread that nobody waits for.
+ * @param {{played: Float32Array, heard: Float32Array}} sounds of equal length
+ * @returns {{heard: boolean, share: number, dbfs: number}} share 0..1 of the microphone's energy that is what was played; dbfs: its level
+ */
+export function bleedOf(sounds) {
+  const played = rises(sounds.played), heard = rises(sounds.heard);
+  const [power, all] = [energy(played), energy(heard)];
+  let best = 0;
+  for (let lag = -EARLIER_SAMPLES / STEP_SAMPLES; lag <= LATER_SAMPLES / STEP_SAMPLES; lag++) {
+    let sum = 0;
+    for (let i = Math.max(0, -lag); i < played.length - Math.max(0, lag); i++) sum += played[i] * heard[i + lag];
+    best = Math.max(best, (sum * sum) / (power * all + Number.MIN_VALUE));
+  }
+  const dbfs = 10 * Math.log10((best * energy(sounds.heard)) / sounds.heard.length + 1e-12);
+  return { heard: best > SHARE && dbfs > HEARD_DBFS, share: best, dbfs };
 }
 
 /** Changes of loudness in steps: alike whatever rooms and loudspeakers do to the waves. @param {Float32Array} sound */

@@ -31,13 +31,13 @@ export function percentile(values, share) {
   return sorted[Math.floor((sorted.length - 1) * share)];
 }
 
-/** @param {Float32Array} recorded @param {number} sampleRate @returns {Promise<import("./calibrate.js").RoundTrip>} */
-function roundTripIn(recorded, sampleRate) {
+/** On a thread of its own (check.worker.js). @param {any} question @param {Transferable[]} [transfer] @returns {Promise<any>} */
+function workedOut(question, transfer = []) {
   const worker = new Worker(new URL("./check.worker.js", import.meta.url), { type: "module" });
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = (event) => reject(new Error(event.message));
-    worker.postMessage({ recorded, sampleRate });
+    worker.postMessage(question, transfer);
   });
 }
 
@@ -84,7 +84,8 @@ export class Voice {
     const ear = this.ear;
     this.close();
     if (!ear) return;
-    const sink = (/** @type {number} */ frame, /** @type {Float32Array} */ samples) => this._sound(frame, samples);
+    /** @type {import("./capture.js").Sink} */
+    const sink = (frame, samples, capturedMs) => this._sound(frame, samples, capturedMs);
     if (readable) {
       const track = (this._capture = new TrackCapture(readable, sink));
       const soundRate = await track.open();
@@ -122,10 +123,10 @@ export class Voice {
     return check;
   }
 
-  /** @param {number} frame @param {Float32Array} samples */
-  _sound(frame, samples) {
+  /** @param {number} frame @param {Float32Array} samples @param {number} [capturedMs] as capture.js has it */
+  _sound(frame, samples, capturedMs) {
     const now = nowMs();
-    this._watch?.microphone(now, this._toFrame(frame + samples.length));
+    this._watch?.microphone(now, this._toFrame(frame + samples.length), capturedMs);
     this._singer?.sound(frame, samples);
     if (this._watch) this._singer?.pump(this.ear?.heardNow(now) ?? NaN);
   }
@@ -172,8 +173,14 @@ export class Voice {
     if (!this._bleed) return;
     this._bleed.add(position, samples);
     if (position < this._bleed.stop) return;
-    const { heard, dbfs } = this._bleed.result();
+    const bleed = this._bleed.sounds;
     this._bleed = null;
+    void this._tellBleed(bleed);
+  }
+
+  /** @param {{played: Float32Array, heard: Float32Array}} bleed */
+  async _tellBleed(bleed) {
+    const { heard, dbfs } = await workedOut({ bleed }, [bleed.played.buffer, bleed.heard.buffer]);
     if (heard) this._events.tell({ type: "trouble", code: "bleed", text: `${dbfs.toFixed(0)} dBFS of what plays` });
   }
 
@@ -241,7 +248,7 @@ export class Voice {
     ear.port.postMessage({ type: "test", sound: probe.sound });
     const recorded = await singer.capture(await started, probe.listen_frames);
     this._measuredMs = { from, to: nowMs() };
-    const result = await roundTripIn(recorded, ear.contextRate);
+    const result = /** @type {import("./calibrate.js").RoundTrip} */ (await workedOut({ recorded, sampleRate: ear.contextRate }));
     const samples = SAMPLE_RATE / ear.contextRate;
     return { ...result, round_trip_samples: result.round_trip_frames * samples, spread_samples: result.spread_frames * samples };
   }
