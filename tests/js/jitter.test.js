@@ -79,6 +79,24 @@ for (const { name, steps } of spec.probing) {
   });
 }
 
+test("what a busy page has seen is forgotten once it has looked anew, closely and at once", () => {
+  const ways = new Ways(), probing = new Probing();
+  for (let i = 0; i < 20; i++) probing.next(true, false);
+  for (let i = 0; i < 60; i++) ways.echoed(1000 + 20 * i, 1300 + 20 * i, clock.at(1150 + 20 * i));
+  ways.settle(3000);
+  probing.hurry();
+  let waited = 0, telling = 0;
+  for (let ms = 3000; telling < 20; waited++) {
+    const next = probing.next(true, false);
+    ways.echoed(ms, ms + 10, clock.at(ms + 5));
+    telling += Number(next.telling);
+    assert.equal(next.waitMs, 20);
+    ms += 20;
+  }
+  assert.equal(waited, 20);
+  assert.ok(Math.max(...ways.upMs(clock)) < 5.001);
+});
+
 test("a line is rough when one trip in ten takes much longer than usual", () => {
   const ways = new Ways();
   for (let i = 0; i < 40; i++) ways.echoed(1000 + 20 * i, 1040 + 20 * i + (i % 8 === 0 ? 60 : 0), clock.at(1020 + 20 * i));
@@ -103,7 +121,7 @@ test("a page says 0 of what it does not know, and waits until its ear is steady"
   assert.equal(waits.measure(socket, { ...voice, lagsMs: [] }, []).up_samples, 0);
   assert.equal(waits.steady(5_000), true);
   waits.unsteady(5_000);
-  assert.deepEqual([waits.steady(5_500), waits.steady(5_700)], [false, true]);
+  assert.deepEqual([waits.steady(5_200), waits.steady(5_400)], [false, true]);
 });
 
 test("both measures of a page's link: what jitters together is waited for together", () => {

@@ -29,7 +29,7 @@ DEVICE_MS = 40.0
 """The card's round trip, a multiple of the ear's block."""
 WORK_MS_MAX = 10.0
 """How long the page's worker takes to notice what is there."""
-LAGS, LAGS_MIN = 500, 50
+LAGS, LAGS_MIN = 500, 30
 ENCODE_MS, DECODE_MS, EAR_MS = 5.0, 3.0, 10.0
 TALK_DELAY_SAMPLES = 6000
 

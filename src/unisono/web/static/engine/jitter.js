@@ -15,6 +15,7 @@ const SEEN_SHARE = 1e-3;
 const KEPT_MS = 20_000;
 const KEPT_MS_MAX = 60_000;
 const ENOUGH = 40;
+const FRESH = 20;
 /**
  * While a page loads its threads are busy, so probes go on quickly until some of them have met a quiet moment. The first ones are for the clock
  * alone, which needs only the best of them.
@@ -100,6 +101,12 @@ export class Ways {
     /** @type {Map<number, boolean>} probes without an echo, oldest first, and whether theirs tells something */
     this._open = new Map();
     this._calmMs = -Infinity;
+    this._settledMs = -Infinity;
+  }
+
+  /** The page was busy until now: what was seen meanwhile is forgotten as soon as enough has been seen since. @param {number} nowMs */
+  settle(nowMs) {
+    this._settledMs = nowMs;
   }
 
   /** A probe leaves. @param {number} sentMs @param {boolean} [telling] */
@@ -118,6 +125,8 @@ export class Ways {
 
   /** @param {number} nowMs */
   _forget(nowMs) {
+    const fresh = this._sights.filter(({ sentMs }) => sentMs >= this._settledMs);
+    if (fresh.length >= FRESH) this._sights = fresh;
     const kept = () => (this._sights.length > ENOUGH ? KEPT_MS : KEPT_MS_MAX);
     while (this._sights.length > 0 && nowMs - this._sights[0].sentMs > kept()) this._sights.shift();
   }
@@ -169,6 +178,13 @@ export class Probing {
     this._sent = 0;
     this._place = 0;
     this._train = 1;
+    this._hurried = false;
+  }
+
+  /** A long train goes next. */
+  hurry() {
+    this._hurried = true;
+    this._place = this._train;
   }
 
   /** For a probe that goes now. @param {boolean} sings @param {boolean} rough the line */
@@ -178,8 +194,9 @@ export class Probing {
     this._place += 1;
     if (this._place > this._train) {
       this._place = 1;
-      if (sings) this._train = rough ? LONG_TRAIN_PROBES : TRAIN_PROBES;
+      if (sings) this._train = rough || this._hurried ? LONG_TRAIN_PROBES : TRAIN_PROBES;
       else this._train = rough ? TRAIN_PROBES : 1;
+      this._hurried = false;
     }
     if (this._train === 1) return { telling: true, waitMs: this._sent < SOON ? SOON_MS : EVERY_MS };
     const last = this._place === this._train;

@@ -377,7 +377,10 @@ self.onmessage = async ({ data }) => {
     case "close_ear": return link.closeEar();
     case "open_microphone": return void link.voice.open(data).then(() => link.looksClosely());
     case "close_microphone": return link.closeMicrophone();
-    case "check": return link.voice.setCheck(data.check), link.waits.unsteady(nowMs());
+    case "check":
+      link.voice.setCheck(data.check);
+      link.waits.unsteady(nowMs());
+      return link.socket?.lookAnew();
     case "devices": return link.voice.devicesChanged(data.ours);
     case "output": return link.voice.line(data.lineMs, data.underruns);
     case "talk": return link.setTalking(data.on);

@@ -133,6 +133,13 @@ export class RoomSocket {
     this._probe();
   }
 
+  /** The page was busy and is so no more: its ways are looked at anew, closely, from now. */
+  lookAnew() {
+    this.ways.settle(nowMs());
+    this._probing.hurry();
+    if (this.welcomed) this._probe();
+  }
+
   _probe() {
     clearTimeout(this._timer);
     if (!this.welcomed) return;

@@ -14,7 +14,7 @@ const PHRASE_GAIN_DB_MAX = 15;
 const PHRASE_PEAKS = 80;
 /** Before a sound check talk is stamped by this. */
 const TALK_ROUND_TRIP_SECONDS = 0.1;
-const LAGS_MIN = 50;
+const LAGS_MIN = 30;
 /** A round trip that is lost so soon after devices came or went is lost by them. */
 const DEVICES_MS = 20_000;
 

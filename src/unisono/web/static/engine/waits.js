@@ -4,7 +4,7 @@ import { linkMs, waitsMs } from "./jitter.js";
 import { SAMPLE_RATE } from "./units.js";
 
 /** So long after the ear has jumped, or a sound check has kept the page busy, sound tells nothing of how long it takes. */
-const STEADY_MS = 600;
+const STEADY_MS = 300;
 
 /** @param {number} ms @returns {number} 0 when not known */
 const samplesOf = (ms) => Math.max(0, Math.round((ms * SAMPLE_RATE) / 1000) || 0);
