@@ -30,7 +30,7 @@ function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, 
   const seen = (/** @type {number} */ ms) => (heldUp && ms >= heldUp.atMs && ms < heldUp.atMs + heldUp.forMs ? heldUp.atMs + heldUp.forMs : ms) + late();
   for (let frame = 0, ms = 0; ms < seconds * 1000; frame += BURST) {
     ms = (frame + after(silence, ms) - after(deepened, ms)) / perMs;
-    const count = frame, at = seen(ms);
+    const count = frame, at = seen(ms) - (ms < 2_000 ? 6 : 0); // a stream that was just opened runs ahead
     events.push({ ms: at, act: () => watch.output(at, count) });
   }
   for (let frame = 0, ms = 0; ms < seconds * 1000; frame += BURST) {

@@ -70,10 +70,15 @@ export class Apart {
     this._believed = false;
   }
 
-  /** @param {number} x from here on, local ms @param {number} [by] and so far apart already */
-  since(x, by = 0) {
-    this._anchor = { x, by };
+  /** From here on. @param {number} x local ms */
+  since(x) {
+    this._anchor = { x, by: 0 };
     this._believed = false;
+  }
+
+  /** What was before is no witness any more, but they were so far apart. @param {number} x local ms @param {number} by */
+  goOn(x, by) {
+    this._anchor = { x, by };
   }
 
   /**

@@ -10,7 +10,7 @@ import { Ring } from "./ring.js";
 const SOUND_FLOATS = 1 << 18;
 const HEAD_FLOATS = 1 << 13;
 
-/** @typedef {(frame: number, samples: Float32Array) => void} Sink  frame: of the block's first sample; samples are reused by the caller */
+/** @typedef {(frame: number, samples: Float32Array, capturedMs?: number) => void} Sink  frame: of the block's first sample; samples are reused by the caller; capturedMs: when the system says it was heard, from any zero */
 
 /** The track itself. */
 export class TrackCapture {
@@ -38,8 +38,9 @@ export class TrackCapture {
       const { value, done } = await this._reader.read().catch(() => ({ value: null, done: true }));
       if (done) return;
       this._mix(value);
+      const capturedMs = value.timestamp / 1000;
       value.close();
-      if (!this._closed) this._sink(this._frame, this._mono);
+      if (!this._closed) this._sink(this._frame, this._mono, capturedMs);
       this._frame += this._mono.length;
     }
   }

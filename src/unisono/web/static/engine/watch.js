@@ -37,8 +37,8 @@ const MOVED_WITHIN_MS = 5_000;
 /** So far apart two clocks may have gone before it is said, believed or not. */
 export const APART_MS = 0.7;
 
-/** @typedef {{ms: number, gap: number, line: number, output: Point, microphone: Point}} Second  ms; gap and line NaN where unknown */
-/** @typedef {{ms: number, output: Point, outputs: number, microphone: Point, microphones: number, lines: number[]}} Bin  the most advanced glimpses: x local ms, y frames less those of x */
+/** @typedef {{ms: number, gap: number, line: number, output: Point, microphone: Point, captured: Point}} Second  ms; gap and line NaN where unknown */
+/** @typedef {{ms: number, output: Point, outputs: number, microphone: Point, microphones: number, captured: Point, lines: number[]}} Bin  the most advanced glimpses: x local ms, y frames less those of x */
 /** @typedef {import("./apart.js").Point} Point */
 /**
  * @typedef {{type: "doubt", text: string} | {type: "settled"} | {type: "lost", text: string} | {type: "moved", frames: number, since: number}
@@ -88,6 +88,8 @@ export class LoopWatch {
     const middle = (fromMs + toMs) / 2;
     this._clocks.since(middle);
     this._followed = 0;
+    // Streams that have just been opened run ahead of themselves for a moment.
+    this._steadySince = Math.max(this._steadySince, fromMs - BIN_MS);
     const line = this._line()?.slope ?? 0;
     this._measured = { ms: middle, gap: during.length > 0 ? median(during.map(({ ms, gap }) => gap + line * (middle - ms))) : NaN };
     this._doubt = null;
@@ -104,9 +106,15 @@ export class LoopWatch {
     if (this._standsStill(ahead, frame)) this._stood(ms, this._onLine, "the sound output stood still");
   }
 
-  /** The microphone's counter when a block arrives. @param {number} ms @param {number} frame that follows the block, as frames of the context */
-  microphone(ms, frame) {
+  /**
+   * The microphone's counter when a block arrives.
+   * @param {number} ms @param {number} frame that follows the block, as frames of the context @param {number} [capturedMs] when the system says it was heard,
+   *   from any zero: steadier than its arrival, where it is known, but no witness of a stream that stands still
+   */
+  microphone(ms, frame, capturedMs = NaN) {
     const bin = this._at(ms);
+    const heard = frame - this._perMs * capturedMs;
+    if (heard > bin.captured.y) bin.captured = { x: ms, y: heard };
     const ahead = frame - this._perMs * ms;
     if (ahead > bin.microphone.y) bin.microphone = { x: ms, y: ahead };
     bin.microphones += 1;
@@ -140,7 +148,7 @@ export class LoopWatch {
     if (this._bin?.ms === start) return this._bin;
     if (this._bin) this._close(this._bin);
     const unseen = { x: start, y: -Infinity };
-    this._bin = { ms: start, output: unseen, outputs: 0, microphone: unseen, microphones: 0, lines: [] };
+    this._bin = { ms: start, output: unseen, outputs: 0, microphone: unseen, microphones: 0, captured: unseen, lines: [] };
     return this._bin;
   }
 
@@ -150,7 +158,7 @@ export class LoopWatch {
     const microphone = this._apart ? bin.microphone : { x: bin.ms, y: 0 };
     const gap = seen ? (microphone.y - bin.output.y) / this._perMs : NaN;
     if (seen) this._best = bin.output.y;
-    this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN, output: bin.output, microphone });
+    this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN, output: bin.output, microphone, captured: bin.captured });
     if (this._seconds.length > BINS) this._seconds.shift();
     if (Number.isNaN(this._measured.ms)) return;
     if (!this._doubt && this._lineStepped()) this._suspect(bin.ms, NaN, "what is written sounds at another time");
@@ -238,10 +246,10 @@ export class LoopWatch {
     else if (off[off.length - 1].ms - doubt.ms > PATIENCE_BINS * BIN_MS) this._verdicts.push({ type: "lost", text: doubt.text });
     else return;
     this._doubt = null;
-    if (stands) return;
     this._steadySince = doubt.ms + BIN_MS / 2; // the second in which it happened belongs to neither
+    this._clocks.goOn(off[1].ms, this._followed);
+    if (stands) return;
     this._measured = { ms: off[1].ms, gap: this._measured.gap + slope * (off[1].ms - this._measured.ms) + median(by) };
-    this._clocks.since(off[1].ms, this._followed);
   }
 
   /** The counters stand as they stood; does the browser's own line too, where it is known? @param {{ms: number, text: string, begunMs: number}} doubt @returns {Verdict} */
@@ -281,6 +289,7 @@ export class LoopWatch {
     const until = this._doubt?.begunMs ?? Infinity;
     const steady = this._seconds.filter(({ ms, gap }) => ms > this._steadySince && ms < until && !Number.isNaN(gap));
     const inMs = (/** @type {Point} */ { x, y }) => ({ x, y: y / this._perMs });
-    return this._clocks.line(steady.map(({ output }) => inMs(output)), steady.map(({ microphone }) => inMs(microphone)));
+    const captured = steady.every((second) => Number.isFinite(second.captured.y));
+    return this._clocks.line(steady.map(({ output }) => inMs(output)), steady.map((second) => inMs(captured ? second.captured : second.microphone)));
   }
 }
