@@ -99,6 +99,10 @@ class SoundCard(Program):
         """The environment in which a program plays and records through this card."""
         return {**os.environ, "PULSE_SERVER": self.address}
 
+    def tell(self, *command: str) -> None:
+        """Have the daemon do something while it runs, in `pactl`'s words. Raises CalledProcessError when it refuses."""
+        subprocess.run(["pactl", *command], env=self.environ(), capture_output=True, check=True)
+
     def open_mouth(self) -> "Mouth":
         """A stream into the microphone, silent until it is told to sing; closed with the card."""
         mouth = Mouth(self, "mouth" if self.plan.kind == "singer" else "ears")

@@ -5,6 +5,7 @@ sung on top of it. The ears are taped outside from before the sound check.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,16 +29,22 @@ PHRASE_SAMPLES = 4 * SAMPLE_RATE
 class Solo(Closing):
     """`with Solo(server, card, page) as solo:` stands on the balcony, its sound check done, ready to start."""
 
-    def __init__(self, server: Server, card: SoundCard, page: Page, *, sung_s: float) -> None:
+    def __init__(
+        self, server: Server, card: SoundCard, page: Page, *, sung_s: float, taped: Sequence[str] = ("ears.monitor",),
+    ) -> None:
         self.server, self.card, self.page = server, card, page
         sound, rate_hz = a_singer(VOICE_PEAK)
         self.voice = resampled(sound, rate_hz, SAMPLE_RATE)[:int(sung_s * SAMPLE_RATE)]
         self.mouth = card.open_mouth()
         self._tapes = Tapes()
+        self._begun_s = self._zero_s = self._over_s = 0.0
+        self._spans_s: list[tuple[float, float]] = []
+        self._taped: dict[str, Tape] = {}
         self.links = courtyard.open_courtyard(page, server.url, "One voice")
         courtyard.step_out(page, self.links.host, "Anna", "Italy")
         # Before the check: a recorder that comes later shortens the card's buffer, and so the loop that was measured.
-        self._tapes.add("ears", card)
+        for source in taped:
+            self._tapes.add(source, card, source)
         self._tapes.start()
         self.check()
 
@@ -51,6 +58,7 @@ class Solo(Closing):
         courtyard.pick_piece(self.page)
         self._begun_s = time.monotonic()
         courtyard.start_song(self.page)
+        self._zero_s = time.monotonic() - heard_s(self.page)
 
     def sing(self) -> None:
         """Sing the recording on top."""
@@ -59,8 +67,17 @@ class Solo(Closing):
     def stop(self) -> str:
         """Stop the song and wait for the mix; the address of the performance's page."""
         courtyard.stop_song(self.page)
+        return self.finish()
+
+    def finish(self) -> str:
+        """Wait for the mix of a song that has been stopped, or has come to its end."""
         self._over_s = time.monotonic() + 1
+        self._spans_s.append((self._begun_s, self._over_s))
         return courtyard.wait_done(self.page)
+
+    def now_s(self) -> float:
+        """How long the song has gone on, in seconds, whatever the page does just then."""
+        return time.monotonic() - self._zero_s
 
     def told(self, address: str) -> dict[str, Any]:
         """What the server says of the performance."""
@@ -74,7 +91,12 @@ class Solo(Closing):
 
     def tape(self) -> Tape:
         """What the ears heard while the song went on."""
-        return self._tapes.stop()["ears"].between(self._begun_s, self._over_s)
+        return self.tapes()[-1]
+
+    def tapes(self, source: str = "ears.monitor") -> list[Tape]:
+        """What a taped source brought, song by song, after the last one."""
+        self._taped = self._taped or self._tapes.stop()
+        return [self._taped[source].between(begun_s, over_s) for begun_s, over_s in self._spans_s]
 
     def opening(self, stem: Audio, tape: Tape | None = None) -> Opening:
         """For `bench.sync_measure`; without a tape only the backing is known."""
@@ -87,6 +109,12 @@ class Solo(Closing):
     def close(self) -> None:
         """End the tape, if it still runs."""
         self._tapes.close()
+
+
+def heard_s(page: Page) -> float:
+    """How long the song has gone on for this page's ears, in seconds."""
+    found: float = page.evaluate("(window.unisono.engine.heardPosition - window.unisono.room.song.start) / 48000")
+    return found
 
 
 def errors_ms(opening: Opening) -> dict[float, float]:
