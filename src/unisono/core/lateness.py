@@ -3,9 +3,10 @@
 A way that jitters has no slowest packet: the longer one looks, the slower the slowest. So a row waits for all but a
 share that nobody minds (`LATE_SHARE`). Things so late are hardly ever seen, so their lateness is worked out from the
 worst fifth and from the worst tenth, whose excess over the rest is taken to be exponentially distributed (peaks over
-threshold: Pickands 1975); the greater counts, and never less than all but one in a thousand took. Of a line that stood
-still for seconds nothing is learnt: no row waits that long. The page's twin is web/static/engine/jitter.js; both read
-spec/jitter.json.
+threshold: Pickands 1975). How wide it is its median says, which one stall among them does not move: a stall is waited
+for as it was seen, for all but one in a thousand, and not as the first of longer ones. The greatest of these counts. Of
+a line that stood still for seconds nothing is learnt: no row waits that long. The page's twin is
+web/static/engine/jitter.js; both read spec/jitter.json.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _beyond(ordered: list[float], tail_share: float, late_share: float) -> float
     """What `late_share` exceed, if the excess of the worst `tail_share` over the rest falls off exponentially."""
     tail = max(1, round(len(ordered) * tail_share))
     usual = ordered[-tail - 1]
-    excess = sum(value - usual for value in ordered[-tail:]) / tail
+    excess = (ordered[-1 - tail // 2] - usual) / log(2)
     return usual + excess * max(0.0, log(tail / len(ordered) / late_share))
 
 

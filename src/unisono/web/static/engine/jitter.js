@@ -50,13 +50,12 @@ export function waitFor(late, lateShare = LATE_SHARE) {
   return Math.max(seen, ...TAIL_SHARES.map((share) => beyond(ordered, share, lateShare)));
 }
 
-/** What `lateShare` exceed, if the excess of the worst `tailShare` over the rest falls off exponentially. @param {number[]} ordered @param {number} tailShare @param {number} lateShare */
+/** What `lateShare` exceed, if the excess of the worst `tailShare` over the rest falls off exponentially; its median says how fast, which one stall among them does not move. @param {number[]} ordered @param {number} tailShare @param {number} lateShare */
 function beyond(ordered, tailShare, lateShare) {
   const n = ordered.length;
   const tail = Math.max(1, roundHalfEven(n * tailShare));
   const usual = ordered[n - tail - 1];
-  let excess = 0;
-  for (let i = n - tail; i < n; i++) excess += (ordered[i] - usual) / tail;
+  const excess = (ordered[n - 1 - Math.floor(tail / 2)] - usual) / Math.LN2;
   return usual + excess * Math.max(0, Math.log(tail / n / lateShare));
 }
 
