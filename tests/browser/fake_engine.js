@@ -11,6 +11,14 @@ const NEIGHBOURS = [
 ];
 const clock = () => Math.round((performance.now() * RATE) / 1000) + 1e6;
 
+/** A second row's, as engine/trace.js reports it. */
+const fixed = (mean) => ({ mean, least: NaN, p95: NaN, most: NaN, count: 1 });
+const TRACE = {
+  row: 1,
+  up: { device: fixed(75), frame: fixed(20), lookahead: fixed(6.5), capture: { mean: 8, least: 1, p95: 20, most: 40, count: 500 }, encode: fixed(1.5), send: fixed(0.2), network: fixed(12) },
+  down: { wait: fixed(0.5), mixing: fixed(0), network: fixed(11), decode: fixed(2), early: null },
+};
+
 export class Engine extends EventTarget {
   sent = [];
   faders = {};
@@ -177,7 +185,7 @@ export class Engine extends EventTarget {
   playNote(midi) { this.note = midi; }
   get heardPosition() { return this.earOpen ? clock() : null; }
   get roomPosition() { return clock(); }
-  get diagnostics() { return { context_rate: 48000, row: 1, delay_samples: 20000, round_trip_samples: 3600, drift_ppm: -11.3, frames_heard: 900, frames_late: 2, unwritten_packets: 0 }; }
+  get diagnostics() { return { context_rate: 48000, row: 1, delay_samples: 20000, round_trip_samples: 3600, drift_ppm: -11.3, frames_heard: 900, frames_late: 2, unwritten_packets: 0, trace: TRACE }; }
 
   _tell(message) { this._emit("message", structuredClone(message)); }
   _emit(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }

@@ -116,6 +116,8 @@ def test_figures_for_the_curious_are_there_when_asked_for(base_url: str, playwri
         expect(row).to_be_hidden()
         page.get_by_text("For the curious").click()
         expect(row).to_be_visible()
+        for stage in ("Waiting for the sound card 8.0–20.0 ms", "Waiting at the server for all voices 0.5 ms"):
+            expect(page.get_by_role("row", name=stage)).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog", name="More")).to_be_hidden()
 
