@@ -133,6 +133,18 @@ def test_a_stop_in_the_count_in_is_no_performance(yard: Courtyard) -> None:
     assert yard.heard(yard.come(), m.Welcome)[0].song is None
 
 
+def test_a_stop_of_an_earlier_song_that_comes_late_ends_nothing(yard: Courtyard) -> None:
+    ada, bea = singing(yard)
+    yard.wait(6)
+    pressed = yard.now
+    yard.say(ada, m.Again())
+    yard.wait(1)
+    yard.say(ada, m.Stop(position=pressed - 5 * SAMPLE_RATE))
+    assert states(yard, bea)[-1] == "count_in"
+    yard.say(ada, m.Stop(position=yard.now))
+    assert states(yard, bea)[-1] == "discarded"
+
+
 def test_again_discards_and_starts_anew(yard: Courtyard) -> None:
     ada, bea = singing(yard, piece="ode")
     yard.wait(5)

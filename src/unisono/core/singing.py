@@ -221,9 +221,14 @@ class Singing:
         self._picking.recall(picked)
 
     def stop(self, position: Position, now: Position) -> None:
-        """End the song at `position`; before its first beat, it never was."""
+        """End the song at `position`; before its first beat, it never was.
+
+        A stop that waited on a lost line may be of an earlier song: heard before this one was begun, it ends nothing.
+        """
         song = self.song
         if song is None or song.state not in ("count_in", "singing"):
+            return
+        if position < song.start - START_AHEAD_SAMPLES - song.seating.listener_delay_samples:
             return
         at = min(position, now)
         if at < song.start + max(song.count_in_samples, FRAME_SAMPLES):
