@@ -2,11 +2,11 @@
 
 A way that jitters has no slowest packet: the longer one looks, the slower the slowest. So a row waits for all but a
 share that nobody minds (`LATE_SHARE`). Things so late are hardly ever seen, so their lateness is worked out from the
-worst fifth and from the worst tenth, whose excess over the rest is taken to be exponentially distributed (peaks over
-threshold: Pickands 1975). How wide it is its median says, which one stall among them does not move: a stall is waited
-for as it was seen, for all but one in a thousand, and not as the first of longer ones. The greatest of these counts. Of
-a line that stood still for seconds nothing is learnt: no row waits that long. The page's twin is
-web/static/engine/jitter.js; both read spec/jitter.json.
+worst fifth, whose excess over the rest is taken to be exponentially distributed (peaks over threshold: Pickands 1975).
+How wide it is its median says, which a few long stalls among them do not move: what is rare is waited for as it was
+seen, for all but one in a thousand, and not as the first of something longer. Nor is anything foretold that would come
+but once in ten times what was seen. Of a line that stood still for seconds nothing is learnt: no row waits that long.
+The page's twin is web/static/engine/jitter.js; both read spec/jitter.json.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ LATE_SHARE: Final = 1e-4
 OUTAGE_SAMPLES: Final = samples_of_ms(1200)
 """What takes longer is no jitter but an outage, and tells nothing about the minutes without one."""
 
-_TAIL_SHARES: Final = (0.2, 0.1)
+_TAIL_SHARE: Final = 0.2
+_FORETOLD: Final = 10
 _SEEN_SHARE: Final = 1e-3
 _AFTER_OUTAGE_SAMPLES: Final = SAMPLE_RATE
 _KEPT: Final = 3000
@@ -38,18 +39,14 @@ def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE) -> float:
     NaN when there are none.
     """
     ordered = sorted(late)
-    if len(ordered) < 2:
+    size = len(ordered)
+    if size < 2:
         return ordered[0] if ordered else float("nan")
-    seen = ordered[-1 - int(len(ordered) * max(late_share, _SEEN_SHARE))]
-    return max(seen, *(_beyond(ordered, tail_share, late_share) for tail_share in _TAIL_SHARES))
-
-
-def _beyond(ordered: list[float], tail_share: float, late_share: float) -> float:
-    """What `late_share` exceed, if the excess of the worst `tail_share` over the rest falls off exponentially."""
-    tail = max(1, round(len(ordered) * tail_share))
+    seen = ordered[-1 - int(size * max(late_share, _SEEN_SHARE))]
+    tail = max(1, round(size * _TAIL_SHARE))
     usual = ordered[-tail - 1]
-    excess = (ordered[-1 - tail // 2] - usual) / log(2)
-    return usual + excess * max(0.0, log(tail / len(ordered) / late_share))
+    width = (ordered[-1 - tail // 2] - usual) / log(2)
+    return max(seen, usual + width * max(0.0, log(tail / size / max(late_share, 1 / (_FORETOLD * size)))))
 
 
 def wait_for_sum(some: Sequence[float], others: Sequence[float]) -> float:

@@ -9,7 +9,9 @@ import { SAMPLE_RATE } from "./units.js";
 export const LATE_SHARE = 1e-4;
 /** What takes longer is no jitter but an outage, and tells nothing about the minutes without one. */
 export const OUTAGE_MS = 1_200;
-const TAIL_SHARES = [0.2, 0.1];
+const TAIL_SHARE = 0.2;
+/** Nothing is foretold that would come but once in so many times what was seen. */
+const FORETOLD = 10;
 const SEEN_SHARE = 1e-3;
 /** What is old is forgotten, so that the busy seconds in which a page is loaded say nothing of the next song; but a few probes are too few to speak of. */
 const KEPT_MS = 20_000;
@@ -39,7 +41,8 @@ const PER_MS = SAMPLE_RATE / 1000;
 /** @typedef {{at(ms: number): number}} Clock  the room's position at a local time */
 
 /**
- * How long to wait so that of things as late as these no more than LATE_SHARE come too late; in their unit, NaN when there are none.
+ * How long to wait so that of things as late as these no more than LATE_SHARE come too late; in their unit, NaN when there are none. What four in five
+ * take, and more, if the excess of the others falls off exponentially, as fast as its median says; never less than all but one in a thousand took.
  * @param {number[]} late @param {number} [lateShare]
  */
 export function waitFor(late, lateShare = LATE_SHARE) {
@@ -47,16 +50,10 @@ export function waitFor(late, lateShare = LATE_SHARE) {
   const n = ordered.length;
   if (n < 2) return n ? ordered[0] : NaN;
   const seen = ordered[n - 1 - Math.floor(n * Math.max(lateShare, SEEN_SHARE))];
-  return Math.max(seen, ...TAIL_SHARES.map((share) => beyond(ordered, share, lateShare)));
-}
-
-/** What `lateShare` exceed, if the excess of the worst `tailShare` over the rest falls off exponentially; its median says how fast, which one stall among them does not move. @param {number[]} ordered @param {number} tailShare @param {number} lateShare */
-function beyond(ordered, tailShare, lateShare) {
-  const n = ordered.length;
-  const tail = Math.max(1, roundHalfEven(n * tailShare));
+  const tail = Math.max(1, roundHalfEven(n * TAIL_SHARE));
   const usual = ordered[n - tail - 1];
-  const excess = (ordered[n - 1 - Math.floor(tail / 2)] - usual) / Math.LN2;
-  return usual + excess * Math.max(0, Math.log(tail / n / lateShare));
+  const width = (ordered[n - 1 - Math.floor(tail / 2)] - usual) / Math.LN2;
+  return Math.max(seen, usual + width * Math.max(0, Math.log(tail / n / Math.max(lateShare, 1 / (FORETOLD * n)))));
 }
 
 /**
