@@ -7,7 +7,7 @@
  */
 
 /** @typedef {{x: number, y: number}} Point */
-/** @typedef {{at(x: number): number, slope: number, believed: boolean}} Line  at: how far apart they went since, ms; slope: ms per ms */
+/** @typedef {{at(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line  at: how far apart they went since, ms; slope: ms per ms */
 
 /** The line above all points. */
 export class TopLine {
@@ -53,6 +53,12 @@ function isEven(first, second, slope) {
   });
 }
 
+/** Whoever saw the counter best. @param {Point[][]} views @returns {[Point[], TopLine]} */
+function steadiest(views) {
+  const lines = views.map((points) => /** @type {[Point[], TopLine]} */ ([points, new TopLine(points)]));
+  return lines.reduce((best, each) => (each[1].below < best[1].below ? each : best));
+}
+
 const POINTS_MIN = 10;
 /** Nobody is believed sooner: a single tooth is a slope too. */
 const POINTS_BELIEVED = 20;
@@ -82,20 +88,22 @@ export class Apart {
   }
 
   /**
-   * @param {Point[]} first @param {Point[]} second of the last minutes; x local ms, y counted ms less x
+   * @param {Point[][]} firsts @param {Point[][]} seconds of the last minutes, each counter as one or more saw it; x local ms, y counted ms less x
    * @returns {Line | null} null while there is too little to tell
    */
-  line(first, second) {
-    if (Math.min(first.length, second.length) < POINTS_MIN) return null;
-    const [one, other] = [new TopLine(first), new TopLine(second)];
+  line(firsts, seconds) {
+    if (firsts[0].length < POINTS_MIN) return null;
+    const [first, one] = steadiest(firsts);
+    const [second, other] = steadiest(seconds);
     const slope = other.slope - one.slope;
     const now = first[first.length - 1].x;
     const gap = (/** @type {number} */ x) => other.at(x) - one.at(x);
     this._leaveBehind(now, gap);
     const { x: from, by } = this._anchor;
     const open = (OPEN * (one.below + other.below)) / (now - first[0].x);
+    const suspected = Math.abs(slope) > open / OPEN;
     this._believed ||= first.length >= POINTS_BELIEVED && Math.abs(slope) > Math.max(open, ONE_CLOCK) && isEven(first, second, slope);
-    return { at: (x) => by + gap(x) - gap(from), slope, believed: this._believed };
+    return { at: (x) => by + gap(x) - gap(from), slope, suspected, believed: this._believed };
   }
 
   /** @param {number} now @param {(x: number) => number} gap */

@@ -274,13 +274,13 @@ export class LoopWatch {
   }
 
   /** @param {import("./apart.js").Line} line */
-  _follow({ at, slope, believed }) {
+  _follow({ at, slope, suspected, believed }) {
     const now = this._seconds[this._seconds.length - 1].ms;
     const by = at(now);
     const said = this._followed;
-    this._followed = believed || Math.abs(by) > APART_MS ? by : 0;
+    this._followed = believed || (suspected && Math.abs(by) > APART_MS) ? by : 0;
     if (this._followed === 0 && said === 0) return;
-    this._verdicts.push({ type: "follow", frames: by * this._perMs, ms: now, perMs: slope * this._perMs, believed });
+    this._verdicts.push({ type: "follow", frames: this._followed * this._perMs, ms: now, perMs: slope * this._perMs, believed });
   }
 
   /** How the two counters run, before anything happened; null where there is only one, or too little is known. */
@@ -289,7 +289,9 @@ export class LoopWatch {
     const until = this._doubt?.begunMs ?? Infinity;
     const steady = this._seconds.filter(({ ms, gap }) => ms > this._steadySince && ms < until && !Number.isNaN(gap));
     const inMs = (/** @type {Point} */ { x, y }) => ({ x, y: y / this._perMs });
-    const captured = steady.every((second) => Number.isFinite(second.captured.y));
-    return this._clocks.line(steady.map(({ output }) => inMs(output)), steady.map((second) => inMs(captured ? second.captured : second.microphone)));
+    const known = (/** @type {Point[]} */ points) => points.every(({ y }) => Number.isFinite(y));
+    const outputs = [steady.map(({ output }) => inMs(output)), steady.map(({ ms, line }) => ({ x: ms, y: line }))];
+    const microphones = [steady.map(({ microphone }) => inMs(microphone)), steady.map(({ captured }) => inMs(captured))];
+    return this._clocks.line(outputs.filter(known), microphones.filter(known));
   }
 }
