@@ -157,8 +157,11 @@ def _whole_seconds(sure: Flags) -> Iterable[int]:
 
 def _error_ms(backing: Reals, stem: Reals, start: int, others: Sequence[float]) -> float | None:
     """How late the backing lies in one second of the stem; None where it is not to be found there."""
-    begin = 0.0 if others else _near(backing, stem, start)
-    fit = lags.refine([backing] * (1 + len(others)), stem, start, WINDOW_SAMPLES, [begin, *others])
+    # Where a note is held, what looks clearest may be another one of its periods: in place is tried besides.
+    begins = {0.0} if others else {0.0, _near(backing, stem, start)}
+    fits = [lags.refine([backing] * (1 + len(others)), stem, start, WINDOW_SAMPLES, [begin, *others])
+            for begin in begins]
+    fit = max(fits, key=lambda each: each.explained)
     found = (fit.explained >= sync_measure.TRUSTED_EXPLAINED and fit.gains[0] > 0
              and lags.ms(fit.spread_samples[0]) <= sync_measure.TRUSTED_SPREAD_MS)
     return lags.ms(fit.lags_samples[0]) if found else None
