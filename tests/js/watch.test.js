@@ -17,9 +17,10 @@ function randoms(seed) {
  * A page for `seconds`: both counters go up in bursts and are seen late, mostly a little, sometimes a lot. The round trip is measured from 4 to 10 s.
  * @param {{seconds?: number, cardPpm?: number, apartPpm?: number, silence?: {atMs: number, frames: number}, deepened?: {atMs: number, frames: number},
  *   lostSound?: {atMs: number, frames: number}, soundsLater?: {atMs: number, frames: number}, heldUp?: {atMs: number, forMs: number}, underrunAtMs?: number,
- *   apart?: boolean, lateMs?: number, devicesAtMs?: number, teethMs?: number}} setup  teethMs: the microphone's blocks beat against their reader, every 6.5 s
+ *   apart?: boolean, lateMs?: number, devicesAtMs?: number, teethMs?: number, busyAtMs?: number, timed?: boolean}} setup  teethMs: the microphone's blocks beat against
+ *   their reader, every 6.5 s; busyAtMs: from then on they are 3 ms late; timed: the system says when they were heard
  */
-function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2, devicesAtMs, teethMs = 0 }) {
+function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2, devicesAtMs, teethMs = 0, busyAtMs = Infinity, timed = false }) {
   const watch = new LoopWatch(48_000, apart);
   const random = randoms(7);
   const perMs = PER_MS * (1 + cardPpm * 1e-6);
@@ -35,8 +36,8 @@ function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, 
   }
   for (let frame = 0, ms = 0; ms < seconds * 1000; frame += BURST) {
     ms = (frame + after(lostSound, ms)) / (perMs * (1 + apartPpm * 1e-6)) + 7;
-    const count = frame + 300_000, at = seen(ms) + teethMs * (1 - (ms % 6_500) / 6_500);
-    events.push({ ms: at, act: () => watch.microphone(at, count) });
+    const count = frame + 300_000, at = seen(ms) + teethMs * (1 - (ms % 6_500) / 6_500) + (ms > busyAtMs ? 3 : 0);
+    events.push({ ms: at, act: () => watch.microphone(at, count, timed ? ms + 5_000 : NaN) });
   }
   for (let ms = 50; ms < seconds * 1000; ms += 100) {
     const line = cardPpm * 1e-6 * ms - (after(silence, ms) + after(soundsLater, ms)) / PER_MS + 0.3 * random();
@@ -111,6 +112,13 @@ test("two clocks are followed for five minutes, and what is not followed yet is 
 test("without a count of the microphone's own there is doubt and no answer", () => {
   assert.deepEqual(watched({ apart: false, seconds: 90 }), []);
   assert.deepEqual(watched({ apart: false, silence: { atMs: 20_000, frames: 4_800 } }).map(({ type }) => type), ["doubt", "lost"]);
+});
+
+test("a machine that is busy for long is told from a stream that moved where the system says when it heard", () => {
+  assert.equal(watched({ busyAtMs: 20_000 }).some(({ type }) => type === "doubt"), true);
+  assert.deepEqual(watched({ busyAtMs: 20_000, timed: true }), []);
+  const moved = { lostSound: { atMs: 20_000, frames: 960 }, timed: true };
+  assert.deepEqual(watched(moved).filter(isNoGuess).map(({ type }) => type), ["doubt", "lost"]);
 });
 
 test("an output that stands still while the microphone goes on is in doubt before it sounds again, however long it stood", () => {

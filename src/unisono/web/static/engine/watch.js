@@ -230,10 +230,16 @@ export class LoopWatch {
     else if (line) this._follow(line);
   }
 
-  /** All at once, between these seconds and those before them; two clocks go apart slowly. @param {Second[]} known */
+  /**
+   * All at once, between these seconds and those before them; two clocks go apart slowly. Glimpses on a busy machine are late for seconds in a row: what the
+   * system itself says of both streams, where it says anything, must have stepped too.
+   * @param {Second[]} known
+   */
   _stepped(known) {
-    const gaps = known.filter(({ ms }) => ms > this._steadySince).slice(-2 * JUDGED_BINS).map(({ gap }) => gap);
-    return gaps.length === 2 * JUDGED_BINS && Math.abs(median(gaps.slice(JUDGED_BINS)) - median(gaps.slice(0, JUDGED_BINS))) > STEP_MS;
+    const recent = known.filter(({ ms }) => ms > this._steadySince).slice(-2 * JUDGED_BINS);
+    const step = (/** @type {(second: Second) => number} */ gapOf) => Math.abs(median(recent.slice(JUDGED_BINS).map(gapOf)) - median(recent.slice(0, JUDGED_BINS).map(gapOf)));
+    if (recent.length < 2 * JUDGED_BINS || step(({ gap }) => gap) <= STEP_MS) return false;
+    return !(step(({ captured, line }) => captured.y / this._perMs - line) < STEP_MS / 2);
   }
 
   /** @param {{ms: number, by: number}[]} off @param {boolean} stands @param {number} slope */
