@@ -211,6 +211,8 @@ async def test_bad_weather_is_measured_and_told(house: House) -> None:
         Courtyard.join(links.singers, name="Bea") as bea,
         Courtyard.join(links.singers, name="Wet", weather=WeatherSpec(jitter_ms=150.0), seed=2) as wet,
     ):
+        for one in (bea, wet):
+            await one.until(lambda one=one: len(one.ways.sights) >= 10)  # type: ignore[misc]
         assert wet.ways.down_samples() > bea.ways.down_samples() + samples_of_ms(50)
         assert wet.ways.up_samples(wet.card) > bea.ways.up_samples(bea.card)
 
