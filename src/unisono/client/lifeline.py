@@ -42,11 +42,6 @@ class Lifeline:
         self._away_until_ms = 0.0
         self._closed = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a socket is open now."""
-        return self._connection is not None
-
     async def run(self, http: aiohttp.ClientSession) -> int | None:
         """Stay connected; the closing code that ended it for good, or None if it was closed from here.
 

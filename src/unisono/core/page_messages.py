@@ -62,7 +62,7 @@ class Check(Message, frozen=True, kw_only=True):
 
 
 class Link(Message, frozen=True, kw_only=True):
-    """The page's measure of its own way: ear to written packet, and server to playable at the ear (p95)."""
+    """The page's measure of its own way: ear to packet at the server, and server to playable at the ear."""
 
     up_samples: MeasuredSamples
     down_samples: MeasuredSamples

@@ -28,7 +28,6 @@ from unisono.store.records import Admission, Anchor, Keys, PerformanceRecord, Ro
 from unisono.store.schema import LinkRow, PerformanceRow, RoomRow, SeatRow, StemRow
 from unisono.units import Position
 
-ROLES: tuple[Role, ...] = ("host", "performer", "listener")
 _IS_HOSTS = LinkRow.role == "host"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
