@@ -15,7 +15,7 @@ const NOW_MS = 1_600_000_000_000;
 /** One folder of the origin's private file system; a file that is open can neither be opened again nor removed. */
 class Folder {
   constructor() {
-    /** @type {Map<string, {bytes: number[], changedMs: number, open: boolean}>} */
+    /** @type {Map<string, {bytes: number[], changedMs: number, open: boolean, roomBytes: number}>} */
     this.files = new Map();
   }
 
@@ -29,7 +29,7 @@ class Folder {
 
   /** @param {string} name @param {{create?: boolean}} [options] */
   async getFileHandle(name, options) {
-    if (options?.create) this.files.set(name, { bytes: [], changedMs: Date.now(), open: false });
+    if (options?.create) this.files.set(name, { bytes: [], changedMs: Date.now(), open: false, roomBytes: Infinity });
     const file = this.files.get(name);
     if (!file) throw new Error("NotFoundError");
     return { getFile: async () => ({ lastModified: file.changedMs }), createSyncAccessHandle: async () => accessTo(file) };
@@ -42,7 +42,7 @@ class Folder {
   }
 }
 
-/** @param {{bytes: number[], changedMs: number, open: boolean}} file */
+/** @param {{bytes: number[], changedMs: number, open: boolean, roomBytes: number}} file */
 function accessTo(file) {
   if (file.open) throw new Error("NoModificationAllowedError");
   file.open = true;
@@ -52,9 +52,10 @@ function accessTo(file) {
     close: () => void (file.open = false),
     read: (/** @type {Uint8Array} */ into) => into.set(file.bytes),
     write(/** @type {Uint8Array} */ bytes, /** @type {{at: number}} */ { at }) {
-      file.bytes.splice(at, bytes.length, ...bytes);
+      const fits = bytes.subarray(0, Math.max(0, file.roomBytes - at));
+      file.bytes.splice(at, fits.length, ...fits);
       file.changedMs = Date.now();
-      return bytes.length;
+      return fits.length;
     },
   };
 }
@@ -127,6 +128,31 @@ for (const kind of ["files", "rows"]) {
     assert.deepEqual(await positions("cio"), [960], "may still come back");
   });
 }
+
+test("a damaged file gives what stands before the damage, and hides no other", async () => {
+  await sang("ada", NOW_MS);
+  await sang("ada", NOW_MS);
+  const [first] = folder.files.values();
+  const record = first.bytes.slice(0, 4 + frame(0).length);
+  first.bytes = [...record, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...record];
+  assert.deepEqual(await positions("ada"), [0, 960]);
+});
+
+test("a device that is full keeps the file whole, and what waits goes in when there is room", async () => {
+  const keep = await openKeep("ada", "song");
+  keeps.push(keep);
+  keep.append(frame(0));
+  keep.flush();
+  const [file] = folder.files.values();
+  file.roomBytes = file.bytes.length + 5;
+  keep.append(frame(960));
+  keep.flush();
+  file.roomBytes = Infinity;
+  keep.append(frame(1920));
+  keep.flush();
+  file.open = false;
+  assert.deepEqual(await positions("ada"), [0, 960, 1920]);
+});
 
 test("a file that another tab has open stays, and the others still go", async () => {
   await sang("bea", NOW_MS - 90 * DAY_MS);

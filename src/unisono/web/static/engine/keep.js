@@ -83,25 +83,37 @@ export function records(data) {
   return found;
 }
 
-/** What is still owed, of records in the order they were kept. @param {Bytes[]} kept @returns {Owed} */
+/** What is still owed, of records in the order they were kept; nothing is believed behind a damaged one. @param {Bytes[]} kept @returns {Owed} */
 export function owed(kept) {
   /** @type {Map<number, {start: number, stop: number}>} */
   const spans = new Map();
   /** @type {Map<string, {epoch: number, position: number, bytes: Bytes}>} */
   const packets = new Map();
   for (const bytes of kept) {
-    if (bytes[0] === MARK) {
-      const view = new DataView(bytes.buffer);
-      const [epoch, start, stop] = [view.getUint16(1, true), view.getFloat64(3, true), view.getFloat64(11, true)];
+    const said = saidBy(bytes);
+    if (!said) break;
+    const { epoch, start, stop } = said;
+    if (said.written) {
       for (const [key, packet] of packets) if (packet.epoch === epoch && packet.position >= start && packet.position < stop) packets.delete(key);
       continue;
     }
-    const { epoch, position } = unpack(bytes.buffer);
-    packets.set(`${epoch} ${position}`, { epoch, position, bytes });
+    packets.set(`${epoch} ${start}`, { epoch, position: start, bytes });
     const seen = spans.get(epoch);
-    spans.set(epoch, { start: Math.min(seen?.start ?? position, position), stop: Math.max(seen?.stop ?? 0, position + FRAME_SAMPLES) });
+    spans.set(epoch, { start: Math.min(seen?.start ?? start, start), stop: Math.max(seen?.stop ?? 0, stop) });
   }
   return { packets: [...packets.values()].map(({ bytes }) => bytes), spans };
+}
+
+/** What one record says: these positions were sung, or are written. Null when it is damaged. @param {Bytes} bytes */
+function saidBy(bytes) {
+  try {
+    const view = new DataView(bytes.buffer);
+    if (bytes[0] === MARK) return { written: true, epoch: view.getUint16(1, true), start: view.getFloat64(3, true), stop: view.getFloat64(11, true) };
+    const { epoch, position } = unpack(bytes.buffer);
+    return { written: false, epoch, start: position, stop: position + FRAME_SAMPLES };
+  } catch {
+    return null;
+  }
 }
 
 /** @param {string} name owner.performance.random */
@@ -118,8 +130,9 @@ async function openFile(name) {
   let waiting = [];
   const write = () => {
     const bytes = joined(waiting);
+    if (bytes.length === 0 || file.write(bytes, { at }) < bytes.length) return; // a device that is full may have room again
+    at += bytes.length;
     waiting = [];
-    if (bytes.length > 0) at += file.write(bytes, { at });
   };
   const timer = setInterval(write, WRITE_MS);
   /** @param {Bytes} bytes */
