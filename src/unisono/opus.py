@@ -163,11 +163,23 @@ class Decoder:
 
     def _decode(self, data: Any, length: int) -> Audio:
         pcm = np.empty((FRAME_SAMPLES, self.channels), dtype=np.float32)
-        target = self._ffi.from_buffer("float[]", pcm, require_writable=True)
-        samples = self._lib.opus_decode_float(self._state, data, length, target, FRAME_SAMPLES, 0)
+        samples = self._decode_into(self._ffi.from_buffer("float[]", pcm, require_writable=True), data, length)
         if samples != FRAME_SAMPLES:
             raise BrokenFrame(length_bytes=length, reason=_reason(samples) if samples < 0 else f"{samples} samples")
         return pcm
+
+    def decode_into(self, target: Any, frame: bytes | None) -> bool:
+        """One frame, or what libopus guesses for a missing one, to where a cffi pointer to floats says.
+
+        There is room for a frame of 20 ms. False for anything but one good frame of that length.
+        """
+        if frame is None:
+            return self._decode_into(target, self._ffi.NULL, 0) == FRAME_SAMPLES
+        return bool(frame) and self._decode_into(target, frame, len(frame)) == FRAME_SAMPLES
+
+    def _decode_into(self, target: Any, data: Any, length: int) -> int:
+        samples: int = self._lib.opus_decode_float(self._state, data, length, target, FRAME_SAMPLES, 0)
+        return samples
 
     def reset(self) -> None:
         """Forget the sound so far: the next frame begins a stream."""
@@ -175,11 +187,11 @@ class Decoder:
 
 
 DecodeJob = tuple[Decoder, bytes | None, bool]
-"""(decoder, frame or None for one to be concealed, whether the decoder's past is forgotten before it)"""
+"""(mono decoder, frame or None for one to be concealed, whether the decoder's past is forgotten before it)"""
 
 
 def decode_many(jobs: Sequence[DecodeJob], pool: Executor | None = None, *, threads: int = 1) -> list[Audio | None]:
-    """The sound of each job, float32 (960, channels), in order; None for a broken frame.
+    """The sound of each job, float32 (960,), in order; None for a broken frame.
 
     Jobs of one decoder must follow each other in `jobs`. With a pool the jobs are cut into `threads` runs, never inside
     one decoder's jobs; the first of them is done by the caller, who is held up until all are done.
@@ -195,14 +207,15 @@ def encode_many(
 
 
 def _decode_run(jobs: Sequence[DecodeJob]) -> list[Audio | None]:
+    ffi, _ = libopus()
+    sounds = np.empty((len(jobs), FRAME_SAMPLES), dtype=np.float32)
+    first = ffi.from_buffer("float[]", sounds, require_writable=True)
     heard: list[Audio | None] = []
-    for decoder, frame, anew in jobs:
+    for index, (decoder, frame, anew) in enumerate(jobs):
         if anew:
             decoder.reset()
-        try:
-            heard.append(decoder.conceal() if frame is None else decoder.decode(frame))
-        except BrokenFrame:
-            heard.append(None)
+        good = decoder.decode_into(first + index * FRAME_SAMPLES, frame)
+        heard.append(sounds[index] if good else None)
     return heard
 
 

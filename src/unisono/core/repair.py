@@ -38,14 +38,17 @@ class SpanSet:
 
     def add(self, span: Span) -> None:
         """Put every position of `span` in."""
-        if span.samples == 0:
+        self.put(span.start, span.stop)
+
+    def put(self, start: int, stop: int) -> None:
+        """Put every position of [start, stop) in."""
+        if stop <= start:
             return
-        if self._stops and span.start == self._stops[-1]:
-            self._stops[-1] = int(span.stop)  # a voice that goes on
+        if self._stops and start == self._stops[-1]:
+            self._stops[-1] = stop  # a voice that goes on
             return
-        first = bisect_left(self._stops, span.start)
-        last = bisect_right(self._starts, span.stop)
-        start, stop = int(span.start), int(span.stop)
+        first = bisect_left(self._stops, start)
+        last = bisect_right(self._starts, stop)
         if first < last:
             start = min(start, self._starts[first])
             stop = max(stop, self._stops[last - 1])

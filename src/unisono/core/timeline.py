@@ -44,13 +44,10 @@ class Missed:
     """
 
     late_samples: tuple[int, ...]
+    worst_samples: int = 0
+    """The most that any listening row missed."""
     doubled: bool = False
     ahead: bool = False
-
-    @property
-    def worst_samples(self) -> int:
-        """The most that any listening row missed."""
-        return max(self.late_samples, default=0)
 
 
 class Timeline:
@@ -106,7 +103,7 @@ class Timeline:
         if max(listening) <= start:
             return self._in_time
         behind = [min(max(heard - start, 0), samples) for heard in listening]
-        return Missed(late_samples=(0,) * (row + 1) + tuple(behind))
+        return Missed(late_samples=(0,) * (row + 1) + tuple(behind), worst_samples=max(behind))
 
     def _note(self, key: FrameKey) -> bool:
         """Remember the key; False when it, or a later epoch's frame in the same place, was here already.

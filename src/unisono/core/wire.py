@@ -54,9 +54,10 @@ class Kind(IntEnum):
     ECHO = 17
 
 
-SOUND_KINDS: Final = frozenset({Kind.VOICE, Kind.TALK, Kind.LEADER, Kind.MIX, Kind.CHATTER})
+SOUND_KINDS: Final = (Kind.VOICE, Kind.TALK, Kind.LEADER, Kind.MIX, Kind.CHATTER)
 _KINDS: Final = {int(kind): kind for kind in Kind}
-FROM_PAGE: Final = frozenset({Kind.VOICE, Kind.TALK, Kind.PROBE})
+FROM_PAGE: Final = (Kind.VOICE, Kind.TALK, Kind.PROBE)
+"""What comes most stands first: these are looked through, 5,000 times a second in a large room."""
 
 
 class Codec(IntEnum):
@@ -64,6 +65,11 @@ class Codec(IntEnum):
 
     OPUS = 0
     PCM = 1
+
+
+_OPUS: Final = Codec.OPUS
+_CODECS: Final = (Codec.OPUS, Codec.PCM)
+"""By the flag's value. To look a name up in an enumeration takes as long as to unpack the header."""
 
 
 class Packet(Struct, frozen=True, kw_only=True, gc=False):
@@ -87,7 +93,7 @@ class Packet(Struct, frozen=True, kw_only=True, gc=False):
     def __post_init__(self) -> None:
         _check_header(self)
         for frame in self.frames:
-            if self.codec is not Codec.OPUS or not 1 <= len(frame) <= FRAME_BYTES_MAX:
+            if self.codec is not _OPUS or not 1 <= len(frame) <= FRAME_BYTES_MAX:
                 _check_frame(self, frame)
 
     @property
@@ -181,19 +187,19 @@ def unpack(data: bytes | bytearray | memoryview) -> Packet | Probe | Echo:
     kind = _KINDS.get(data[0])
     if kind is None:
         raise MalformedPacket(reason=f"kind {data[0]} is unknown")
-    if kind is Kind.PROBE:
-        return _unpack_probe(data)
-    if kind is Kind.ECHO:
-        return _unpack_echo(data)
-    return _unpack_packet(kind, data)
+    if kind in SOUND_KINDS:
+        return _unpack_packet(kind, data)
+    return _unpack_probe(data) if kind is Kind.PROBE else _unpack_echo(data)
 
 
 def unpack_from_page(data: bytes | bytearray | memoryview) -> Packet | Probe:
     """What a page sent: like `unpack`, and MalformedPacket too for kinds that only the server sends."""
     message = unpack(data)
-    if isinstance(message, Echo) or (isinstance(message, Packet) and message.kind not in FROM_PAGE):
-        raise MalformedPacket(reason="this kind goes from the server to pages only")
-    return message
+    if isinstance(message, Packet) and message.kind in FROM_PAGE:
+        return message
+    if isinstance(message, Probe):
+        return message
+    raise MalformedPacket(reason="this kind goes from the server to pages only")
 
 
 def _unpack_probe(data: bytes) -> Probe:
@@ -225,7 +231,7 @@ def _unpack_packet(kind: Kind, data: bytes) -> Packet:
         position=Position(position),
         frames=_unpack_frames(data, count),
         level=level,
-        codec=Codec.PCM if flags & _PCM else Codec.OPUS,
+        codec=_CODECS[flags & _PCM],
         stereo=bool(flags & _STEREO),
         repair=bool(flags & _REPAIR),
         unsure=bool(flags & _UNSURE),

@@ -45,6 +45,7 @@ class Audience:
                 if session is None:
                     continue
                 row = self._room.singing.row_of(seat.number)
+                session.listens = row is None
                 rows[LISTENERS if row is None else row].append(session)
                 self._seats[seat.number] = session
             self._rows = dict(rows)

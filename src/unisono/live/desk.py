@@ -4,9 +4,9 @@ A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that
 it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices that anybody hears
 are decoded, the silent too: a decoder that skips frames stumbles on the next.
 
-Everything happens on the event loop's thread, which waits for a tick of a few milliseconds. Threads are dear: to go on
-with packets meanwhile makes both sides wait for the GIL after every native call. Only of very many voices half are
-decoded on another thread while this one decodes the rest.
+Everything happens on the event loop's thread, which waits for a tick of a few milliseconds, in two halves, so that the
+leader's packets do not wait for both; from 64 voices on, half of them are decoded on another thread meanwhile. To go on
+with packets instead would make both sides wait for the GIL after every native call.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _EARLY_SAMPLES = 24
 """So much before a tick of the room (every whole frame of its clock) blocks become due: nobody waits for the next."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
-_SPREAD_FROM = 128
-"""With fewer voices the second thread costs more than it saves time: bench capacity."""
+_PCM = Codec.PCM
+_SPREAD_FROM = 64
+"""Fewer voices are not worth another thread: two of them cost more than one, and wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +150,26 @@ class Desk:
     # ------------------------------------------------------------------------------------ a tick
 
     def tick(self, now: Position) -> tuple[list[Outgoing], list[CameLate]]:
-        """All that is due by `now`, in the order in which to send it: the steps below, one after the other."""
+        """All that is due by `now`, in the order in which to send it: both halves, one after the other."""
+        late = self.mix(now)
+        return self.frames(), late
+
+    def mix(self, now: Position) -> list[CameLate]:
+        """The first half: what has come is decoded, summed and read."""
         jobs = self._gather(now)
         threads = self._threads if len(jobs) >= _SPREAD_FROM else 1
         late = self._place(decode_many(jobs, self._pool, threads=threads))
-        return self._frames(encode_many(self._read_due(now))), late
+        self._read_due(now)
+        return late
+
+    def frames(self) -> list[Outgoing]:
+        """The second half: what was read is encoded, and goes out."""
+        stop, blocks, self._blocks = self._shape[1], self._blocks, []
+        frames = encode_many([(reader.encoder, block) for reader, _, block in blocks])
+        outgoing: list[Outgoing] = []
+        for (reader, at, block), frame in zip(blocks, frames, strict=True):
+            outgoing += self._frame(reader, at, block, frame, stop)
+        return outgoing
 
     def _gather(self, now: Position) -> list[DecodeJob]:
         """What is to be decoded now."""
@@ -166,13 +182,12 @@ class Desk:
         late, self._late = self._late, []
         for (seat, voice, key), sound in zip(self._places, sounds, strict=True):
             if sound is not None:
-                late += self._add(seat, voice, key, sound[:, 0])
+                late += self._add(seat, voice, key, sound)
         return late
 
-    def _read_due(self, now: Position) -> list[tuple[Encoder, Audio]]:
-        """The blocks that must be encoded now."""
+    def _read_due(self, now: Position) -> None:
+        """Read the blocks that must be encoded now."""
         stop = self._shape[1]
-        self._blocks = []
         for reader in self._readers:
             while reader.due <= now and not _past(reader, stop):
                 self._catch_up(reader, now)
@@ -183,7 +198,6 @@ class Desk:
                     self._wake(reader)
                     self._blocks.append((reader, reader.at, self._read(reader)))
                 reader.at = Position(reader.at + FRAME_SAMPLES)
-        return [(reader.encoder, block) for reader, _, block in self._blocks]
 
     @staticmethod
     def _wake(reader: _Reader) -> None:
@@ -194,14 +208,6 @@ class Desk:
             reader.encoder.reset()
             reader.bundle.clear()
             reader.bundle_pcm.clear()
-
-    def _frames(self, frames: list[bytes]) -> list[Outgoing]:
-        """The encoded blocks as they go out."""
-        stop = self._shape[1]
-        outgoing: list[Outgoing] = []
-        for (reader, at, block), frame in zip(self._blocks, frames, strict=True):
-            outgoing += self._frame(reader, at, block, frame, stop)
-        return outgoing
 
     def _take_in(self, seats: dict[int, tuple[int, int, float]], stop: Position | None, now: Position) -> None:
         while self._fed:
@@ -236,7 +242,7 @@ class Desk:
                 match order:
                     case Decode() | Conceal() if voice.row > last_heard:
                         voice.anew = True
-                    case Decode(codec=Codec.PCM):
+                    case Decode() if order.codec is _PCM:
                         key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
                         self._late += self._add(seat, voice, key, sound_of(order.frame, stereo=order.stereo))
                     case Decode() | Conceal():

@@ -227,7 +227,7 @@ class Recorder:
             return []
         spans: dict[int, SpanSet] = defaultdict(SpanSet)
         for taken in packets:
-            spans[taken.packet.epoch].add(taken.packet.span)
+            spans[taken.packet.epoch].put(taken.packet.position, taken.packet.stop)
         return [
             Wrote(performance=performance, seat=seat, epoch=epoch, spans=tuple(written))
             for epoch, written in spans.items()

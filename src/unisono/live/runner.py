@@ -207,7 +207,7 @@ class Runner:
             self._memory_due = Position(now + SAMPLE_RATE)
             self._keep_memory()
         if self._desk is not None:
-            self._mix(self._desk, now)
+            await self._mix(self._desk, now)
         if self._talk.sounding:
             await self._chatter(now)
         if self._broadcast.wanted:
@@ -217,10 +217,12 @@ class Runner:
         self._mail.deliver()
         self._course.delivered(self.room, self._sessions, now=self.pulse.exactly())
 
-    def _mix(self, desk: Desk, now: Position) -> None:
+    async def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
         desk.empty_rows = self._audience.empty_rows(listened=self._broadcast.wanted)
-        outgoing, late = desk.tick(now)
+        late = desk.mix(now)
+        await asyncio.sleep(0)  # the leader's packets do not wait for both halves
+        outgoing = desk.frames()
         self._course.mixed(outgoing, late, ticked=now)
         for sound in outgoing:
             self._audience.send(sound.row, sound.opus, sound.pcm)
@@ -263,6 +265,8 @@ class Runner:
 
     def _do_one(self, event: ev.Event) -> None:
         match event:
+            case ev.Sang():
+                self._sang(event)
             case ev.Send():
                 session = self._sessions.get(event.connection)
                 if session is not None:
@@ -273,8 +277,6 @@ class Runner:
                 session = self._sessions.get(event.connection)
                 if session is not None:
                     session.close(event.close_code, event.code)
-            case ev.Sang():
-                self._sang(event)
             case ev.Talked():
                 self._talk.feed(event.seat, event.packet)
                 self._wake.set()

@@ -49,6 +49,8 @@ class Session:
     def __init__(self, socket: Socket, *, number: int) -> None:
         self.number = number
         self.decodes = "opus"
+        self.listens = False
+        """Whether it is in no row: what it gets may take a moment longer. Set by whoever knows the rows."""
         self.post: Callable[[Session], None] = self._post_soon
         """Called when something begins to wait here; sees to it that `flush` is."""
         self._socket = socket

@@ -53,10 +53,10 @@ class _Inbox(WebSocketDataQueue):
 
     def feed_data(self, data: Any, size: int) -> None:  # noqa: ARG002
         """One message, whole and checked. Must not raise: a compiled caller drops exceptions."""
-        if data.type < CLOSE:
-            self._socket.message(data.data)
-        else:
+        if data.type >= CLOSE:
             self._socket.control(data.type, data.data)
+        elif self._socket.reader is not None:
+            self._socket.reader.received(data.data)
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002
         """What came is no WebSocket, or too long."""
@@ -76,7 +76,7 @@ class Socket(asyncio.Protocol):
         inbox = _Inbox(self._before, self)
         self._frames = WebSocketReader(inbox, message_bytes_max + 1, compress=False, decode_text=True)
         self._heartbeat, self._stuck_seconds = heartbeat_seconds, stuck_seconds
-        self._reader: Reader | None = None
+        self.reader: Reader | None = None
         self._closing = False
         self._silent_beats = 0
         self._beat_timer: asyncio.TimerHandle | None = None
@@ -116,7 +116,7 @@ class Socket(asyncio.Protocol):
 
     def read_by(self, reader: Reader) -> None:
         """From now on, what comes goes there."""
-        self._reader = reader
+        self.reader = reader
 
     # ------------------------------------------------------------------------------------ writing
 
@@ -162,21 +162,16 @@ class Socket(asyncio.Protocol):
             self._timer = None
         if self._closing:
             self._wait_for(_GOODBYE_SECONDS)
-        elif self._reader is not None:
-            self._reader.drained()
+        elif self.reader is not None:
+            self.reader.drained()
 
     # ------------------------------------------------------------------------------------ reading
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came."""
         self._silent_beats = 0
-        if self._reader is not None:
+        if self.reader is not None:
             self._frames.feed_data(data)
-
-    def message(self, payload: bytes | str) -> None:
-        """A message has been read."""
-        if self._reader is not None:
-            self._reader.received(payload)
 
     def control(self, opcode: int, payload: Any) -> None:
         """A control frame has been read: the bytes of a ping, the code of a goodbye. It is answered here."""
@@ -190,7 +185,7 @@ class Socket(asyncio.Protocol):
 
     def malformed(self, error: BaseException) -> None:
         """What came is no WebSocket: nothing can follow."""
-        reader, self._reader = self._reader, None
+        reader, self.reader = self.reader, None
         if reader is not None:
             reader.malformed(MalformedMessage(reason=str(error)))
 
@@ -216,8 +211,8 @@ class Socket(asyncio.Protocol):
         self._before.connection_lost(error)
         if not self.gone.done():
             self.gone.set_result(None)
-        if self._reader is not None:
-            self._reader.lost()
+        if self.reader is not None:
+            self.reader.lost()
 
 
 def _keep_little_unsent(transport: asyncio.BaseTransport) -> None:
