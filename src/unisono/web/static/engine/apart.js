@@ -10,7 +10,7 @@
 /** @typedef {{at(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line  at: how far apart they went since, ms; slope: ms per ms */
 
 /** The line above all points. */
-export class TopLine {
+class TopLine {
   /** @param {Point[]} points at least two, x ascending */
   constructor(points) {
     const hull = upperHull(points);
@@ -53,19 +53,38 @@ function isEven(first, second, slope) {
   });
 }
 
-/** Whoever saw the counter best. @param {Point[][]} views @returns {[Point[], TopLine]} */
-function steadiest(views) {
-  const lines = views.map((points) => /** @type {[Point[], TopLine]} */ ([points, new TopLine(points)]));
-  return lines.reduce((best, each) => (each[1].below < best[1].below ? each : best));
+/**
+ * The longest stretch up to now, among these many points, that is straight: what the system itself says of a stream is good to a tenth of a millisecond, but
+ * not for the seconds after it was opened or held up. Its slope is that between points half a stretch apart, the middle one (Theil 1950, Sen 1968).
+ */
+const STRETCHES = [8, 12, 20, 30, 45, 70, 110];
+const STRAIGHT_MS = 0.15;
+const STRAIGHT_SHARE = 0.9;
+
+/** @param {Point[]} points x ascending @returns {{points: number, slope: number} | null} null when not even the last few lie on a line */
+export function straight(points) {
+  let found = null;
+  for (const length of STRETCHES) {
+    if (length > points.length) break;
+    const stretch = points.slice(-length), half = Math.floor(length / 2);
+    const slope = quantile(stretch.slice(0, half).map(({ x, y }, i) => (stretch[length - half + i].y - y) / (stretch[length - half + i].x - x)), 0.5);
+    const level = quantile(stretch.map(({ x, y }) => y - slope * x), 0.5);
+    if (quantile(stretch.map(({ x, y }) => Math.abs(y - slope * x - level)), STRAIGHT_SHARE) > STRAIGHT_MS) break;
+    found = { points: length, slope };
+  }
+  return found;
 }
+
+/** @param {number[]} values @param {number} share */
+const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)];
 
 const POINTS_MIN = 10;
 /** Nobody is believed sooner: a single tooth is a slope too. */
 const POINTS_BELIEVED = 20;
 /** A slope is believed that stands so many times out of what the points below the lines leave open. */
 const OPEN = 2;
-/** One clock shows no more than this. */
-const ONE_CLOCK = 6e-6;
+/** One clock shows no more than this over so many straight points, or twice as much over half as many; and two clocks show no more than that. */
+const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
@@ -74,12 +93,14 @@ export class Apart {
   constructor() {
     this._anchor = { x: NaN, by: 0 };
     this._believed = false;
+    this._straight = { points: 0, slope: 0 };
   }
 
   /** From here on. @param {number} x local ms */
   since(x) {
     this._anchor = { x, by: 0 };
     this._believed = false;
+    this._straight = { points: 0, slope: 0 };
   }
 
   /** What was before is no witness any more, but they were so far apart. @param {number} x local ms @param {number} by */
@@ -88,28 +109,41 @@ export class Apart {
   }
 
   /**
-   * @param {Point[][]} firsts @param {Point[][]} seconds of the last minutes, each counter as one or more saw it; x local ms, y counted ms less x
+   * From what the system says of both counters, where it says anything; else from glimpses of them.
+   * @param {Point[]} first @param {Point[]} second of the last minutes, each counter as it was glimpsed; x local ms, y counted ms less x
+   * @param {Point[] | null} told how much further the second is than the first, ms, by what the system says; null where it says nothing
    * @returns {Line | null} null while there is too little to tell
    */
-  line(firsts, seconds) {
-    if (firsts[0].length < POINTS_MIN) return null;
-    const [first, one] = steadiest(firsts);
-    const [second, other] = steadiest(seconds);
-    const slope = other.slope - one.slope;
+  line(first, second, told) {
+    if (first.length < POINTS_MIN) return null;
+    const { slope, suspected, enough } = told ? this._told(told) : this._glimpsed(first, second);
     const now = first[first.length - 1].x;
-    const gap = (/** @type {number} */ x) => other.at(x) - one.at(x);
-    this._leaveBehind(now, gap);
+    this._leaveBehind(now, slope);
     const { x: from, by } = this._anchor;
-    const open = (OPEN * (one.below + other.below)) / (now - first[0].x);
-    const suspected = Math.abs(slope) > open / OPEN;
-    this._believed ||= first.length >= POINTS_BELIEVED && Math.abs(slope) > Math.max(open, ONE_CLOCK) && isEven(first, second, slope);
-    return { at: (x) => by + gap(x) - gap(from), slope, suspected, believed: this._believed };
+    const plausible = suspected && Math.abs(slope) < TWO_CLOCKS;
+    this._believed ||= plausible && enough;
+    return { at: (x) => by + slope * (x - from), slope, suspected: plausible, believed: this._believed };
   }
 
-  /** @param {number} now @param {(x: number) => number} gap */
-  _leaveBehind(now, gap) {
+  /** Where nothing is straight now, what was seen last holds on. @param {Point[]} told */
+  _told(told) {
+    const { slope, points } = (this._straight = straight(told) ?? this._straight);
+    const suspected = Math.abs(slope) > Math.max(ONE_CLOCK, (ONE_CLOCK * ONE_CLOCK_POINTS) / points);
+    return { slope, suspected, enough: points >= POINTS_BELIEVED };
+  }
+
+  /** @param {Point[]} first @param {Point[]} second */
+  _glimpsed(first, second) {
+    const one = new TopLine(first), other = new TopLine(second);
+    const slope = other.slope - one.slope;
+    const open = (OPEN * (one.below + other.below)) / (first[first.length - 1].x - first[0].x);
+    const suspected = Math.abs(slope) > Math.max(open, ONE_CLOCK) && isEven(first, second, slope);
+    return { slope, suspected, enough: first.length >= POINTS_BELIEVED };
+  }
+
+  /** @param {number} now @param {number} slope */
+  _leaveBehind(now, slope) {
     const { x, by } = this._anchor;
-    if (now - x <= ANCHOR_MS_MAX) return;
-    this._anchor = { x: now - ANCHOR_MS, by: by + gap(now - ANCHOR_MS) - gap(x) };
+    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: now - ANCHOR_MS, by: by + slope * (now - ANCHOR_MS - x) };
   }
 }

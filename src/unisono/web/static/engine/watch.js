@@ -295,9 +295,7 @@ export class LoopWatch {
     const until = this._doubt?.begunMs ?? Infinity;
     const steady = this._seconds.filter(({ ms, gap }) => ms > this._steadySince && ms < until && !Number.isNaN(gap));
     const inMs = (/** @type {Point} */ { x, y }) => ({ x, y: y / this._perMs });
-    const known = (/** @type {Point[]} */ points) => points.every(({ y }) => Number.isFinite(y));
-    const outputs = [steady.map(({ output }) => inMs(output)), steady.map(({ ms, line }) => ({ x: ms, y: line }))];
-    const microphones = [steady.map(({ microphone }) => inMs(microphone)), steady.map(({ captured }) => inMs(captured))];
-    return this._clocks.line(outputs.filter(known), microphones.filter(known));
+    const told = steady.filter(({ captured, line }) => Number.isFinite(captured.y - line)).map(({ ms, captured, line }) => ({ x: ms, y: captured.y / this._perMs - line }));
+    return this._clocks.line(steady.map(({ output }) => inMs(output)), steady.map(({ microphone }) => inMs(microphone)), told.length > 0 ? told : null);
   }
 }

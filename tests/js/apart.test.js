@@ -1,0 +1,44 @@
+/** Two clocks or one, by what real systems said of both streams: seconds after a sound check, microphone less output, ms, as Chromium told them on one card. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Apart } from "../../src/unisono/web/static/engine/apart.js";
+
+const ONE_CARD = {
+  calm: [0.0, -0.0, -0.0, 0.0, 0.0, 0.0, 0.0, -0.0, 0.0, -0.1, -0.0, 0.0, -0.0, -0.0, 0.0, 0.0, 0.0, -0.0, -0.0, -0.0, -0.0, -0.1, -0.0, 0.0, -0.1, -0.0, 0.0, 0.0],
+  "just opened": [5.0, 15.3, 21.5, 26.5, 26.1, 26.5, 16.2, 8.3, 8.6, 3.5, 0.1, 0.1, -0.0, 0.0, 0.0, -0.0, 0.1, -0.1, -0.1, -0.1, -0.1, -0.1, -0.0, -0.0, -0.0, -0.0, -0.1, -0.1],
+  "held up": [-0.0, -0.1, -0.1, -0.1, -0.1, -0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.7, 0.8, 1.0, 0.0, -0.0, 0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0, 0.0],
+};
+
+/** Asks once a second, as the watch does; glimpses are late by up to a millisecond. @param {number[]} said @param {number} ppm of the microphone's clock more than the output's */
+function asked(said, ppm) {
+  const apart = new Apart();
+  apart.since(0);
+  const glimpses = said.map((_, i) => ({ x: 1000 * i, y: 0.5 * Math.sin(7 * i) }));
+  const told = said.map((ms, i) => ({ x: 1000 * i, y: ms + ppm * 1e-3 * i }));
+  return said.map((_, i) => ({ seconds: i, line: apart.line(glimpses.slice(0, i + 1), glimpses.slice(0, i + 1), told.slice(0, i + 1)) }));
+}
+
+for (const [name, said] of Object.entries(ONE_CARD)) {
+  test(`one card, ${name}: nobody believes in two clocks, nor marks a stem`, () => {
+    for (const { seconds, line } of asked(said, 0)) assert.ok(!line?.believed && !(line?.suspected && Math.abs(line.at(1000 * seconds)) > 0.7), `at ${seconds} s`);
+  });
+  for (const ppm of [-60, 100]) {
+    test(`two clocks ${ppm} ppm apart, ${name}: marked before it matters, or as soon as anything can be told, then followed to half a millisecond`, () => {
+      const lines = asked(said, ppm);
+      for (const { seconds, line } of lines.slice(name === "calm" ? 12 : 20)) assert.ok(line?.suspected || line?.believed, `at ${seconds} s`);
+      for (const { seconds, line } of lines) if (line?.believed) assert.ok(Math.abs(line.at(1000 * seconds) - ppm * 1e-3 * seconds) < 0.5, `at ${seconds} s: ${line.at(1000 * seconds)}`);
+      if (name === "calm") assert.ok(lines[lines.length - 1].line?.believed);
+    });
+  }
+}
+
+test("where the system says nothing, glimpses decide, and no slope that sound cards cannot have", () => {
+  const seen = (/** @type {number} */ ppm, /** @type {number} */ phase) => Array.from({ length: 40 }, (_, i) => ({ x: 1000 * i, y: ppm * 1e-3 * i - Math.abs(0.4 * Math.sin(5 * i + phase)) }));
+  for (const [ppm, believed] of /** @type {[number, boolean][]} */ ([[0, false], [100, true], [2_000, false]])) {
+    const apart = new Apart();
+    apart.since(0);
+    assert.equal(apart.line(seen(0, 0), seen(ppm, 1), null)?.believed, believed, `${ppm} ppm`);
+  }
+});
