@@ -27,7 +27,9 @@ from bench import sync_measure
 from bench.sync import percentiles
 from bench.sync_stage import Stage, Sung, say
 
-SONG_S, LONG_SONG_S = 10.5, 40.0
+SONG_S, LONG_SONG_S = 9.0, 40.0
+REST_S = 3.0
+"""Nobody starts a song in the second in which the last sound check ends."""
 SONGS, LONG_SONGS = 2, 4
 UP = ("device", "frame", "lookahead", "capture", "encode", "send", "network")
 DOWN = ("wait", "mixing", "network", "decode", "early")
@@ -39,7 +41,8 @@ def run(long: bool) -> dict[str, Any]:
     """The bench: `--long` sings more and longer songs."""
     songs, song_s = (LONG_SONGS, LONG_SONG_S) if long else (SONGS, SONG_S)
     with tempfile.TemporaryDirectory(prefix="hop-") as folder, Stage(Path(folder)) as stage:
-        sung = [stage.sing(song_s, f"song {number}/{songs}", reopen=number == 1) for number in range(1, songs + 1)]
+        sung = [stage.sing(song_s, f"song {number}/{songs}", reopen=number == 1, rest_s=REST_S)
+                for number in range(1, songs + 1)]
     measured = [_song(each) for each in sung]
     late = late_shares([each.pages for each in sung])
     for number, (song, share) in enumerate(zip(measured, late, strict=True), start=1):

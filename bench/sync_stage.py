@@ -142,10 +142,10 @@ class Stage:
         for each, act in zip(self.neighbours, acts, strict=True):
             say(f"  {each.name}: {act.result()}")
 
-    def sing(self, song_s: float, title: str, *, reopen: bool = True) -> Sung:
+    def sing(self, song_s: float, title: str, *, reopen: bool = True, rest_s: float = 0.0) -> Sung:
         """Sing for about `song_s` seconds and wait for the stems; `title` is told to the person at the terminal.
 
-        Everybody's streams are opened anew before, unless not to `reopen`.
+        Everybody's streams are opened anew before, unless not to `reopen`; then all rest for `rest_s`.
         """
         say(title)
         page = self.leader.page
@@ -155,6 +155,7 @@ class Stage:
             tapes.start()
             if reopen:
                 self.open_streams()
+            time.sleep(rest_s)
             self.leader.do(courtyard.pick_piece, page, PIECE_TITLE).result()
             begun_s = time.monotonic()
             self.leader.do(courtyard.start_song, page).result()

@@ -29,8 +29,8 @@ _FORETOLD: Final = 10
 _SEEN_SHARE: Final = 1e-3
 _AFTER_OUTAGE_SAMPLES: Final = SAMPLE_RATE
 _KEPT: Final = 3000
-TELLING_FRAMES: Final = 400
-"""From eight seconds of a stream on, what it was like counts."""
+TELLING_FRAMES: Final = 250
+"""From five seconds of a stream on, what it was like counts."""
 
 
 def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE) -> float:
