@@ -30,7 +30,7 @@ DEVICE_MS = 40.0
 WORK_MS_MAX = 10.0
 """How long the page's worker takes to notice what is there."""
 LAGS, LAGS_MIN = 500, 30
-ENCODE_MS, DECODE_MS, EAR_MS = 5.0, 3.0, 10.0
+ENCODE_MS, DECODE_MS, EAR_MS, SONG_MS = 5.0, 3.0, 10.0, 15.0
 TALK_DELAY_SAMPLES = 6000
 
 PROBE_AT_FIRST_MS = 120.0
@@ -221,8 +221,8 @@ class Page:
             return
         at = self.clock.at
         lags = list(self._lags) if len(self._lags) >= LAGS_MIN else []
-        up_ms = wait_for_sum(lags, self.ways.up_ms(at)) + ENCODE_MS if self.role != "listener" else math.nan
-        down_ms = wait_for_sum(self.ways.down_ms(at), [DECODE_MS]) + EAR_MS
+        up_ms = wait_for_sum(lags, self.ways.up_ms(at)) + ENCODE_MS + SONG_MS if self.role != "listener" else math.nan
+        down_ms = wait_for_sum(self.ways.down_ms(at), [DECODE_MS]) + EAR_MS + SONG_MS
         up, down = (0.0 if math.isnan(ms) else max(0.0, ms * PER_MS) for ms in (up_ms, down_ms))
         self._say(say.Link(up_samples=up, down_samples=down))
 

@@ -35,6 +35,8 @@ const ENCODE_MS = 5;
 const DECODE_MS = 3;
 /** The ear reads a block and a few samples more ahead of what is heard, and knows where it is as well as FrameClock does. */
 const EAR_MS = 10;
+/** What is measured while nothing is sung takes longer while everybody sings: by so much, each way. The next song knows better (core/sungways.py). */
+const SONG_MS = 15;
 const AFTER_OUTAGE_MS = 1_000;
 const PER_MS = SAMPLE_RATE / 1000;
 
@@ -73,8 +75,8 @@ export function waitForSum(some, others) {
  */
 export function linkMs({ lagsMs, lookaheadMs, upsMs, downsMs, decodesMs }) {
   return {
-    up: waitForSum(lagsMs, upsMs) + lookaheadMs + ENCODE_MS,
-    down: waitForSum(downsMs, decodesMs.length > 0 ? decodesMs : [DECODE_MS]) + EAR_MS,
+    up: waitForSum(lagsMs, upsMs) + lookaheadMs + ENCODE_MS + SONG_MS,
+    down: waitForSum(downsMs, decodesMs.length > 0 ? decodesMs : [DECODE_MS]) + EAR_MS + SONG_MS,
   };
 }
 
