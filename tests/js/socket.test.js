@@ -130,3 +130,18 @@ test("a line on which nothing comes any more is left, and another one opened", a
   assert.equal(Line.all.length, 2);
   socket.close();
 });
+
+test("a new line that hangs before the room says welcome is left, and another one opened", () => {
+  const states = /** @type {string[]} */ ([]);
+  const socket = new RoomSocket("ws://room", hello, { onMessage: () => {}, onPacket: () => {}, onState: (state) => void states.push(state) });
+  mock.timers.tick(14_000);
+  assert.equal(Line.all.length, 1, "a server that wakes is given its time");
+  mock.timers.tick(2_000);
+  assert.deepEqual(states, ["lost"]);
+  mock.timers.tick(500);
+  assert.equal(Line.all.length, 2);
+  Line.all[1].welcome(0);
+  mock.timers.tick(1_000);
+  assert.deepEqual(states, ["lost", "open"]);
+  socket.close();
+});

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,18 @@ def test_performances_are_kept_found_and_forgotten(ledger: Ledger) -> None:
     assert not ledger.delete_performance(room + 1, "p"), "another room's is not to be deleted"
     assert ledger.delete_performance(room, "p")
     assert ledger.performances(room) == []
+
+
+def test_a_song_that_was_kept_before_the_servers_share_was_counted_is_read(ledger: Ledger, tmp_path: Path) -> None:
+    room, _ = opened(ledger)
+    ledger.keep_song(room, song_of("headphones", stop=600_000), title="Ode")
+    database = sqlite3.connect(tmp_path / "deep/unisono.db")
+    with closing(database), database:
+        database.execute("UPDATE performances SET song = json_remove(song, '$.seating.mix_samples')")
+        (text,) = database.execute("SELECT song FROM performances").fetchone()
+    assert "mix_samples" not in text
+    (record,) = ledger.performances(room)
+    assert record.song.seating.mix_samples > 0
 
 
 def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import asyncio
 import struct
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -208,3 +211,21 @@ def test_who_said_goodbye_first_only_waits_for_the_answer() -> None:
     page = asyncio.run(part())
     assert page.line.written == framed(CLOSE, struct.pack("!H", 4413) + b"room_full")
     assert page.line.over
+
+
+async def test_a_request_that_is_no_upgrade_leaves_its_line_to_the_next() -> None:
+    async def live(request: web.Request) -> web.StreamResponse:
+        _, response = await Socket.upgrade(request, message_bytes_max=LIMIT, heartbeat_seconds=10, stuck_seconds=1)
+        return response
+
+    async def well(_request: web.Request) -> web.Response:
+        return web.Response(text="well")
+
+    app = web.Application()
+    app.add_routes([web.get("/live", live), web.get("/well", well)])
+    one_line = aiohttp.TCPConnector(limit=1)
+    async with TestServer(app) as server, aiohttp.ClientSession(connector=one_line) as http, asyncio.timeout(5):
+        async with http.get(server.make_url("/live")) as answer:
+            assert answer.status == 400
+        async with http.get(server.make_url("/well")) as answer:
+            assert await answer.text() == "well"

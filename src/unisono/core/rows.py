@@ -81,8 +81,8 @@ class Seating:
     cuts_samples: tuple[int, ...]
     listener_delay_samples: int
     listener_cut_samples: int
-    mix_samples: int
-    """The server's share in every hop but the first."""
+    mix_samples: int = FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES
+    """The server's share in every hop but the first; songs that were sung before it was counted do not say it."""
     unheard: frozenset[int] = frozenset()
     beside: tuple[int, ...] = ()
 

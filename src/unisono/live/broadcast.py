@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
 
 import numpy as np
 
@@ -35,8 +36,8 @@ _LEADER_GAIN, _BACKING_GAIN = 0.7, 0.4
 class Broadcast:
     """One room's plain stream. `feed` and `tune_in` on the event loop, `tick` on a thread while the loop waits."""
 
-    def __init__(self, backing_wav: Callable[[str, int, int], bytes]) -> None:
-        self._backing_wav = backing_wav
+    def __init__(self, fetch_backing: Callable[[str, int, int], Future[bytes]]) -> None:
+        self._fetch_backing = fetch_backing
         self._fed: deque[bytes] = deque(maxlen=1000)
         self._queues: dict[asyncio.Queue[bytes | None], int] = {}
         """Who is tuned in, and by which link."""
@@ -45,7 +46,7 @@ class Broadcast:
         self._decoders: dict[Kind, tuple[Decoder, int, int]] = {}
         self._encoder = Encoder(2, _BITRATE)
         self._limiter = Limiter()
-        self._backing: tuple[str, Audio] = ("", np.zeros(0, dtype=np.float32))
+        self._backing: tuple[str, Future[bytes] | Audio] = ("", np.zeros(0, dtype=np.float32))
         self._serials = 0
 
     @property
@@ -154,16 +155,20 @@ class Broadcast:
         return block
 
     def _backing_at(self, song: SongRun, at: int) -> Audio:
-        """20 ms of the song's backing, float32 (960, 1); silence where there is none."""
+        """20 ms of the song's backing, float32 (960, 1); silence where there is none, or while it is fetched."""
         if song.piece is None or song.backing is None:
             return np.zeros((FRAME_SAMPLES, 1), dtype=np.float32)
         if self._backing[0] != song.performance:
-            wav = self._backing_wav(song.piece, song.key, song.tempo_bpm)
-            sound = np.frombuffer(wav, dtype="<i2", offset=WAV_HEAD_BYTES).astype(np.float32) / np.float32(32_768)
+            self._backing = (song.performance, self._fetch_backing(song.piece, song.key, song.tempo_bpm))
+        sound = self._backing[1]
+        if isinstance(sound, Future):
+            if not sound.done() or sound.exception() is not None:
+                return np.zeros((FRAME_SAMPLES, 1), dtype=np.float32)
+            pcm = np.frombuffer(sound.result(), dtype="<i2", offset=WAV_HEAD_BYTES)
+            sound = pcm.astype(np.float32) / np.float32(32_768)
             self._backing = (song.performance, sound)
         first = at - song.start
         places = np.arange(first, first + FRAME_SAMPLES)
-        sound = self._backing[1]
         inside = (places >= 0) & (places < len(sound))
         block = np.where(inside, sound[np.clip(places, 0, len(sound) - 1)], np.float32(0))
         return (np.float32(_BACKING_GAIN) * block)[:, np.newaxis]

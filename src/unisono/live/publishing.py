@@ -16,6 +16,7 @@ from unisono.core.room import Room
 from unisono.core.song import SongRun
 from unisono.errors import MixFailed
 from unisono.live.services import Services
+from unisono.live.trouble import WELL_DISK
 from unisono.store.records import PerformanceRecord, RoomRecord, StemRecord
 from unisono.store.stems import stem_seats
 from unisono.studio.jobs import run_mix
@@ -109,7 +110,7 @@ class Publishing:
             settled()
             await asyncio.sleep(FULL_PAUSE_S)
             return False
-        self._room.disk_well(["disk_full"])
+        self._room.disk_well(WELL_DISK.codes)
         return True
 
     async def _mix(self, song: SongRun, settled: Callable[[], None]) -> None:

@@ -64,7 +64,7 @@ class Runner:
         self._memory = record.memory
         self._memory_due = Position(0)
         self._sessions: dict[int, Session] = {}
-        self._broadcast = Broadcast(services.songs.backing_wav)
+        self._broadcast = Broadcast(services.fetch_backing)
         self._audience = Audience(self.room, self._sessions, overhear=self._broadcast.feed)
         self._publishing = Publishing(record, services, self.room, self.pulse.now)
         self._desk: Desk | None = None
@@ -201,6 +201,14 @@ class Runner:
 
     async def _tick(self) -> None:
         now = self.pulse.now()
+        try:
+            await self._sound(now)
+        finally:
+            self._mail.deliver()  # a mistake of ours holds nobody's packets up
+        self._course.delivered(self.room, self._sessions, now=self.pulse.exactly())
+
+    async def _sound(self, now: Position) -> None:
+        """What is due at this tick, by the room's rules and in everybody's ears."""
         self.room.tick(now)
         self._do(self.room.events())
         if now >= self._memory_due:
@@ -214,8 +222,6 @@ class Runner:
             song = self.room.singing.song
             mix = self._broadcast.tick
             self._broadcast.send(await asyncio.get_running_loop().run_in_executor(self._services.rooms, mix, now, song))
-        self._mail.deliver()
-        self._course.delivered(self.room, self._sessions, now=self.pulse.exactly())
 
     async def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()

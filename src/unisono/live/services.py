@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -69,6 +69,10 @@ class Services:
     async def on_files(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Something slow with files or arithmetic, on a thread."""
         return await asyncio.wrap_future(self._files_thread.submit(what, *args, **kwargs))
+
+    def fetch_backing(self, piece: str, key: int, tempo_bpm: int) -> Future[bytes]:
+        """A piece's backing as a WAV, once it is there."""
+        return self._files_thread.submit(self.songs.backing_wav, piece, key, tempo_bpm)
 
     async def on_requests(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Arithmetic that anybody may ask for, one at a time: rooms never wait behind it."""

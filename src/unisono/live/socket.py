@@ -97,7 +97,11 @@ class Socket(asyncio.Protocol):
             raise ConnectionResetError("the page is gone already")
         request.transport.pause_reading()  # what comes from now on is for us
         response = web.WebSocketResponse(compress=False)
-        await response.prepare(request)
+        try:
+            await response.prepare(request)
+        except BaseException:
+            request.transport.resume_reading()  # no upgrade: other requests may come on this line
+            raise
         socket = cls(
             request.transport,
             message_bytes_max=message_bytes_max,

@@ -20,6 +20,8 @@ const CLOCK_MOVED_SAMPLES = 96_000;
 
 /** A line on which nothing comes for so long, echoes of probes included, is dead, whatever the system says: the address may have changed. */
 const SILENT_MS_MAX = 8_000;
+/** A new line is given longer: a server that wakes asks its pages first where the clock stands. */
+const WELCOME_MS_MAX = 15_000;
 
 export const nowMs = () => performance.timeOrigin + performance.now();
 
@@ -96,6 +98,7 @@ export class RoomSocket {
     socket.onopen = () => socket.send(JSON.stringify({ type: "hello", version: 1, ...this._hello, position: this._positionOnArrival() }));
     socket.onmessage = ({ data }) => this._receive(data);
     socket.onclose = ({ code, reason }) => this._lost(code, reason);
+    this._timer = setTimeout(() => this._abandon(), WELCOME_MS_MAX);
     return socket;
   }
 

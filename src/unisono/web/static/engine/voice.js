@@ -14,6 +14,8 @@ const PHRASE_GAIN_DB_MAX = 15;
 const PHRASE_PEAKS = 80;
 /** Before a sound check talk is stamped by this. */
 const TALK_ROUND_TRIP_SECONDS = 0.1;
+/** A microphone that brings nothing for so long after it should have, in the sound check, brings nothing. */
+const NOTHING_MS = 4_000;
 const LAGS_MIN = 30;
 /** A round trip that is lost so soon after devices came or went is lost by them. */
 const DEVICES_MS = 20_000;
@@ -246,7 +248,9 @@ export class Voice {
     const from = nowMs();
     const started = new Promise((/** @type {(frame: number) => void} */ resolve) => (this.onTest = resolve));
     ear.port.postMessage({ type: "test", sound: probe.sound });
-    const recorded = await singer.capture(await started, probe.listen_frames);
+    const inTime = new Promise((/** @type {(nothing: null) => void} */ resolve) => setTimeout(resolve, (1000 * probe.listen_frames) / ear.contextRate + NOTHING_MS, null));
+    const recorded = await Promise.race([started.then((frame) => singer.capture(frame, probe.listen_frames)), inTime]);
+    if (!recorded) return { accepted: false, reason: "no_microphone" };
     this._measuredMs = { from, to: nowMs() };
     const result = /** @type {import("./calibrate.js").RoundTrip} */ (await workedOut({ recorded, sampleRate: ear.contextRate }));
     const samples = SAMPLE_RATE / ear.contextRate;

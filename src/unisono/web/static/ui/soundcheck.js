@@ -45,6 +45,7 @@ const REASONS = {
   processed: () => t("Something changes the sound of your microphone. Switch off noise cancelling and try again."),
   clipped: () => t("It was too loud. Turn the volume down a little and try again."),
   ambiguous: () => t("We were not sure enough. Hold the earpiece closer and try again."),
+  no_microphone: () => t("Nothing came from the microphone. Close the sound check, open it again, and take another microphone if need be."),
 };
 
 /** Why taps say nothing. @type {Record<string, () => string>} */
