@@ -9,6 +9,8 @@ import { toast } from "./toasts.js";
 /** @typedef {{performance: string, title: string, sung_at: string, seconds: number, page: string | null}} Listed */
 
 const AFTER_SONG = new Set(["ending", "mixing", "premiere", "done"]);
+/** Whoever comes only then has not sung, and knows of no mix. */
+const MIXED = new Set(["premiere", "done"]);
 
 export class Ending {
   #room;
@@ -62,7 +64,7 @@ export class Ending {
   #draw() {
     const { song, mix } = this.#room;
     const over = song !== null && AFTER_SONG.has(song.state) && !document.body.classList.contains("singing");
-    const visible = over && this.#dismissed !== song.performance && (song.state !== "done" || mix !== null);
+    const visible = over && this.#dismissed !== song.performance && (!MIXED.has(song.state) || mix !== null);
     show(byId("ending"), visible);
     show(byId("stage"), visible || this.#room.running);
     if (!visible || !song) return;
