@@ -173,6 +173,20 @@ def test_a_reload_comes_back_with_the_seats_secret_and_ones_look(base_url: str, 
         assert "secret" not in page.url
 
 
+def test_links_and_code_are_still_there_after_a_reload_and_gone_where_another_courtyard_is_opened(
+    playwright: Playwright, base_url: str
+) -> None:
+    with visitor(playwright) as page:
+        code = courtyard.open_courtyard(page, base_url, "Via Roma").recovery
+        page.reload()
+        expect(page.locator("#code")).to_have_text(code)
+        page.get_by_role("link", name="Go in").click()
+        page.go_back()
+        expect(page.locator("#code")).to_have_text(code)
+        page.goto(f"{base_url}/?again")
+        expect(page.get_by_role("button", name="Open a courtyard")).to_be_visible()
+
+
 def test_a_link_that_is_not_valid_is_said_kindly(base_url: str, playwright: Playwright) -> None:
     with visitor(playwright, pretend={"closing": 4401}) as page:
         page.goto(base_url + HOST)

@@ -6,6 +6,7 @@ import { byId, input, Problem, post, say, show } from "./dom.js";
 import { t, wireLanguagePicker } from "./i18n.js";
 import { copyText, courtyardLink, UnLinks } from "./links.js";
 import { problemInWords } from "./problems.js";
+import { rememberOpened, rememberedOpened } from "./remember.js";
 import { UnFacade } from "./facade.js";
 
 /** @typedef {import("./types.js").Links & {recovery?: string}} Opened */
@@ -17,7 +18,9 @@ byId("open").addEventListener("submit", (event) => ask(event, "open-problem", "/
 byId("recover").addEventListener("submit", (event) => ask(event, "recover-problem", "/api/recover", {
   recovery: input("recovery").value.trim(),
 }));
+const JUST_OPENED = "#opened";
 if (location.hash === "#lost") recovering();
+if (location.hash === JUST_OPENED && rememberedOpened()) opened(rememberedOpened());
 decorate();
 
 /** Somebody whose link is dead comes from the courtyard's page. */
@@ -36,7 +39,10 @@ async function ask(event, problemId, path, body) {
   event.preventDefault();
   say(byId(problemId), "");
   try {
-    opened(await post(path, body));
+    const room = /** @type {Opened} */ ({ recovery: input("recovery").value.trim(), ...(await post(path, body)) });
+    rememberOpened(room);
+    history.replaceState(null, "", JUST_OPENED);
+    opened(room);
   } catch (error) {
     const code = error instanceof Problem ? error.code : "";
     const wrongCode = code === "link_not_valid" && path === "/api/recover";
@@ -48,7 +54,7 @@ async function ask(event, problemId, path, body) {
 function opened(room) {
   byId("links", UnLinks).links = room;
   byId("go-in", HTMLAnchorElement).href = courtyardLink(room.host);
-  say(byId("code"), room.recovery ?? input("recovery").value.trim());
+  say(byId("code"), room.recovery ?? "");
   byId("copy-code").addEventListener("click", async () => {
     if (await copyText(byId("code").textContent ?? "")) say(byId("copy-code"), t("Copied."));
   });

@@ -64,3 +64,15 @@ function read(what) {
     return null;
   }
 }
+
+const OPENED = "unisono.opened";
+
+/** The links and the recovery code that were just made: a reload, or the way back, still has them, in this tab only. @param {any} opened */
+export function rememberOpened(opened) {
+  read(() => sessionStorage.setItem(OPENED, JSON.stringify(opened)));
+}
+
+/** @returns {any} null when nothing was opened in this tab */
+export function rememberedOpened() {
+  return read(() => JSON.parse(sessionStorage.getItem(OPENED) ?? "null"));
+}
