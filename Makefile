@@ -14,7 +14,7 @@ help:
 	@echo "make run     serve Unisono on http://localhost:8000 (sets everything up first)"
 	@echo "make demo    add robot neighbours to a courtyard that is already singing, and print its link"
 	@echo "make test    set everything up and run every check and test"
-	@echo "make bench   print the figures in the README"
+	@echo "make bench   the three benches that tell most: calibration, sync, weather"
 	@echo "make locale  collect the page's words for the translators"
 	@echo "make clean   take away what make has made (never recordings)"
 

@@ -32,23 +32,48 @@ class _Way:
     """The longest."""
     late: Lateness = field(default_factory=Lateness)
 
+    @property
+    def known(self) -> _Known | None:
+        """What it tells; None while that is too little."""
+        if len(self.late) < TELLING_FRAMES:
+            return None
+        return _Known(
+            connection=self.connection,
+            check=self.check,
+            said_samples=self.said_samples,
+            wait_samples=self.late.wait_samples,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is kept of a way when its song is over."""
+
+    connection: int | None
+    check: Check | None
+    said_samples: float
+    wait_samples: float
+
+    def is_of(self, seat: Seat) -> bool:
+        return self.connection == seat.connection and self.check == seat.check
+
 
 class SungWays:
     """What the voices of this song and the one before tell of the ways up."""
 
     def __init__(self) -> None:
         self._now: dict[int, _Way] = {}
-        self._before: dict[int, _Way] = {}
+        self._before: dict[int, _Known] = {}
 
     def begin(self) -> None:
         """Another song."""
-        self._before |= {seat: way for seat, way in self._now.items() if len(way.late) >= TELLING_FRAMES}
+        self._before |= {seat: known for seat, way in self._now.items() if (known := way.known) is not None}
         self._now = {}
 
     def heard(self, seat: Seat, packet: Packet, *, behind_samples: int, now: Position) -> None:
         """A packet came; its maker hears `behind_samples` behind the room's clock."""
         way = self._now.get(seat.number)
-        if way is None or not _is_of(way, seat):
+        if way is None or (way.connection, way.check) != (seat.connection, seat.check):
             way = self._now[seat.number] = _Way(connection=seat.connection, check=seat.check)
         way.said_samples = max(way.said_samples, seat.up_samples or 0.0)
         way.late.add(now - packet.position - behind_samples, now=now)
@@ -61,13 +86,10 @@ class SungWays:
     def member(self, seat: Seat) -> Member:
         """The seat as the seating sees it. If its page says that the way has become longer since, it has."""
         member = seat.member()
-        for way in (self._now.get(seat.number), self._before.get(seat.number)):
-            if way is not None and len(way.late) >= TELLING_FRAMES and _is_of(way, seat):
-                longer = (seat.up_samples or 0.0) - way.said_samples if way.said_samples else 0.0
+        now = self._now.get(seat.number)
+        for known in (now.known if now is not None else None, self._before.get(seat.number)):
+            if known is not None and known.is_of(seat):
+                longer = (seat.up_samples or 0.0) - known.said_samples if known.said_samples else 0.0
                 more = longer if longer > _LONGER_SAMPLES else 0.0
-                return replace(member, up_samples=max(1.0, way.late.wait_samples + more))
+                return replace(member, up_samples=max(1.0, known.wait_samples + more))
         return member
-
-
-def _is_of(way: _Way, seat: Seat) -> bool:
-    return way.connection == seat.connection and way.check == seat.check

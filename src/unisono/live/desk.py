@@ -132,7 +132,7 @@ class Desk:
 
     @staticmethod
     def _shape_of(song: SongRun) -> tuple[dict[int, tuple[int, int, float]], Position | None]:
-        """({seat: (row, hold, pan)} of all who are heard live, stop): a value of its own, for the other thread."""
+        """({seat: (row, hold, pan)} of all who are heard live, stop); what comes later is not in it."""
         seating = song.seating
         cuts = [*seating.cuts_samples[1:], seating.listener_cut_samples]
         heard = {
