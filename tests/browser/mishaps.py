@@ -24,13 +24,18 @@ GROUPS = Path("/sys/fs/cgroup")
 def asleep(card: SoundCard) -> Iterator[None]:
     """Every process of the browser on `card` stands still, as when a laptop is closed; sound outside goes on."""
     processes = processes_on(card)
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    _tell(processes, signal.SIGSTOP)
     try:
         yield
     finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
+        _tell(processes, signal.SIGCONT)
+
+
+def _tell(processes: list[int], what: signal.Signals) -> None:
+    """A browser ends a helper now and then by itself: what has gone meanwhile is told nothing."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, what)
 
 
 @contextmanager
