@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { OUTAGE_MS, Probing, Ways, linkMs, waitFor, waitForSum } from "../../src/unisono/web/static/engine/jitter.js";
 import { RoomClock } from "../../src/unisono/web/static/engine/clock.js";
-import { Waits } from "../../src/unisono/web/static/engine/waits.js";
+import { Waits, withoutFirstStalls } from "../../src/unisono/web/static/engine/waits.js";
 
 const spec = JSON.parse(readFileSync(new URL("../../spec/jitter.json", import.meta.url), "utf8"));
 const clock = { at: (/** @type {number} */ ms) => (ms - 500) * 48 };
@@ -151,4 +151,12 @@ test("repair waits while something else queues on the way", () => {
   assert.equal(ways.calm, true);
   ways.echoed(3000, 3200, clock.at(3100));
   assert.equal(ways.calm, false);
+});
+
+test("a stall in a stream's first seconds makes no row wait, one in the middle of a song does", () => {
+  const calm = Array.from({ length: 40 }, (_, i) => 130 + (i % 7));
+  assert.deepEqual(withoutFirstStalls([...calm, 480, 612, 190]), [...calm, 190]);
+  assert.deepEqual(withoutFirstStalls([]), []);
+  const song = [...Array.from({ length: 300 }, (_, i) => 130 + (i % 7)), 480];
+  assert.deepEqual(withoutFirstStalls(song), song);
 });

@@ -5,9 +5,19 @@ import { SAMPLE_RATE } from "./units.js";
 
 /** So long after the ear has jumped, or a sound check has kept the page busy, sound tells nothing of how long it takes. */
 const STEADY_MS = 300;
+/** Of the first seconds of a stream a stall tells what the page was busy with, and nothing of the song: what is so far above the usual is left out. */
+const FEW_LAGS = 250;
+const STALLED_MS = 80;
 
 /** @param {number} ms @returns {number} 0 when not known */
 const samplesOf = (ms) => Math.max(0, Math.round((ms * SAMPLE_RATE) / 1000) || 0);
+
+/** @param {number[]} lagsMs of one stream, oldest first */
+export function withoutFirstStalls(lagsMs) {
+  if (lagsMs.length >= FEW_LAGS) return lagsMs;
+  const usual = [...lagsMs].sort((a, b) => a - b)[Math.floor(lagsMs.length / 2)];
+  return lagsMs.filter((ms) => ms < usual + STALLED_MS);
+}
 
 export class Waits {
   constructor() {
@@ -35,7 +45,7 @@ export class Waits {
   measure(socket, voice, decodesMs) {
     const known = socket?.clock.ready ? socket : null;
     const seen = {
-      lagsMs: voice.lagsMs,
+      lagsMs: withoutFirstStalls(voice.lagsMs),
       lookaheadMs: (1000 * voice.codec.encoder_lookahead_samples) / SAMPLE_RATE,
       upsMs: known?.ways.upMs(known.clock) ?? [],
       downsMs: known?.ways.downMs(known.clock) ?? [],
