@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from copy import copy
 from typing import assert_never
 
@@ -252,11 +252,9 @@ class Runner:
         due = self.room.next_due(now)
         seconds = _IDLE_SECONDS_MAX if due is None else min(_IDLE_SECONDS_MAX, self.pulse.seconds_until(due))
         self._wake.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(max(0.005, seconds)):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     # ------------------------------------------------------------------------------------ events
 
@@ -390,17 +388,12 @@ class Runner:
 
     async def _prepare(self, event: ev.PrepareBacking) -> None:
         """Render a backing on a thread, then tell the room how long it is."""
-        songs = self._services.songs
         backing: Backing | None = None
+        piece, key, tempo_bpm = event.piece, event.key, event.tempo_bpm
         try:
-            samples = await self._services.on_files(songs.backing_samples, event.piece, event.key, event.tempo_bpm)
-            backing = Backing(url=backing_url(event.piece, event.key, event.tempo_bpm), samples=samples)
+            samples = await self._services.on_files(self._services.songs.backing_samples, piece, key, tempo_bpm)
+            backing = Backing(url=backing_url(piece, key, tempo_bpm), samples=samples)
         finally:
-            self.room.singing.backing_ready(
-                piece=event.piece,
-                key=event.key,
-                tempo_bpm=event.tempo_bpm,
-                backing=backing,
-                now=self.pulse.now(),
-            )
+            now = self.pulse.now()
+            self.room.singing.backing_ready(piece=piece, key=key, tempo_bpm=tempo_bpm, backing=backing, now=now)
             self._settle()
