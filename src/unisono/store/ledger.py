@@ -26,6 +26,7 @@ from unisono.errors import DiskTrouble, LinkNotValid
 from unisono.store import tokens
 from unisono.store.records import Admission, Anchor, Keys, PerformanceRecord, RoomRecord, StemRecord
 from unisono.store.schema import LinkRow, PerformanceRow, RoomRow, SeatRow, StemRow
+from unisono.store.takes import TakeLedger
 from unisono.units import Position
 
 _IS_HOSTS = LinkRow.role == "host"
@@ -45,6 +46,7 @@ class Ledger:
             if parsed.get_backend_name() == "sqlite":
                 event.listen(self._engine, "connect", _prepare_sqlite)
             self._migrate()
+            self.takes = TakeLedger(self._session)
         except (SQLAlchemyError, OSError) as error:
             raise DiskTrouble(reason=f"the database cannot be opened: {error}") from error
 
@@ -274,6 +276,7 @@ class Ledger:
             if row is None or row.room_id != room:
                 return False
             session.execute(delete(StemRow).where(StemRow.performance_id == performance))
+            self.takes.forget_all(session, performance)
             session.delete(row)
             return True
 

@@ -77,3 +77,30 @@ class PerformanceRecord:
     song: SongRun
     token: str
     media_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeRecord:
+    """A clip somebody added to a performance. `seat` is its number in the mix; `part` what they say they sang.
+
+    state: `uploading`, then `waiting` for the studio, then `placed`, `unsure` (a person must place it), `failed` (`code`
+    says why) or `stopped` (somebody cancelled). offset_samples: where a person placed its sample 0, or None. picture:
+    whether it may be seen in a film. hidden: the host keeps it out.
+    """
+
+    take: str
+    performance: str
+    seat: int
+    name: str
+    place: str
+    flag: Flag | None
+    part: str
+    picture: bool
+    state: str
+    code: str
+    original: str
+    size_bytes: int
+    offset_samples: float | None
+    hidden: bool
+    created_at: datetime
+    key_hash: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, Float, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -66,7 +66,8 @@ class SeatRow(Base):
 
 
 class PerformanceRow(Base):
-    """A performance: its song (JSON of core.song.SongRun), how far it is, and how its page and files are reached."""
+    """A performance: its song (JSON of core.song.SongRun), how far it is, how its page and files are reached, and how its
+    host set the mix (JSON of studio.faders.Faders)."""
 
     __tablename__ = "performances"
     __table_args__ = (Index("performances_of_room", "room_id", "sung_at"),)
@@ -79,6 +80,7 @@ class PerformanceRow(Base):
     song: Mapped[str] = mapped_column(Text)
     token: Mapped[str] = mapped_column(String(64), unique=True)
     media_key: Mapped[str] = mapped_column(String(64), unique=True)
+    faders: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class StemRow(Base):
@@ -94,3 +96,27 @@ class StemRow(Base):
     place: Mapped[str] = mapped_column(String(60))
     flag: Mapped[str] = mapped_column(String(200))
     row: Mapped[int | None]
+
+
+class TakeRow(Base):
+    """A clip that somebody added to a performance; of the key with which they change it, only the hash is kept."""
+
+    __tablename__ = "takes"
+    __table_args__ = (UniqueConstraint("performance_id", "seat"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    performance_id: Mapped[str] = mapped_column(ForeignKey("performances.id", ondelete="CASCADE"))
+    seat: Mapped[int]
+    name: Mapped[str] = mapped_column(String(40))
+    place: Mapped[str] = mapped_column(String(60))
+    flag: Mapped[str] = mapped_column(String(200))
+    part: Mapped[str] = mapped_column(String(40))
+    picture: Mapped[bool]
+    state: Mapped[str] = mapped_column(String(16))
+    code: Mapped[str] = mapped_column(String(40))
+    original: Mapped[str] = mapped_column(String(40))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    offset_samples: Mapped[float | None] = mapped_column(Float)
+    hidden: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    key_hash: Mapped[str] = mapped_column(String(64))
