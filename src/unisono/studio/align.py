@@ -1,17 +1,55 @@
-"""Align: where a take stands on its guide's axis, from every way of looking there is, and whether that is certain."""
+"""Align: where a take stands on its guide's axis, from every way of looking there is, and whether that is certain.
+
+Ways are independent: a clock, the guide's own sound, claps, the sung part. The most trusted one that is sure of itself
+places the take. Those that agree with it make it surer, those that contradict it less sure, so that a person is asked;
+what nobody found stays unplaced, said as method `none`, and is never a quiet zero.
+"""
 
 from __future__ import annotations
 
-from unisono.studio.alignment import Alignment, at_offset
+from dataclasses import dataclass
+from itertools import combinations
+
+from unisono.studio import bleed
+from unisono.studio.alignment import Alignment, Estimate, Method, Piece
 from unisono.studio.guide import Guide, Note
-from unisono.units import Audio
+from unisono.units import Audio, samples_of_ms
 
 __all__ = ["Guide", "Note", "align"]
+
+CERTAIN = 0.5
+"""From this confidence on nobody is asked."""
+TRUST: tuple[Method, ...] = ("clock", "bleed", "claps", "part", "warp")
+EXACT: tuple[Method, ...] = ("clock", "bleed", "claps")
+AGREE_SAMPLES: dict[Method, int] = {
+    "clock": samples_of_ms(5),
+    "bleed": samples_of_ms(5),
+    "claps": samples_of_ms(10),
+    "part": samples_of_ms(80),
+    "warp": samples_of_ms(150),
+}
+"""How far each way may be off when it is right: people sing a little early and late, sound does not."""
+CLOCK_CONFIDENCE = 0.9
+CONTRADICTED = 0.6
+"""What a contradiction by a sure witness of the same rank takes away; a lesser one takes half of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """What one way of looking found, as it would be carried out."""
+
+    estimate: Estimate
+    pieces: tuple[Piece, ...]
+    warp: tuple[tuple[float, float], ...] = ()
+
+    def guide_position(self, take_sample: float) -> float:
+        """Where a sample of the take would belong."""
+        return _carried_out(self, 0.0).guide_position(take_sample)
 
 
 def align(
     take: Audio,
-    guide: Guide,  # noqa: ARG001
+    guide: Guide,
     *,
     clock_offset_samples: float | None = None,
     free_tempo: bool = False,  # noqa: ARG001
@@ -23,7 +61,70 @@ def align(
     not sung to the guide's own time, so a time map is looked for. Never raises for what a take contains: what cannot be
     found comes back as method `none`, confidence 0 and not certain.
     """
+    samples = max(len(take), 1)
+    ways = _looked(take, guide, clock_offset_samples)
+    ways.sort(key=lambda way: TRUST.index(way.estimate.method))
+    if not ways:
+        nowhere = Piece(take_start=0, take_stop=samples, guide_start=0.0)
+        return Alignment(method="none", pieces=(nowhere,), confidence=0.0, certain=False)
+    return judged(ways, samples)
+
+
+def _looked(take: Audio, guide: Guide, clock_offset_samples: float | None) -> list[_Way]:
+    """Every way that found something."""
+    samples = max(len(take), 1)
+    ways: list[_Way] = []
     if clock_offset_samples is not None:
-        return at_offset(len(take), clock_offset_samples)
-    piece = at_offset(len(take), 0.0).pieces
-    return Alignment(method="none", pieces=piece, confidence=0.0, certain=False)
+        by_clock = Estimate(
+            method="clock", offset_samples=clock_offset_samples, drift_ppm=0.0, confidence=CLOCK_CONFIDENCE
+        )
+        ways.append(_even(by_clock, samples))
+    if guide.sound is not None:
+        heard = bleed.find(take, guide.sound)
+        if heard is not None:
+            ways.append(_Way(estimate=heard.estimate, pieces=heard.pieces))
+    return ways
+
+
+def _even(estimate: Estimate, samples: int) -> _Way:
+    """An estimate as one piece."""
+    piece = Piece(take_start=0, take_stop=samples, guide_start=estimate.offset_samples, drift_ppm=estimate.drift_ppm)
+    return _Way(estimate=estimate, pieces=(piece,))
+
+
+def judged(ways: list[_Way], samples: int) -> Alignment:
+    """The alignment by the most trusted sure way, its confidence weighed against every other way's."""
+    sure = [way for way in ways if way.estimate.confidence >= CERTAIN]
+    chosen = sure[0] if sure else max(ways, key=lambda way: way.estimate.confidence)
+    middle = samples / 2
+    confidence = chosen.estimate.confidence
+    for way in ways:
+        if way is not chosen:
+            confidence = _weighed(confidence, chosen, way, middle)
+    apart = [abs(one.guide_position(middle) - two.guide_position(middle)) for one, two in combinations(ways, 2)]
+    alignment = _carried_out(chosen, confidence)
+    return Alignment(
+        method=alignment.method,
+        pieces=alignment.pieces,
+        warp=alignment.warp,
+        confidence=confidence,
+        certain=confidence >= CERTAIN,
+        estimates=(chosen.estimate, *(way.estimate for way in ways if way is not chosen)),
+        spread_samples=max(apart, default=0.0),
+    )
+
+
+def _weighed(confidence: float, chosen: _Way, other: _Way, at: float) -> float:
+    """A confidence after one more witness was heard."""
+    mine, theirs = chosen.estimate.method, other.estimate.method
+    apart = abs(chosen.guide_position(at) - other.guide_position(at))
+    if apart <= max(AGREE_SAMPLES[mine], AGREE_SAMPLES[theirs]):
+        return 1 - (1 - confidence) * (1 - other.estimate.confidence)
+    same_rank = (mine in EXACT) == (theirs in EXACT) or theirs in EXACT
+    taken = CONTRADICTED if same_rank else CONTRADICTED / 2
+    return confidence * (1 - taken * other.estimate.confidence)
+
+
+def _carried_out(way: _Way, confidence: float) -> Alignment:
+    """A way as an alignment that is not certain yet."""
+    return Alignment(method=way.estimate.method, pieces=way.pieces, warp=way.warp, confidence=confidence, certain=False)
