@@ -1,5 +1,6 @@
 """People with a voice: the page's flows that need somebody to sing into a card while somebody clicks."""
 
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.browser.cards import Audio, Mouth
 HEARD_MS, PHRASE_MS = 40_000, 6_000
 MEASURED_MS = 30_000
 SILENCE_MS = 600
+LOOP_MS_MAX = 400
 
 
 def resampled(sound: Audio, from_hz: float, to_hz: float) -> Audio:
@@ -37,6 +39,13 @@ def _sing_until_heard(page: Page, mouth: Mouth, phrase: Audio) -> None:
     mouth.hush()
 
 
+def _ms_in(words: str) -> int:
+    """The milliseconds there and back in the page's words."""
+    found = re.search(r"\d+", words)
+    assert found is not None, words
+    return int(found.group())
+
+
 def check_with_voice(page: Page, mouth: Mouth, phrase: Audio, *, attempts: int = 4) -> str:
     """The whole open sound check: the page hears `phrase` (at the mouth's rate) sung, then measures in silence.
 
@@ -52,6 +61,7 @@ def check_with_voice(page: Page, mouth: Mouth, phrase: Audio, *, attempts: int =
         expect(dialog.get_by_role("progressbar", name="Measuring")).to_be_hidden(timeout=MEASURED_MS)
         if dialog.get_by_text("That worked").is_visible():
             words = dialog.get_by_text("That worked").inner_text()
+            assert _ms_in(words) < LOOP_MS_MAX, f"no loop of these cards takes so long: {words}"
             dialog.get_by_role("button", name="Done").locator("visible=true").click()
             expect(dialog).to_be_hidden()
             return words

@@ -151,3 +151,20 @@ test("a device that comes or goes is a doubt that settles, and the loss of the r
     assert.ok(lost && lost.at < Math.max(20_400, devicesAtMs + 100), `lost at ${lost?.at}`);
   }
 });
+
+test("a microphone that hands over at once what it had gathered before counts ahead by just that", () => {
+  const watch = new LoopWatch(48_000, true);
+  assert.ok(Number.isNaN(watch.aheadMs));
+  for (let ms = 0; ms < 4_000; ms += 20) {
+    watch.output(ms, ms * PER_MS);
+    watch.microphone(ms, (ms + 1_300) * PER_MS);
+    if (ms === 1_500) assert.ok(Number.isNaN(watch.aheadMs), "one second is no witness");
+  }
+  assert.ok(Math.abs(watch.aheadMs - 1_300) < 1, `${watch.aheadMs} ms`);
+});
+
+test("where the microphone has no count of its own there is nothing to be ahead", () => {
+  const watch = new LoopWatch(48_000, false);
+  for (let ms = 0; ms < 4_000; ms += 20) watch.output(ms, ms * PER_MS);
+  assert.ok(Number.isNaN(watch.aheadMs));
+});

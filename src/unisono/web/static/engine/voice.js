@@ -17,6 +17,11 @@ const TALK_ROUND_TRIP_SECONDS = 0.1;
 /** A microphone that brings nothing for so long after it should have, in the sound check, brings nothing. */
 const NOTHING_MS = 4_000;
 const LAGS_MIN = 30;
+/** The microphone's count may be so far from the output's: more is no delay, but what the system had gathered before and handed over at once. */
+const AHEAD_MS_MAX = 30;
+/** So long the sound check waits for both counts to be seen. */
+const COUNTS_SEEN_MS = 3_500;
+const LOOK_MS = 100;
 /** A round trip that is lost so soon after devices came or went is lost by them. */
 const DEVICES_MS = 20_000;
 
@@ -60,9 +65,11 @@ export class Voice {
     /** @type {LoopWatch | null} */
     this._watch = null;
     this.firstEpoch = 0;
+    this._counts = { soundRate: NaN, base: NaN };
     /** @type {Check | null} */
     this.check = null;
     this._measuredMs = { from: NaN, to: NaN };
+    this._measuring = false;
     this._roundTrip = NaN;
     this._lost = this._inDoubt = this._tooFarApart = this._marked = false;
     this._clocksPpm = 0;
@@ -103,6 +110,7 @@ export class Voice {
   /** @param {EarSide} ear @param {number} soundRate the microphone's @param {number} base context frame now @param {boolean} apart whether the microphone has a count of its own */
   _openSinger({ contextRate }, soundRate, base, apart) {
     const setup = { contextRate, soundRate, base, firstEpoch: this.firstEpoch, encodes: this.codec.encoder, lookahead: this.codec.encoder_lookahead_samples };
+    this._counts = { soundRate, base };
     this._singer = new Singer(setup, this._delivery, {
       onTalk: this._events.onTalk,
       onLevel: (peak, power, count) => this._meter(peak, power, count),
@@ -186,8 +194,28 @@ export class Voice {
     if (heard) this._events.tell({ type: "trouble", code: "bleed", text: `${dbfs.toFixed(0)} dBFS of what plays` });
   }
 
+  /**
+   * Before anything is measured: the microphone's count is laid beside the output's. A system that hands over at once what it had gathered before puts the
+   * count ahead by a second and more: longer than any round trip that the sound check looks for, and past all that taps can tell.
+   */
+  _layBeside() {
+    const { ear, _singer: singer, _watch: watch } = this;
+    if (this.check || this._measuring || !ear || !singer || !watch || !(Math.abs(watch.aheadMs) > AHEAD_MS_MAX)) return;
+    const { soundRate, base } = this._counts;
+    this.firstEpoch = singer.stamper.epoch + 1;
+    this._openSinger(ear, soundRate, base - Math.round((watch.aheadMs * ear.contextRate) / 1000), true);
+  }
+
+  /** Until both counts have been seen, or it is clear that they will not be. */
+  async _countsSeen() {
+    for (let ms = 0; ms < COUNTS_SEEN_MS && this._capture instanceof TrackCapture && Number.isNaN(this._watch?.aheadMs ?? 0); ms += LOOK_MS) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
   /** Heed what the watch over the open streams has found since the last time. */
   heed() {
+    this._layBeside();
     for (const verdict of this._watch?.verdicts() ?? []) {
       const stamper = this._singer?.stamper;
       if (!stamper || !this.ear || !this.check) return;
@@ -241,6 +269,17 @@ export class Voice {
 
   /** Play the probe and record. @returns {Promise<any>} */
   async measure() {
+    await this._countsSeen();
+    this._layBeside();
+    this._measuring = true;
+    try {
+      return await this._measure();
+    } finally {
+      this._measuring = false;
+    }
+  }
+
+  async _measure() {
     const { ear, _singer: singer } = this;
     if (!singer || !ear) return { accepted: false, reason: "no_microphone" };
     this._setGain(singer);

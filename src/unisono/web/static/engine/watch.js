@@ -21,6 +21,7 @@ const ALIKE_MS = 0.7;
 const LINES_AGREE_MS = 2;
 const JUDGED_BINS = 5;
 const PATIENCE_BINS = 10;
+const AHEAD_BINS = 3;
 /** So long ago at most it may have happened when the browser's own count tells of it. */
 const SEEN_LATE_MS = 150;
 /** A counter so far behind, so many glimpses in a row, has stood still. */
@@ -80,6 +81,12 @@ export class LoopWatch {
     this._doubt = null;
     /** @type {Verdict[]} */
     this._verdicts = [];
+  }
+
+  /** How far the microphone's count is ahead of the output's, in ms; NaN until two of the last seconds were seen well. */
+  get aheadMs() {
+    const gaps = this._seconds.slice(-AHEAD_BINS).map(({ gap }) => gap).filter((gap) => !Number.isNaN(gap));
+    return this._apart && gaps.length > 1 ? median(gaps) : NaN;
   }
 
   /** The round trip was measured between these local times: from now on it is watched. @param {number} fromMs @param {number} toMs */
