@@ -1,11 +1,11 @@
 """Clean, gently: rumble, leaked guide, hum and steady noise are taken out of one voice where they are really there.
 
 Each step looks first, and leaves the sound as it is, bit for bit, where it finds nothing worth taking out. No step
-moves the sound in time (one test with a click and a sweep holds for them all), raises it, or shuts inside a phrase. What each did is
-told as facts:
+moves the sound in time (one test with clicks holds for them all), adds to it, or shuts inside a phrase. What each
+did is told as facts:
 
     rumble  taken_out {below_hz, under_voice_db}      left_alone {under_voice_db}
-    guide   taken_out {under_voice_db, reduction_db}  not_heard {}
+    guide   taken_out {under_voice_db}                not_heard {}
     hum     taken_out {hertz, under_voice_db, lines}  not_heard {}
     noise   softened  {under_voice_db, reduction_db}  left_alone {under_voice_db}   no_rests {}
     clean   silent {}
@@ -19,7 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unisono.studio.debleed import without_guide
 from unisono.studio.facts import Fact, fact
+from unisono.studio.hum import without_hum
+from unisono.studio.noise import softened
 from unisono.studio.rumble import without_rumble
 from unisono.units import Audio
 
@@ -64,5 +67,14 @@ def clean(sound: Audio, settings: CleanSettings | None = None, guide: Audio | No
         return Cleaned(sound=sound, did=(fact("clean", "silent"),))
     if chosen.rumble_hz is not None:
         sound, done = without_rumble(sound, below_hz=chosen.rumble_hz)
+        did.append(done)
+    if chosen.guide and guide is not None:
+        sound, done = without_guide(sound, guide)
+        did.append(done)
+    if chosen.hum:
+        sound, done = without_hum(sound)
+        did.append(done)
+    if chosen.noise:
+        sound, done = softened(sound, reduction_db=chosen.noise_reduction_db, snr_db_max=chosen.noise_snr_db)
         did.append(done)
     return Cleaned(sound=sound, did=tuple(did))

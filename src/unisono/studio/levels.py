@@ -25,7 +25,7 @@ _SOUNDING_RANGE_DB = 20.0
 
 
 def frame_powers(sound: Audio) -> NDArray[np.float64]:
-    """Mean square of each whole 50 ms, all channels together; float32, shape (samples, channels), at least one frame."""
+    """Mean square of each whole 50 ms, all channels together, at least one; float32, shape (samples, channels)."""
     frames = max(1, len(sound) // FRAME_LEVEL_SAMPLES)
     cut = sound[: frames * FRAME_LEVEL_SAMPLES]
     if len(cut) < frames * FRAME_LEVEL_SAMPLES:
