@@ -15,12 +15,26 @@
     |   +-- RoomFull                                                                      4413
     |   +-- NoSuchPiece         the songbook has no piece of this name
     |   +-- BadPiece            a piece's file that cannot be read
+    |   +-- GuideNotFound       neither a sound, nor a performance, nor a piece to sing to
+    |   +-- NoSuchClip          a name that is none of the clips', or that of several
     |   +-- OutOfRange          a key, a tempo or the like that nobody can sing
+    |   +-- TakeUnreadable      a file that is no recording, or is broken from the start
+    |   +-- TakeEmpty           a recording without sound or picture
+    |   +-- TakeTooLong         a recording longer than any song
+    |   +-- TakeTooLarge        a file, or a picture, of a size that no phone makes
+    |   +-- TakeTooCostly       a recording that takes too much time or memory to read
+    |   +-- ClipTooBig          a clip larger than the server takes
+    |   +-- ClipEmpty           a clip without a single byte
+    |   +-- ClipsFull           a performance, or an address, has sent as many clips as it may
+    |   +-- NoRoomForClip       the server's disk has no room for it
+    |   +-- NotReady            a performance whose own mix is not there yet
     +-- OperatorError           a bad setting, a full disk, a missing library
         +-- LibraryMissing      a native library is not installed
         +-- BadSetting          a setting nobody can work with
         +-- DiskTrouble         a write that failed
         +-- MixFailed           the studio could not make a mix
+        +-- FilmFailed          the studio could not make a film
+        +-- TakeFailed          the studio could not work on a take
 
 Our own mistakes are assertions and are not in this tree. Every error carries its facts as fields and a stable `code`,
 which pages translate. Where an error ends a socket, `close_code` is the number it is closed with (docs/wire.md).
@@ -188,6 +202,26 @@ class BadPiece(UserError):
 
 
 @dataclass(eq=False, kw_only=True)
+class GuideNotFound(UserError):
+    """A guide that is no sound file, no performance's folder and no piece of the songbook."""
+
+    code: ClassVar[str] = "guide_not_found"
+    says: ClassVar[str] = "{guide} is no guide: give a sound file, a performance's folder, or a piece ({pieces})"
+    guide: str
+    pieces: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NoSuchClip(UserError):
+    """A clip that was named is not among those given, or several have that name."""
+
+    code: ClassVar[str] = "no_such_clip"
+    says: ClassVar[str] = "{clip!r} names no clip, or several; these are there: {clips}"
+    clip: str
+    clips: str
+
+
+@dataclass(eq=False, kw_only=True)
 class OutOfRange(UserError):
     """A number outside of what can be done, such as a tempo nobody can sing."""
 
@@ -197,6 +231,95 @@ class OutOfRange(UserError):
     value: int
     low: int
     high: int
+
+
+@dataclass(eq=False, kw_only=True)
+class ClipTooBig(UserError):
+    """A clip larger than the server takes."""
+
+    code: ClassVar[str] = "clip_too_big"
+    says: ClassVar[str] = "a clip may have {most_bytes} bytes, not {size_bytes}"
+    size_bytes: int
+    most_bytes: int
+
+
+@dataclass(eq=False, kw_only=True)
+class ClipEmpty(UserError):
+    """A clip without a single byte."""
+
+    code: ClassVar[str] = "clip_empty"
+    says: ClassVar[str] = "the clip is empty"
+
+
+@dataclass(eq=False, kw_only=True)
+class ClipsFull(UserError):
+    """A performance keeps as many clips as it may, or an address has sent as many."""
+
+    code: ClassVar[str] = "clips_full"
+    says: ClassVar[str] = "{whose} has sent as many clips as it may"
+    whose: str
+
+
+@dataclass(eq=False, kw_only=True)
+class NoRoomForClip(UserError):
+    """The server's disk has no room for a clip; the fault is nobody's who sings, so it is told kindly."""
+
+    code: ClassVar[str] = "no_room_for_clip"
+    says: ClassVar[str] = "the server's disk has no room for this clip"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotReady(UserError):
+    """A performance whose own mix is not there yet: nothing can be sung to it."""
+
+    code: ClassVar[str] = "not_ready"
+    says: ClassVar[str] = "this song is still being mixed"
+
+
+@dataclass(eq=False, kw_only=True)
+class TakeUnreadable(UserError):
+    """A file that FFmpeg cannot read as a recording, or that is none (a playlist, a still picture, a text)."""
+
+    code: ClassVar[str] = "take_unreadable"
+    says: ClassVar[str] = "this is no recording that can be read: {reason}"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class TakeEmpty(UserError):
+    """A recording in which there is nothing to hear and nothing to see."""
+
+    code: ClassVar[str] = "take_empty"
+    says: ClassVar[str] = "there is neither sound nor picture in this recording"
+
+
+@dataclass(eq=False, kw_only=True)
+class TakeTooLong(UserError):
+    """A recording that lasts longer than takes may, as it says itself or as it turns out while it is read."""
+
+    code: ClassVar[str] = "take_too_long"
+    says: ClassVar[str] = "this recording is longer than {seconds_max:g} seconds"
+    seconds_max: float
+
+
+@dataclass(eq=False, kw_only=True)
+class TakeTooLarge(UserError):
+    """A file of too many bytes, or a picture of too many pixels: `what` is counted."""
+
+    code: ClassVar[str] = "take_too_large"
+    says: ClassVar[str] = "this recording is too large: {value} {what}, {most} are the most"
+    what: str
+    value: int
+    most: int
+
+
+@dataclass(eq=False, kw_only=True)
+class TakeTooCostly(UserError):
+    """Reading it ran into the limits of time or memory that keep the machine free for others."""
+
+    code: ClassVar[str] = "take_too_costly"
+    says: ClassVar[str] = "this recording takes too much {what} to read"
+    what: str
 
 
 @dataclass(eq=False, kw_only=True)
@@ -235,4 +358,23 @@ class MixFailed(OperatorError):
 
     code: ClassVar[str] = "mix_failed"
     says: ClassVar[str] = "the mix could not be made: {reason}"
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class TakeFailed(OperatorError):
+    """The studio's worker ended without having placed a take; `why` is a code for its person."""
+
+    code: ClassVar[str] = "take_failed"
+    says: ClassVar[str] = "the take could not be worked on ({why}): {reason}"
+    why: str
+    reason: str
+
+
+@dataclass(eq=False, kw_only=True)
+class FilmFailed(OperatorError):
+    """The studio could not make a film; the mix is as it was and it may be tried again."""
+
+    code: ClassVar[str] = "film_failed"
+    says: ClassVar[str] = "the film could not be made: {reason}"
     reason: str

@@ -7,56 +7,32 @@ from strangers: outside of tests and benches they are decoded by `confined.py`, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from os import SEEK_END
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from msgspec import Struct
 
-from unisono.units import Audio
+from unisono.errors import TakeEmpty, TakeTooCostly, TakeUnreadable
+from unisono.studio.delays import Delay, Origin, encoder_delay
+from unisono.studio.foreign import best_picture, best_sound, in_words, opened, presentation_zero_s, writer
+from unisono.studio.hearing import Hearing, Sounding, Tape
+from unisono.studio.picture import Picture, Watching
+from unisono.units import SAMPLE_RATE, Audio
 
+__all__ = ["SECONDS_MAX", "Picture", "Sounding", "Take", "TakeFacts", "read", "read_into"]
 
-class Sounding(Struct, frozen=True, kw_only=True):
-    """What the sound of a take is like. Positions are samples at units.SAMPLE_RATE on the take's axis.
+SECONDS_MAX: Final = 3600.0
+"""A take may be this long: longer than any song, shorter than a recorder that somebody forgot."""
 
-    start, stop: where its first sample stands and where its last one ends. rate_hz, channels, codec: as in the file.
-    streams: how many streams of sound the file has; the one a player would choose was taken. delay_samples: what was
-    taken off because the encoder had added it and the container does not say so. gaps: stretches without sound between
-    start and stop. clock_samples: how much later the timestamps say it ends than its samples do, counted.
-    """
-
-    codec: str
-    rate_hz: int
-    channels: int
-    start: int
-    stop: int
-    streams: int = 1
-    delay_samples: float = 0.0
-    gaps: tuple[tuple[int, int], ...] = ()
-    clock_samples: int = 0
-
-
-class Picture(Struct, frozen=True, kw_only=True):
-    """What the picture of a take is like; times are on the take's axis.
-
-    width, height: in pixels, as shown: upright, pixels square. rotation_deg: 0, 90, 180 or 270, how far the stored
-    picture is turned clockwise to be upright; where `mirrored`, it is then flipped left to right. first_s: when the
-    first frame is shown; last_s: the last one. variable_rate: frames do not come evenly. hdr: more than standard
-    range; transfer, primaries: FFmpeg's names.
-    """
-
-    codec: str
-    pixel_format: str
-    width: int
-    height: int
-    rotation_deg: int
-    mirrored: bool
-    first_s: float
-    last_s: float
-    frames: int
-    fps: float
-    variable_rate: bool
-    hdr: bool
-    transfer: str
-    primaries: str
+_CUT_OFF_S: Final = 0.5
+_CLOCK_SAMPLES: Final = SAMPLE_RATE // 50
 
 
 class TakeFacts(Struct, frozen=True, kw_only=True):
@@ -81,3 +57,161 @@ class Take:
 
     sound: Audio
     facts: TakeFacts
+
+
+def read(path: Path, *, seconds_max: float = SECONDS_MAX) -> Take:
+    """Decode a recording into memory, in this process. Raises TakeUnreadable, TakeEmpty, TakeTooLong, OSError..."""
+    blocks: list[Audio] = []
+    with path.open("rb") as file:
+        facts = read_into(file, blocks.append, seconds_max=seconds_max)
+    return Take(sound=np.concatenate(blocks) if blocks else np.zeros((0, 1), dtype=np.float32), facts=facts)
+
+
+def read_into(
+    file: BinaryIO,
+    write: Callable[[Audio], None],
+    *,
+    seconds_max: float = SECONDS_MAX,
+    on_progress: Callable[[float], None] | None = None,
+) -> TakeFacts:
+    """Decode a recording block by block; `write` is given its sound in order from sample 0 on.
+
+    Memory does not grow with the length of the recording. on_progress: hears the share read, 0..1. Raises
+    TakeUnreadable, TakeEmpty, TakeTooLong, TakeTooLarge, TakeTooCostly.
+    """
+    size = max(1, file.seek(0, SEEK_END))
+    file.seek(0)
+    with opened(file) as container:
+        reading = _Reading(container, Tape(write, most=round(seconds_max * SAMPLE_RATE)))
+        try:
+            for packet in container.demux(*reading.streams):
+                reading.feed(packet)
+                if on_progress is not None:
+                    on_progress(min(1.0, file.tell() / size))
+        except (MemoryError, av.MemoryError) as error:
+            raise TakeTooCostly(what="memory") from error
+        except (av.FFmpegError, ValueError) as error:
+            reading.broken = in_words(error)
+        return reading.facts()
+
+
+class _Reading:
+    """One recording as it is read: its packets in, its facts out."""
+
+    def __init__(self, container: InputContainer, tape: Tape) -> None:
+        self.broken = ""
+        self._container = container
+        self._tape = tape
+        self._zero_s = presentation_zero_s(container)
+        self._sound = best_sound(container)
+        picture = best_picture(container)
+        self._picture = picture
+        self._watching = None if picture is None else Watching(picture)
+        self._hearing: Hearing | None = None
+        self._delay = Delay(samples=0)
+        self.streams = [stream for stream in (self._sound, picture) if stream is not None]
+        if not self.streams:
+            raise TakeEmpty
+
+    def feed(self, packet: av.Packet[Any]) -> None:
+        """One packet of sound or picture; the last one of each is empty."""
+        if packet.stream is self._sound:
+            self._hear(packet, self._sound)
+        elif self._watching is not None:
+            self._watching.feed(packet)
+
+    def _hear(self, packet: av.Packet[AudioStream], stream: AudioStream) -> None:
+        if self._hearing is None:
+            self._hearing = self._first_sound(packet, stream)
+        try:
+            frames = packet.decode()
+        except (MemoryError, av.MemoryError):
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            self.broken = in_words(error)
+            return
+        for frame in frames:
+            self._hearing.feed(frame)
+
+    def _first_sound(self, packet: av.Packet[AudioStream], stream: AudioStream) -> Hearing:
+        """Where the sound begins is known with its first packet: what it says is skipped, and what is not said."""
+        origin = Origin(
+            codec=stream.codec_context.name,
+            writer=writer(self._container),
+            told_samples=_told_samples(packet),
+            picture_late_s=self._picture_late_s(stream),
+        )
+        self._delay = encoder_delay(origin, stream.rate or SAMPLE_RATE)
+        tick_s = float(stream.time_base or 0)
+        return Hearing(self._tape, zero_s=self._zero_s, tick_s=tick_s, delay=self._delay)
+
+    def _picture_late_s(self, sound: AudioStream) -> float | None:
+        picture = self._picture
+        starts = [None if stream is None else _start_s(stream) for stream in (picture, sound)]
+        return None if starts[0] is None or starts[1] is None else starts[0] - starts[1]
+
+    def facts(self) -> TakeFacts:
+        """Everything, when the last packet is in. Raises TakeUnreadable if there was nothing in them."""
+        if self._hearing is not None:
+            self._hearing.end()
+        sound = self._sound_facts()
+        picture = None if self._watching is None else self._watching.facts(self._picture_zero_s())
+        if sound is None and picture is None:
+            raise TakeUnreadable(reason=self.broken) if self.broken else TakeEmpty()
+        return TakeFacts(
+            container=self._container.format.name,
+            writer=writer(self._container),
+            samples=self._tape.position,
+            sound=sound,
+            picture=picture,
+            notes=tuple(code for code, holds in self._notes(sound, picture).items() if holds),
+        )
+
+    def _picture_zero_s(self) -> float:
+        if self._sound is None or not self._delay.moves_picture:
+            return self._zero_s
+        return self._zero_s + self._delay.samples / (self._sound.rate or SAMPLE_RATE)
+
+    def _sound_facts(self) -> Sounding | None:
+        if self._sound is None or self._hearing is None or self._tape.start is None:
+            return None
+        rate_hz = self._sound.rate or SAMPLE_RATE
+        return Sounding(
+            codec=self._sound.codec_context.name,
+            rate_hz=rate_hz,
+            channels=self._sound.channels,
+            start=self._tape.start,
+            stop=self._tape.position,
+            streams=len(self._container.streams.audio),
+            delay_samples=self._delay.samples * SAMPLE_RATE / rate_hz,
+            gaps=tuple(self._tape.gaps),
+            clock_samples=round(self._hearing.clock_s * SAMPLE_RATE),
+        )
+
+    def _notes(self, sound: Sounding | None, picture: Picture | None) -> dict[str, bool]:
+        """Which notes hold."""
+        stop_s = max(self._tape.position / SAMPLE_RATE, 0.0 if picture is None else picture.last_s)
+        promised_s = (self._container.duration or 0) / av.time_base
+        return {
+            "no_sound": sound is None,
+            "no_picture": picture is None,
+            "several_sounds": sound is not None and sound.streams > 1,
+            "late_sound": sound is not None and picture is not None and sound.start / SAMPLE_RATE > picture.first_s,
+            "gaps": sound is not None and bool(sound.gaps),
+            "cut_off": stop_s < 0.9 * promised_s - _CUT_OFF_S,
+            "broken": bool(self.broken) or (self._watching is not None and self._watching.broken),
+            "clock": sound is not None and abs(sound.clock_samples) > _CLOCK_SAMPLES,
+        }
+
+
+def _start_s(stream: av.stream.Stream) -> float | None:
+    if stream.start_time is None or stream.time_base is None:
+        return None
+    return float(stream.start_time * stream.time_base)
+
+
+def _told_samples(packet: av.Packet[AudioStream]) -> int | None:
+    """How many samples the file says to skip at the start; None if it says nothing."""
+    if packet.has_sidedata("skip_samples"):
+        return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+    return 0 if packet.is_discard or (packet.pts or 0) < 0 else None
