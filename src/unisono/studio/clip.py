@@ -1,0 +1,225 @@
+"""Clip: one recording that somebody made elsewhere, from its file to a voice in its place.
+
+    decode -> align -> clean (with the guide known, in place) -> measure
+
+Each step's result is kept in the work folder under its fingerprint. Runs in a worker process (`hand.py`, `worker.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct, field
+
+from unisono.studio import align as aligning
+from unisono.studio import clean as cleaning
+from unisono.studio.alignment import Alignment, at_offset
+from unisono.studio.decoded import Decoded, decode_name, decoded, is_decoded
+from unisono.studio.facts import Fact
+from unisono.studio.guides import GuideFacts, guide_for, guide_sound
+from unisono.studio.heard import heard_in, silences
+from unisono.studio.mixdown import Voice, measure
+from unisono.studio.pictures import shape
+from unisono.studio.retime import placed
+from unisono.studio.steps import State, Step, Work, content_hash, fingerprint
+from unisono.studio.take import TakeFacts
+from unisono.units import SAMPLE_RATE, Audio
+
+S = TypeVar("S", bound=Struct)
+
+OnStep = Callable[[Step, State, float], None]
+"""Told each step, its state, and the clip's length in seconds as far as it is known (else 0)."""
+
+AGREE_SAMPLES = SAMPLE_RATE // 20
+"""Two parts that a take is tried against say the same if their offsets are this near."""
+
+
+class Clip(Struct, frozen=True, kw_only=True):
+    """A recording and what is known of it beforehand.
+
+    key: its name in this run, unlike any other's. part: the part of the piece that was sung, empty if nobody said so.
+    place_samples: where a person placed its sample 0 on the guide's axis. clock_samples: where a clock that it shared
+    with the guide says that it stands.
+    """
+
+    key: str
+    path: str
+    name: str = ""
+    part: str = ""
+    place_samples: float | None = None
+    clock_samples: float | None = None
+    lead: bool = False
+
+
+class ClipSettings(Struct, frozen=True, kw_only=True):
+    """How clips are worked on. free_tempo: they were not sung to the guide's own time. samples: the axis's length."""
+
+    samples: int
+    clean: cleaning.CleanSettings = field(default_factory=cleaning.CleanSettings)
+    free_tempo: bool = False
+
+
+class ClipReport(Struct, frozen=True, kw_only=True):
+    """What was found out about a clip and done to it.
+
+    voice: the name of its sound in the work folder: float32, shape (samples, channels), on the guide's axis. alignment
+    is what it was placed by, guess what was found without a person (they differ where one placed it). heard: guide
+    positions [start, stop) between which it sounds, None for nowhere; silent: where it does not although the guide
+    does. before, after: peaks for the pictures, of the take on its own axis and of the voice on the guide's.
+    """
+
+    key: str
+    voice: str
+    take: TakeFacts
+    alignment: Alignment
+    guess: Alignment
+    part: str
+    cleaned: tuple[Fact, ...]
+    lufs: float | None
+    quiet: bool
+    clipped: bool
+    heard: tuple[int, int] | None
+    silent: tuple[tuple[int, int], ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """What aligning is kept as."""
+
+    alignment: Alignment
+    part: str
+
+
+class _Done(Struct, frozen=True, kw_only=True):
+    """What cleaning is kept as, beside its sound."""
+
+    did: tuple[Fact, ...]
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """The names of all results of one clip."""
+
+    decode: str
+    align: str
+    clean: str
+    measure: str
+
+
+def names_of(clip: Clip, guide: GuideFacts, settings: ClipSettings) -> Names:
+    """What each step's result will be called: a hash of all that decides it. Raises OSError."""
+    decode = decode_name(content_hash(Path(clip.path)))
+    align = fingerprint("align", decode, guide, clip.part, clip.clock_samples, settings.free_tempo)
+    clean = fingerprint("clean", align, clip.place_samples, settings.clean, settings.samples)
+    return Names(decode=decode, align=align, clean=clean, measure=fingerprint("measure", clean))
+
+
+def kept_report(names: Names, work: Work) -> ClipReport | None:
+    """The report of a clip that has been through all steps before, with its sound; else None."""
+    report = work.facts(names.measure, ClipReport)
+    if report is None or work.sound(report.voice) is None:
+        return None
+    work.use([names.decode, names.align, names.clean])
+    return report
+
+
+def analyse(
+    clip: Clip, guide: GuideFacts, work: Work, settings: ClipSettings, on_step: OnStep = lambda *_: None
+) -> ClipReport:
+    """One clip through all steps; what is finished is not done again. Raises UserError for what is no take, OSError."""
+    return _Analysis(clip, guide, work, settings, on_step).run()
+
+
+class _Analysis:
+    """One clip on its way."""
+
+    def __init__(self, clip: Clip, guide: GuideFacts, work: Work, settings: ClipSettings, on_step: OnStep) -> None:
+        self._clip = clip
+        self._guide = guide
+        self._work = work
+        self._settings = settings
+        self._on_step = on_step
+        self._names = names_of(clip, guide, settings)
+        self._seconds = 0.0
+
+    def run(self) -> ClipReport:
+        self._on_step("decode", "begun", 0.0)
+        was_there = is_decoded(self._work, self._names.decode)
+        take = decoded(Path(self._clip.path), self._work, name=self._names.decode)
+        self._seconds = len(take.sound) / SAMPLE_RATE
+        self._on_step("decode", "kept" if was_there else "done", self._seconds)
+        found = self._step("align", self._names.align, _Found, lambda: self._aligned(take.sound))
+        stands = found.alignment
+        if self._clip.place_samples is not None:
+            stands = at_offset(len(take.sound), self._clip.place_samples, method="person")
+        whole = self._work.sound(self._names.clean) is not None
+        done = self._step("clean", self._names.clean, _Done, lambda: self._cleaned(take.sound, stands), again=not whole)
+        return self._step(
+            "measure", self._names.measure, ClipReport, lambda: self._measured(take, found, stands, done.did)
+        )
+
+    def _step(self, step: Step, name: str, kind: type[S], do: Callable[[], S], *, again: bool = False) -> S:
+        """What was kept of a step, or what doing it gives."""
+        kept = None if again else self._work.facts(name, kind)
+        if kept is not None:
+            self._on_step(step, "kept", self._seconds)
+            return kept
+        self._on_step(step, "begun", self._seconds)
+        result = do()
+        self._work.keep_facts(name, result)
+        self._on_step(step, "done", self._seconds)
+        return result
+
+    def _aligned(self, sound: Audio) -> _Found:
+        """By the guide as a whole; a take left in doubt by this is tried against every part, if nobody said which."""
+        own = self._guide.part(self._clip.part)
+        first = self._ask(sound, own.name if own else "")
+        if own is not None or first.certain or not self._guide.parts:
+            return _Found(alignment=first, part=own.name if own else self._clip.part)
+        tried = [(self._ask(sound, part.name), part.name) for part in self._guide.parts]
+        best, part = max(tried, key=lambda pair: (pair[0].certain, pair[0].confidence))
+        certain = [alignment for alignment, _ in tried if alignment.certain]
+        if any(abs(other.offset_samples - best.offset_samples) > AGREE_SAMPLES for other in certain):
+            best = dataclasses.replace(best, certain=False)  # two parts, two places: a person has to say
+        if best.confidence <= first.confidence and not best.certain:
+            return _Found(alignment=first, part=self._clip.part)
+        return _Found(alignment=best, part=part if best.certain else self._clip.part)
+
+    def _ask(self, sound: Audio, part: str) -> Alignment:
+        return aligning.align(
+            sound,
+            guide_for(self._guide, self._work, part),
+            clock_offset_samples=self._clip.clock_samples,
+            free_tempo=self._settings.free_tempo,
+        )
+
+    def _cleaned(self, sound: Audio, stands: Alignment) -> _Done:
+        """The voice in its place and cleaned, kept in the work folder."""
+        laid = placed(sound, stands, self._settings.samples)
+        cleaned = cleaning.clean(laid, self._settings.clean, guide=guide_sound(self._guide, self._work))
+        self._work.keep_sound(self._names.clean, cleaned.sound)
+        return _Done(did=cleaned.did)
+
+    def _measured(self, take: Decoded, found: _Found, stands: Alignment, did: tuple[Fact, ...]) -> ClipReport:
+        voice = self._work.sound(self._names.clean)
+        assert voice is not None, "it was kept a moment ago"
+        measured = measure(Voice(seat=0, sound=voice))
+        return ClipReport(
+            key=self._clip.key,
+            voice=self._names.clean,
+            take=take.facts,
+            alignment=stands,
+            guess=found.alignment,
+            part=found.part,
+            cleaned=did,
+            lufs=measured.lufs,
+            quiet=measured.quiet,
+            clipped=measured.clipped,
+            heard=heard_in(voice),
+            silent=silences(voice, guide_sound(self._guide, self._work)),
+            before=shape(take.sound),
+            after=shape(voice),
+        )

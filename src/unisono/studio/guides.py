@@ -1,0 +1,202 @@
+"""Guides: what people sang to, read from wherever it is: a sound file, a performance's folder, or the songbook.
+
+Its sound is kept in the work folder, where every worker reads it; what is known of its notes goes along as facts. In
+each case sample 0 of the guide is position 0 of the axis that takes are placed on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from unisono.errors import GuideNotFound, MixFailed, UnisonoError
+from unisono.songbook import Piece, count_in_samples, piece, read_shelf, render_backing, tempo_of
+from unisono.songbook.backing import beat_samples
+from unisono.studio import files
+from unisono.studio.decoded import decoded
+from unisono.studio.guide import Guide, Note
+from unisono.studio.performance import PERFORMANCE_FILE, read_performance
+from unisono.studio.steps import Work, content_hash, fingerprint
+from unisono.units import Audio
+
+GUIDE_FILE = "guide.wav"
+"""In a performance's folder: what its takes are aligned to. It stays what it was when takes have joined the mix."""
+
+MIX_FILE = "mix.wav"
+
+
+class PartNotes(Struct, frozen=True, kw_only=True):
+    """One part of the piece on the guide's axis: (start, stop, MIDI pitch) of each note, in samples."""
+
+    name: str
+    notes: tuple[tuple[int, int, float], ...]
+
+
+class GuideFacts(Struct, frozen=True, kw_only=True):
+    """What is known of a guide. `name` is that of its sound in the work folder, and hashes everything that is here.
+
+    count_in_samples: so much of it is for the singers only. clicks: positions of its count-in's clicks.
+    """
+
+    name: str
+    source: Literal["file", "performance", "piece"]
+    title: str
+    samples: int
+    count_in_samples: int = 0
+    parts: tuple[PartNotes, ...] = ()
+    clicks: tuple[int, ...] = ()
+
+    def part(self, wanted: str) -> PartNotes | None:
+        """The part of this name, whatever its capitals."""
+        return next((part for part in self.parts if part.name.casefold() == wanted.casefold()), None)
+
+
+class _Sung(Struct, frozen=True):
+    """What a performance's facts say of the piece."""
+
+    piece: str | None = None
+    key: int = 0
+    tempo_bpm: int = 0
+
+
+def read_guide(
+    guide: Path | str, work: Work, *, key: int = 0, tempo_bpm: int = 0, songbook: Path | None = None
+) -> GuideFacts:
+    """The guide: a file, a folder, or a piece's id; its sound is kept in `work`.
+
+    key, tempo_bpm: of a piece of the songbook. Raises UserError for what is no guide, OperatorError.
+    """
+    path = Path(guide)
+    if path.is_dir():
+        return performance_guide(path, work, songbook=songbook)
+    if path.is_file():
+        return _file_guide(path, work)
+    known = read_shelf(songbook).pieces
+    if str(guide) in known:
+        return _piece_guide(known[str(guide)], key, tempo_bpm, work)
+    raise GuideNotFound(guide=str(guide), pieces=", ".join(known))
+
+
+def guide_sound(facts: GuideFacts, work: Work) -> Audio:
+    """float32, shape (samples, channels), read-only."""
+    sound = work.sound(facts.name)
+    assert sound is not None, "the guide's sound is kept as long as its facts are used"
+    return sound
+
+
+def guide_for(facts: GuideFacts, work: Work, part: str) -> Guide:
+    """The guide as it is for whoever sings `part`; without one, or of an unknown one, no notes are known."""
+    own = facts.part(part)
+    notes = [Note(start=start, stop=stop, pitch=pitch) for start, stop, pitch in own.notes] if own else []
+    return Guide(sound=guide_sound(facts, work), notes=tuple(notes), claps=tuple(float(at) for at in facts.clicks))
+
+
+def _file_guide(path: Path, work: Work) -> GuideFacts:
+    name = fingerprint("decode", "guide", content_hash(path))
+    sound = work.sound(name)
+    if sound is None:
+        sound = decoded(path, work).sound
+        if not len(sound):
+            raise GuideNotFound(guide=path.name, pieces="")
+        work.keep_sound(name, sound)
+    return GuideFacts(name=name, source="file", title=path.stem, samples=len(sound))
+
+
+def _piece_guide(known: Piece, key: int, tempo_bpm: int, work: Work) -> GuideFacts:
+    tempo = tempo_of(known, tempo_bpm)
+    name = fingerprint("decode", "piece", msgspec.to_builtins(known), key, tempo)
+    sound = work.sound(name)
+    if sound is None:
+        sound = render_backing(known, key, tempo)[:, np.newaxis]
+        work.keep_sound(name, sound)
+    return GuideFacts(
+        name=name,
+        source="piece",
+        title=known.title,
+        samples=len(sound),
+        count_in_samples=count_in_samples(known, tempo),
+        parts=_parts(known, key, tempo),
+        clicks=_clicks(known, tempo),
+    )
+
+
+def performance_guide(folder: Path, work: Work, *, songbook: Path | None = None) -> GuideFacts:
+    """The guide of a performance: its mix as it was when the first take came, else its backing."""
+    if not (folder / PERFORMANCE_FILE).is_file():
+        raise GuideNotFound(guide=str(folder), pieces="")
+    performance = read_performance(folder)
+    path = _performance_sound(folder, performance.backing)
+    known, key, tempo = _piece_of(folder, songbook)
+    count_in = performance.count_in_samples
+    parts = _parts(known, key, tempo) if known else ()
+    name = fingerprint("decode", "performance", content_hash(path), msgspec.to_builtins(parts), count_in)
+    sound = work.sound(name)
+    if sound is None:
+        sound = files.read_back(path)
+        work.keep_sound(name, sound)
+    return GuideFacts(
+        name=name,
+        source="performance",
+        title=performance.title,
+        samples=performance.span.samples,
+        count_in_samples=count_in,
+        parts=parts,
+        clicks=_clicks(known, tempo) if known else (),
+    )
+
+
+def _performance_sound(folder: Path, backing: str | None) -> Path:
+    """Where the sound of a performance's guide is; its mix is set aside the first time, before takes change it."""
+    kept, mix = folder / GUIDE_FILE, folder / MIX_FILE
+    if not kept.is_file() and mix.is_file():
+        try:
+            os.link(mix, kept)  # a new mix takes the name, and leaves this file as it is
+        except OSError:
+            part = folder / f"{GUIDE_FILE}.part"
+            shutil.copyfile(mix, part)
+            part.replace(kept)
+    if kept.is_file():
+        return kept
+    if backing is not None and (folder / backing).is_file():
+        return folder / backing
+    raise MixFailed(reason="there is neither a mix nor a backing to sing to")
+
+
+def _piece_of(folder: Path, songbook: Path | None) -> tuple[Piece | None, int, int]:
+    """The piece that was sung, its key and its tempo; None where nobody knows it any more."""
+    try:
+        sung = msgspec.json.decode((folder / PERFORMANCE_FILE).read_bytes(), type=_Sung)
+        if sung.piece is None:
+            return None, 0, 0
+        known = piece(sung.piece, songbook)
+        return known, sung.key, tempo_of(known, sung.tempo_bpm)
+    except (OSError, msgspec.DecodeError, UnisonoError):
+        return None, 0, 0
+
+
+def _parts(known: Piece, key: int, tempo_bpm: int) -> tuple[PartNotes, ...]:
+    begin = count_in_samples(known, tempo_bpm)
+    return tuple(
+        PartNotes(
+            name=part.name,
+            notes=tuple(
+                (
+                    begin + beat_samples(note.beat, tempo_bpm),
+                    begin + beat_samples(note.beat + note.beats, tempo_bpm),
+                    float(note.midi + key),
+                )
+                for note in part.notes
+            ),
+        )
+        for part in known.parts
+    )
+
+
+def _clicks(known: Piece, tempo_bpm: int) -> tuple[int, ...]:
+    return tuple(beat_samples(beat, tempo_bpm) for beat in range(known.count_in_beats))
