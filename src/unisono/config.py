@@ -49,6 +49,16 @@ class Settings:
     """Rooms one address may open in an hour."""
     song_minutes_max: int = 20
     """A song longer than this is stopped."""
+    clip_mb_max: int = 2000
+    """A clip larger than this, in megabytes, is not taken."""
+    clips_gb_max: int = 20
+    """Gigabytes of clips that one performance keeps."""
+    clips_gb_per_day: int = 10
+    """Gigabytes of clips that one address may send in a day."""
+    clip_hours_max: int = 48
+    """Hours for which a clip that stopped arriving can go on; then what came of it is deleted."""
+    studio_workers: int = 2
+    """Clips that are analysed, and mixes that are made anew, at the same time."""
     log: str = "info"
     """How much is logged: debug, info, warning or error. Tokens and names never are."""
 
@@ -90,6 +100,11 @@ _RANGES = (
     ("listeners_max", 0, 20_000),
     ("rooms_per_hour", 1, 1_000_000),
     ("song_minutes_max", 1, 240),
+    ("clip_mb_max", 1, 1_000_000),
+    ("clips_gb_max", 1, 1_000_000),
+    ("clips_gb_per_day", 1, 1_000_000),
+    ("clip_hours_max", 1, 8760),
+    ("studio_workers", 1, 64),
 )
 
 

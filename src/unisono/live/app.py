@@ -1,4 +1,4 @@
-"""App: everything a server serves on its one port, put together from api.py, pages.py, media.py and stream.py."""
+"""App: everything a server serves on its one port, put together from api.py, pages.py, media.py and the like."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from aiohttp import web
 from unisono.config import Settings
 from unisono.live import pages
 from unisono.live.api import Api
+from unisono.live.clips import Clips
 from unisono.live.http import ROOMS, SETTINGS, PerAddress, add_headers, kindly
 from unisono.live.media import media
 from unisono.live.rooms import Rooms
 from unisono.live.session import serve_socket
 from unisono.live.stream import Streams
+from unisono.live.takes import Takes
+from unisono.live.takes_api import TakesApi
+from unisono.live.uploads import Uploads
+from unisono.studio.jobs import run_mix, run_take
 
+TAKES: web.AppKey[Takes] = web.AppKey("takes", Takes)
 _SOCKETS: web.AppKey[PerAddress] = web.AppKey("sockets", PerAddress)
 
 
@@ -29,7 +35,9 @@ async def make_app(settings: Settings) -> web.Application:
     app.router.add_get("/media/{key}/{path:.+}", media)
     app.router.add_get("/live", live)
     app.add_routes(Streams(app).routes())
+    _add_takes(app)
     app.cleanup_ctx.append(_run_rooms)
+    app.cleanup_ctx.append(_run_takes)
     app.on_response_prepare.append(_headers)
     return app
 
@@ -38,6 +46,21 @@ async def _run_rooms(app: web.Application) -> AsyncIterator[None]:
     await app[ROOMS].start()
     yield
     await app[ROOMS].stop()
+
+
+def _add_takes(app: web.Application) -> None:
+    """Clips that people add to a performance."""
+    services = app[ROOMS].services
+    clips = Clips(app[SETTINGS].performances)
+    app[TAKES] = Takes(services, clips, analyse=run_take, mix=run_mix)
+    app.add_routes(Uploads(app, services, app[TAKES], clips).routes())
+    app.add_routes(TakesApi(app, services, app[TAKES]).routes())
+
+
+async def _run_takes(app: web.Application) -> AsyncIterator[None]:
+    await app[TAKES].start()
+    yield
+    await app[TAKES].stop()
 
 
 async def _headers(_request: web.Request, response: web.StreamResponse) -> None:

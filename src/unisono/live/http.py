@@ -14,7 +14,17 @@ from aiohttp import web
 
 from unisono.config import Settings
 from unisono.core.limits import Bucket
-from unisono.errors import Flood, LinkNotValid, NotAllowed, UnisonoError, UserError
+from unisono.errors import (
+    ClipsFull,
+    ClipTooBig,
+    Flood,
+    LinkNotValid,
+    NoRoomForClip,
+    NotAllowed,
+    NotReady,
+    UnisonoError,
+    UserError,
+)
 from unisono.live.rooms import Rooms
 from unisono.units import SAMPLE_RATE
 
@@ -23,7 +33,15 @@ SETTINGS: Final = web.AppKey("settings", Settings)
 
 _BODY_BYTES_MAX = 4096
 _IPV6_PREFIX = 64
-_STATUS: dict[type[UnisonoError], int] = {LinkNotValid: 401, NotAllowed: 403, Flood: 429}
+_STATUS: dict[type[UnisonoError], int] = {
+    LinkNotValid: 401,
+    NotAllowed: 403,
+    ClipsFull: 403,
+    NotReady: 409,
+    ClipTooBig: 413,
+    Flood: 429,
+    NoRoomForClip: 507,
+}
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -49,13 +67,13 @@ def answer(body: object, *, status: int = 200) -> web.Response:
     )
 
 
-async def body_of(request: web.Request, kind: type[_T]) -> _T:
+async def body_of(request: web.Request, kind: type[_T], *, bytes_max: int = _BODY_BYTES_MAX) -> _T:
     """The request's JSON body as `kind`. Raises HTTPBadRequest and the like, told as {code, text}."""
-    data = await request.content.read(_BODY_BYTES_MAX + 1)
-    while data and len(data) <= _BODY_BYTES_MAX and (more := await request.content.read(_BODY_BYTES_MAX)):
+    data = await request.content.read(bytes_max + 1)
+    while data and len(data) <= bytes_max and (more := await request.content.read(bytes_max)):
         data += more
-    if len(data) > _BODY_BYTES_MAX:
-        raise web.HTTPRequestEntityTooLarge(max_size=_BODY_BYTES_MAX, actual_size=len(data))
+    if len(data) > bytes_max:
+        raise web.HTTPRequestEntityTooLarge(max_size=bytes_max, actual_size=len(data))
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -127,7 +145,7 @@ class PerAddress:
         self._burst = burst
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
-    def spend(self, request: web.Request, what: str) -> None:
+    def spend(self, request: web.Request, what: str, amount: float = 1.0) -> None:
         """Raises Flood if this address has had enough."""
         address = address_of(request)
         now = int(time.monotonic() * SAMPLE_RATE)
@@ -135,5 +153,5 @@ class PerAddress:
         self._buckets[address] = bucket
         while len(self._buckets) > 5000:
             self._buckets.popitem(last=False)
-        if not bucket.take(now):
+        if not bucket.take(now, amount):
             raise Flood(what=what)

@@ -17,8 +17,16 @@ from obstore.store import from_url
 
 from unisono.errors import BadSetting
 
-_FILES = re.compile(r"(mix\.(wav|flac|opus|m4a)|stems/[0-9]{1,5}\.(wav|flac))")
-TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".opus": "audio/ogg", ".m4a": "audio/mp4"}
+_FILES = re.compile(
+    r"(mix\.(wav|flac|opus|m4a)|guide\.m4a|stems/[0-9]{1,5}\.(wav|flac)|takes/[0-9a-f]{16}/(listen\.m4a|[a-z_]{1,30}\.svg))"
+)
+TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +53,22 @@ class Blobs:
         except Exception as error:
             raise BadSetting(name="UNISONO_BLOBS", value=url, reason=str(error)) from error
 
-    async def publish(self, folder: Path, performance: str) -> None:
-        """Put the finished files of `folder` where they are served from."""
+    async def publish(self, folder: Path, performance: str, *, under: str = "") -> None:
+        """Put the finished files of `folder`, or of a folder in it, where they are served from."""
         if self._store is None:
             return
-        for path in await asyncio.to_thread(lambda: sorted(folder.rglob("*"))):
+        for path in await asyncio.to_thread(lambda: sorted((folder / under).rglob("*"))):
             name = path.relative_to(folder).as_posix()
             if may_be_served(name):
                 await obstore.put_async(self._store, f"{performance}/{name}", path)
 
-    async def delete(self, performance: str) -> None:
-        """Delete the published files; those in the folder are the recorder's to delete."""
+    async def delete(self, performance: str, *, beginning: str = "") -> None:
+        """Delete the published files whose names begin so; those in the folder are not deleted here."""
         if self._store is None:
             return
-        listed = [meta["path"] async for page in obstore.list(self._store, f"{performance}/") for meta in page]
+        listing = obstore.list(self._store, f"{performance}/")
+        paths = [str(meta["path"]) async for page in listing for meta in page]
+        listed = [path for path in paths if path.startswith(f"{performance}/{beginning}")]
         await obstore.delete_async(self._store, listed)
 
     def local(self, performance: str, path: str) -> Path | None:

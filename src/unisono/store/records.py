@@ -83,9 +83,9 @@ class PerformanceRecord:
 class TakeRecord:
     """A clip somebody added to a performance. `seat` is its number in the mix; `part` what they say they sang.
 
-    state: `uploading`, then `waiting` for the studio, then `placed`, `unsure` (a person must place it), `failed` (`code`
-    says why) or `stopped` (somebody cancelled). offset_samples: where a person placed its sample 0, or None. picture:
-    whether it may be seen in a film. hidden: the host keeps it out.
+    state: `uploading`, then `waiting` for the studio, then `placed`, `unsure` (a person must place it), `failed` or
+    `stopped` (somebody cancelled). code: why it failed. offset_samples: where a person placed its sample 0, or None.
+    picture: whether it may be seen in a film. hidden: the host keeps it out.
     """
 
     take: str

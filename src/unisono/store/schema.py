@@ -66,8 +66,10 @@ class SeatRow(Base):
 
 
 class PerformanceRow(Base):
-    """A performance: its song (JSON of core.song.SongRun), how far it is, how its page and files are reached, and how its
-    host set the mix (JSON of studio.faders.Faders)."""
+    """A performance: its song (JSON of core.song.SongRun), how far it is, and how its page and files are reached.
+
+    faders: how its host set the mix (JSON of studio.faders.Faders), or nothing.
+    """
 
     __tablename__ = "performances"
     __table_args__ = (Index("performances_of_room", "room_id", "sung_at"),)

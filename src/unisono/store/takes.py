@@ -65,6 +65,11 @@ class TakeLedger:
         """Takes that are still to come, or still to be analysed, in the order they came."""
         return self._where(TakeRow.state.in_(_UNFINISHED))
 
+    def performances(self) -> list[str]:
+        """Performances to which somebody added a take."""
+        with self._session() as session:
+            return list(session.scalars(select(TakeRow.performance_id).distinct()))
+
     def set(self, take: str, **changes: Any) -> TakeRecord | None:
         """Change fields of a TakeRecord by name; the take as it is then, None if it is gone."""
         with self._session() as session:

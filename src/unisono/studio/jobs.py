@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 import unisono
-from unisono.errors import MixFailed
+from unisono.errors import MixFailed, TakeFailed
 from unisono.studio.performance import MixReport, read_report
+from unisono.studio.takes import TakeReport, read_placed, take_folder
 
 TIMEOUT_SECONDS = 900.0
 _STOP_SECONDS = 2.0
@@ -37,11 +38,40 @@ async def run_mix(
     Steps are `voices`, `mix`, `files`. Safe to call again at any time. Cancelling the task, or running over time, stops
     the worker. Raises MixFailed; the stems are never touched.
     """
+    _, reason = await _work([str(folder)], on_progress, timeout_seconds)
+    if reason is not None:
+        raise MixFailed(reason=reason)
+    report = read_report(folder)
+    if report is None:
+        raise MixFailed(reason="the worker left no report")
+    return report
+
+
+async def run_take(
+    folder: Path, take: str, on_progress: Callable[[float, str], None], *, timeout_seconds: float = TIMEOUT_SECONDS
+) -> TakeReport:
+    """Work on one take of the performance in `folder` (takes.py), as `run_mix` does on all. Raises TakeFailed.
+
+    Steps are those of a clip (steps.py): `decode`, `align`, `clean`, `measure`.
+    """
+    code, reason = await _work([str(folder), take], on_progress, timeout_seconds)
+    if reason is not None:
+        raise TakeFailed(why=code or "take_failed", reason=reason)
+    report = read_placed(take_folder(folder, take))
+    if report is None:
+        raise TakeFailed(why="take_failed", reason="the worker left no report")
+    return report
+
+
+async def _work(
+    arguments: list[str], on_progress: Callable[[float, str], None], timeout_seconds: float
+) -> tuple[str, str | None]:
+    """Run the worker to its end; the code, if it has one, and the reason why it failed, None if it did not."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "unisono.studio.worker",
-        str(folder),
+        *arguments,
         stdin=None,
         stdout=PIPE,
         stderr=PIPE,
@@ -53,16 +83,15 @@ async def run_mix(
             error = await _follow(process, on_progress)
             await process.wait()
     except TimeoutError:
-        raise MixFailed(reason=f"it took longer than {timeout_seconds:g} s") from None
+        return "take_too_costly", f"it took longer than {timeout_seconds:g} s"
     finally:
         await _stop(process)
         words = await complaints
-    if error is not None or process.returncode != 0:
-        raise MixFailed(reason=error or words or f"the worker ended with {process.returncode}")
-    report = read_report(folder)
-    if report is None:
-        raise MixFailed(reason="the worker left no report")
-    return report
+    if error is not None:
+        return error.get("code", ""), error.get("text") or words
+    if process.returncode != 0:
+        return "", words or f"the worker ended with {process.returncode}"
+    return "", None
 
 
 def worker_environment() -> dict[str, str]:
@@ -72,8 +101,8 @@ def worker_environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(found), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-async def _follow(process: Process, on_progress: Callable[[float, str], None]) -> str | None:
-    """Pass the worker's progress on until it closes its output; why it failed, if it said so."""
+async def _follow(process: Process, on_progress: Callable[[float, str], None]) -> dict[str, str] | None:
+    """Pass the worker's progress on until it closes its output; code and text of why it failed, if it said so."""
     error = None
     while line := await _out(process).readline():
         try:
@@ -81,7 +110,7 @@ async def _follow(process: Process, on_progress: Callable[[float, str], None]) -
         except msgspec.DecodeError:
             continue
         if told.error is not None:
-            error = told.error.get("text", "")
+            error = told.error
         elif told.step:
             on_progress(told.share, told.step)
     return error
