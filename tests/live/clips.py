@@ -24,7 +24,7 @@ CLIP = bytes(range(256)) * 40
 
 @dataclass
 class Studio:
-    """Stands where the studio's worker is started: says of each take what the test wants, and keeps what it was asked."""
+    """Stands where the studio's worker is started: says what the test wants, keeps what it was asked."""
 
     finds: dict[str, TakeReport | TakeFailed] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
@@ -37,7 +37,7 @@ class Studio:
         assert facts is not None
         self.asked.append(facts.name)
         on_progress(0.5, "align")
-        while facts.name in self.held:
+        while facts.name in self.held:  # noqa: ASYNC110 - a test lets go of it
             await asyncio.sleep(0.01)
         found = self.finds.get(facts.name, report())
         if isinstance(found, TakeFailed):
@@ -126,7 +126,7 @@ class Stage:
     async def wait(self, ready: Callable[[Any], bool], *uploads: Upload, host: bool = False) -> Any:
         """Until the page would see what is waited for."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not ready(told := await self.look(*uploads, host=host)):
+            while not ready(told := await self.look(*uploads, host=host)):  # noqa: ASYNC110 - as a page asks
                 await asyncio.sleep(0.01)
         return told
 

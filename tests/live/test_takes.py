@@ -1,4 +1,4 @@
-"""Takes: what the studio finds is told, a person has the last word, the host may hide, and the mix follows all of them."""
+"""Takes: what the studio finds is told, a person has the last word, the host may hide, and the mix follows them."""
 
 from __future__ import annotations
 

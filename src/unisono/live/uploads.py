@@ -2,8 +2,8 @@
 
 A clip goes to disk as it comes, block by block, on the threads for files; how long its file is says where to go on,
 after a lost line as after a restart. Secrets travel in the `Authorization` header: a performance's token to begin a
-clip, the clip's own key for everything after. Of two requests that write the same clip the later one wins: it comes from somebody
-whose line was lost, while the server still waits on the earlier.
+clip, the clip's own key for everything after. Of two requests that write the same clip the later one wins: it comes
+from somebody whose line was lost, while the server still waits on the earlier.
 """
 
 from __future__ import annotations
