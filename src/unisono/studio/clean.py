@@ -15,6 +15,7 @@ did is told as facts:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,11 +56,14 @@ class Cleaned:
     did: tuple[Fact, ...]
 
 
-def clean(sound: Audio, settings: CleanSettings | None = None, guide: Audio | None = None) -> Cleaned:
+def clean(
+    sound: Audio, settings: CleanSettings | None = None, guide: Audio | Sequence[Audio] | None = None
+) -> Cleaned:
     """One voice, cleaned; float32, shape (samples, channels), finite. `sound` itself is never changed.
 
     guide: what was played to the singer, float32, shape (samples,) or (samples, channels), its sample n sounding at
-    the sound's sample n: the take must be aligned already. Without it, nothing of it is looked for.
+    the sound's sample n: the take must be aligned already. Without it, nothing of it is looked for. Several are looked
+    for one after the other: backing and voices that the singer could turn up and down apart.
     """
     chosen = settings or CleanSettings()
     did: list[Fact] = []
@@ -68,9 +72,10 @@ def clean(sound: Audio, settings: CleanSettings | None = None, guide: Audio | No
     if chosen.rumble_hz is not None:
         sound, done = without_rumble(sound, below_hz=chosen.rumble_hz)
         did.append(done)
-    if chosen.guide and guide is not None:
-        sound, done = without_guide(sound, guide)
-        did.append(done)
+    for one in (guide,) if isinstance(guide, np.ndarray) else guide or ():
+        if chosen.guide:
+            sound, done = without_guide(sound, one)
+            did.append(done)
     if chosen.hum:
         sound, done = without_hum(sound)
         did.append(done)

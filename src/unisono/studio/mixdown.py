@@ -1,22 +1,32 @@
 """Mixdown: voices in, one stereo recording out. A pure function of what was sung and of `MixSettings`.
 
-Each voice is brought to one loudness (measured while it sings), the leader a little above, placed left to right as the
-balconies are, and given the same small room. The backing lies under the voices. The whole is brought to the target
-loudness under the ceiling. Voices may come one at a time from an iterator: only their sum is kept.
+Each voice is brought to one loudness (measured while it sings), placed left to right as the balconies are, with the
+reflections of its own balcony and the tail that all share. Parts are brought to one loudness too, so that three
+sopranos do not drown one bass; the leader stands a little above. The backing lies under the voices. Then faders: each
+changes its voice and nothing else. The whole is brought to the target loudness under the ceiling. Voices may come one
+at a time from an iterator: only the sums of the parts are kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.studio.courtyard import reverberation
+from unisono.studio.courtyard import Balcony, early, reverberation
 from unisono.studio.limiter import Limited, limit, settled
-from unisono.studio.loudness import block_peaks, integrated_lufs, ratio_of
+from unisono.studio.loudness import (
+    STEP_SAMPLES,
+    block_peaks,
+    integrated_lufs,
+    ratio_of,
+    step_energies,
+    steps_lufs,
+    sung_lufs,
+)
 from unisono.units import SAMPLE_RATE, Audio
 
 FADE_OUT_SAMPLES = SAMPLE_RATE // 20
@@ -28,12 +38,23 @@ _NEAR_ENOUGH_LU = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fader:
+    """What a person wishes for one seat: louder or softer, not at all, or elsewhere; pan -1..1, None as it stands."""
+
+    seat: int
+    gain_db: float = 0.0
+    muted: bool = False
+    pan: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MixSettings:
     """How a mix is made.
 
-    width: how much of the way to the sides the outermost balconies stand, 0..1. courtyard_db: the room against the dry
-    voices, None for none. backing_below_voices_db: how far under the sum of the voices. quiet_lufs: a seat whose
-    stem is below it did not sing and is not raised.
+    part_db_max: the most that a part is turned up or down against the others; 0 leaves parts alone. width: how much of
+    the way to the sides the outermost balconies stand, 0..1. courtyard_db: the yard's tail against the dry voices, None
+    for no yard. backing_below_voices_db: how far under the sum of the voices. quiet_lufs: a seat whose stem is below it
+    did not sing and is not raised. faders: at most one for each seat; of more, the last one counts.
     """
 
     voice_lufs: float = -23.0
@@ -41,6 +62,7 @@ class MixSettings:
     boost_db_max: float = 24.0
     cut_db_max: float = 30.0
     quiet_lufs: float = -55.0
+    part_db_max: float = 9.0
     width: float = 0.85
     courtyard_db: float | None = -15.0
     backing_below_voices_db: float = 7.0
@@ -48,16 +70,26 @@ class MixSettings:
     target_lufs: float = -16.0
     master_boost_db_max: float = 40.0
     ceiling_dbtp: float = -1.3
+    faders: tuple[Fader, ...] = ()
+
+    def fader(self, seat: int) -> Fader:
+        """The seat's fader, or one that does nothing."""
+        return next((fader for fader in reversed(self.faders) if fader.seat == seat), Fader(seat=seat))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """One seat's stem: sound float32, shape (samples, channels), sample 0 at the performance's start; pan -1..1."""
+    """One seat's stem: sound float32, shape (samples, channels), sample 0 at the performance's start; pan -1..1.
+
+    storey: how high its balcony is. part: what it sings (`soprano`), empty where nobody knows.
+    """
 
     seat: int
     sound: Audio
     pan: float = 0.0
     leader: bool = False
+    storey: int = 0
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +97,11 @@ class Measured:
     """A voice with what was found out about it. `lufs` is None when it is silent; a `quiet` voice stays as it is.
 
     `damaged`: there were numbers in it that are none, or far beyond full scale; `voice` has them cleaned. `clipped`: it
-    lies at full scale for so long that its microphone must have been too loud.
+    lies at full scale for so long that its microphone must have been too loud. `steps` are its `step_energies`.
     """
 
     voice: Voice
+    steps: NDArray[np.float64]
     lufs: float | None
     gain_db: float
     quiet: bool
@@ -78,12 +111,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixed:
-    """The mix: float32, shape (samples, 2). `lufs` is None for silence; `reduction_db` is the most the limiter took."""
+    """The mix: float32, shape (samples, 2). `lufs` is None for silence; `reduction_db` is the most the limiter took.
+
+    `part_gains_db`: what each part was turned up or down by, against the others.
+    """
 
     sound: Audio
     lufs: float | None
     reduction_db: float
     backing_gain_db: float | None
+    part_gains_db: dict[str, float]
 
 
 def mix(
@@ -99,12 +136,10 @@ def mix(
     Shorter sounds end early, longer ones are cut. Nothing is moved in time.
     """
     chosen = settings or MixSettings()
-    bus = np.zeros((samples, 2), dtype=np.float32)
-    for measured in voices:
-        place(bus, measured, chosen)
+    bus, steps, part_gains_db = _voices_sum(voices, samples, chosen)
     backing_gain_db = None
     if backing is not None:
-        backing_gain_db = _backing_gain_db(bus, backing[:samples], count_in_samples, chosen)
+        backing_gain_db = _backing_gain_db(steps, backing[:samples], count_in_samples, chosen)
     if chosen.courtyard_db is not None:
         bus += np.float32(ratio_of(chosen.courtyard_db)) * reverberation(bus)
     if backing is not None and backing_gain_db is not None:
@@ -116,14 +151,56 @@ def mix(
         lufs=lufs if math.isfinite(lufs) else None,
         reduction_db=mastered.reduction_db,
         backing_gain_db=backing_gain_db,
+        part_gains_db=part_gains_db,
     )
+
+
+def _voices_sum(
+    voices: Iterable[Measured], samples: int, settings: MixSettings
+) -> tuple[Audio, NDArray[np.float64], dict[str, float]]:
+    """All voices in their places, float32 (samples, 2), the energies of their sum without faders, and the parts' gains.
+
+    Parts are weighed without faders, so that a fader moves its own voice only. The leader belongs to no part: she is on
+    top of all of them.
+    """
+    buses: dict[str, Audio] = {}
+    steps: dict[str, NDArray[np.float64]] = {}
+    length = max(4, samples // STEP_SAMPLES)
+    for measured in voices:
+        part = "" if measured.voice.leader or not settings.part_db_max else measured.voice.part
+        if part not in buses:
+            buses[part], steps[part] = np.zeros((samples, 2), dtype=np.float32), np.zeros(length)
+        place(buses[part], measured, settings)
+        heard = measured.steps[:length] * ratio_of(measured.gain_db) ** 2
+        steps[part][: len(heard)] += heard
+    gains_db = part_gains_db({part: sung_lufs(heard) for part, heard in steps.items() if part}, settings.part_db_max)
+    bus = buses.pop("", None)
+    whole = np.zeros((samples, 2), dtype=np.float32) if bus is None else bus
+    total = steps.get("", np.zeros(length))
+    for part in sorted(buses):
+        whole += buses.pop(part) * np.float32(ratio_of(gains_db[part]))
+        total = total + steps[part] * ratio_of(gains_db[part]) ** 2
+    return whole, total, gains_db
+
+
+def part_gains_db(lufs: Mapping[str, float], most_db: float) -> dict[str, float]:
+    """The gains that bring all parts to one loudness without changing that of the whole; by part, +-`most_db`."""
+    powers = [10 ** (value / 10) for value in lufs.values() if math.isfinite(value)]
+    if not powers:
+        return dict.fromkeys(lufs, 0.0)
+    wanted = 10 * math.log10(sum(powers) / len(powers))
+    return {
+        part: min(max(wanted - value, -most_db), most_db) if math.isfinite(value) else 0.0
+        for part, value in lufs.items()
+    }
 
 
 def measure(voice: Voice, settings: MixSettings | None = None) -> Measured:
     """How loud a voice is while it sings, and the gain that brings it to its place."""
     chosen = settings or MixSettings()
     sound, damaged = honest(voice.sound)
-    lufs = integrated_lufs(sound)
+    steps = step_energies(sound)
+    lufs = sung_lufs(steps)
     quiet = lufs < chosen.quiet_lufs
     gain_db = 0.0
     if not quiet:
@@ -131,15 +208,35 @@ def measure(voice: Voice, settings: MixSettings | None = None) -> Measured:
         gain_db = min(max(wanted - lufs, -chosen.cut_db_max), chosen.boost_db_max)
     clean = replace(voice, sound=sound)
     heard = lufs if math.isfinite(lufs) else None
-    clipped = int(np.count_nonzero(np.abs(sound) >= _FULL_SCALE)) >= _CLIPPED_SAMPLES
-    return Measured(voice=clean, lufs=heard, gain_db=gain_db, quiet=quiet, damaged=damaged, clipped=clipped)
+    return Measured(
+        voice=clean,
+        steps=steps,
+        lufs=heard,
+        gain_db=gain_db,
+        quiet=quiet,
+        damaged=damaged,
+        clipped=is_clipped(sound),
+    )
+
+
+def is_clipped(sound: Audio) -> bool:
+    """Whether it lies at full scale for two milliseconds or more in all."""
+    return int(np.count_nonzero(np.abs(sound) >= _FULL_SCALE)) >= _CLIPPED_SAMPLES
 
 
 def place(bus: Audio, measured: Measured, settings: MixSettings) -> None:
-    """Add one voice into `bus`, float32 (samples, 2), in place."""
-    sound = measured.voice.sound[: len(bus)]
-    gain = np.float32(ratio_of(measured.gain_db))
-    bus[: len(sound)] += panned(sound, measured.voice.pan * settings.width) * gain
+    """Add one voice and its balcony's reflections into `bus`, float32 (samples, 2), in place."""
+    voice = measured.voice
+    fader = settings.fader(voice.seat)
+    if fader.muted:
+        return
+    pan = voice.pan if fader.pan is None else fader.pan
+    sound = voice.sound[: len(bus)] * np.float32(ratio_of(measured.gain_db + fader.gain_db))
+    here = bus[: len(sound)]
+    here += panned(sound, pan * settings.width)
+    if settings.courtyard_db is not None:
+        middle = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1, dtype=np.float32)
+        here += early(middle * np.float32(ratio_of(settings.courtyard_db)), Balcony(across=pan, storey=voice.storey))
 
 
 def honest(sound: Audio) -> tuple[Audio, bool]:
@@ -163,9 +260,9 @@ def panned(sound: Audio, pan: float) -> Audio:
     return sound * sides * np.float32(math.sqrt(2))
 
 
-def _backing_gain_db(bus: Audio, backing: Audio, count_in_samples: int, settings: MixSettings) -> float:
+def _backing_gain_db(steps: NDArray[np.float64], backing: Audio, count_in_samples: int, settings: MixSettings) -> float:
     """The gain that lays the backing, measured after its count-in, under the voices; 0 dB if one of them is silent."""
-    voices_lufs = integrated_lufs(bus)
+    voices_lufs = steps_lufs(steps)
     backing_lufs = integrated_lufs(backing[count_in_samples:])
     if not (math.isfinite(voices_lufs) and math.isfinite(backing_lufs)):
         return 0.0

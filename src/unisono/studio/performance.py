@@ -13,16 +13,20 @@ from msgspec import Struct
 
 from unisono.errors import MixFailed
 from unisono.store.stems import stem_path, stem_seats
+from unisono.studio.facts import Fact
 from unisono.units import Span, span
 
 PERFORMANCE_FILE = "performance.json"
 REPORT_FILE = "mix.json"
-_RECIPE = "1"
+_RECIPE = "2"
 """Part of the fingerprint: another number makes every mix anew."""
 
 
 class SeatFacts(Struct, frozen=True, kw_only=True):
-    """Who sang, where they stood. `row` 0 leads; `pan` is -1 (left) to 1; `method` and `output` are `check`'s words."""
+    """Who sang, where they stood. `row` 0 leads; `pan` is -1 (left) to 1; `method` and `output` are `check`'s words.
+
+    `part` is what they sang (`soprano`), empty where nobody said.
+    """
 
     seat: int
     name: str = ""
@@ -31,6 +35,7 @@ class SeatFacts(Struct, frozen=True, kw_only=True):
     pan: float = 0.0
     method: str = ""
     output: str = ""
+    part: str = ""
 
     @property
     def leads(self) -> bool:
@@ -72,6 +77,7 @@ class StemReport(Struct, frozen=True, kw_only=True):
 
     Marks: `silent` nothing was sung, `gaps`, `jumps` more than one epoch, `unsure` placement, `broken` frames, samples
     or file, `clipped` at the microphone, `tapped` or `not_measured` round trip, `loudspeakers` may be heard in it.
+    `did`: what cleaning did to it for the mix; the stem's own files are as it was sung.
     """
 
     seat: int
@@ -82,6 +88,7 @@ class StemReport(Struct, frozen=True, kw_only=True):
     gaps: tuple[tuple[int, int], ...]
     marks: tuple[str, ...]
     files: tuple[FileReport, ...]
+    did: tuple[Fact, ...] = ()
 
 
 class MixReport(Struct, frozen=True, kw_only=True):
@@ -95,6 +102,7 @@ class MixReport(Struct, frozen=True, kw_only=True):
     files: tuple[FileReport, ...]
     stems: tuple[StemReport, ...]
     seconds: dict[str, float]
+    part_gains_db: dict[str, float] = {}
 
 
 def read_performance(folder: Path) -> Performance:

@@ -1,7 +1,7 @@
 """Produce: everything the studio makes of one performance's folder, in the order in which sound passes.
 
-    stems/<seat>.stem -> decoded -> measured -> stems/<seat>.wav, .flac
-                                             -> summed -> mix.wav, .flac, .opus, .m4a -> mix.json
+    stems/<seat>.stem -> decoded -> stems/<seat>.wav, .flac
+                                 -> cleaned -> measured -> summed -> mix.wav, .flac, .opus, .m4a -> mix.json
 
 A stem that cannot be read is marked and left out; it stops nobody else. Doing it twice does nothing the second time;
 doing it again after a crash begins anew, over whatever was left.
@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,8 +22,11 @@ import numpy as np
 
 from unisono.store.stems import read_packets, stem_path
 from unisono.studio import files
+from unisono.studio.clean import CleanSettings, clean
 from unisono.studio.deliver import deliver_mix, deliver_stem
-from unisono.studio.mixdown import Measured, Mixed, MixSettings, Voice, measure, mix
+from unisono.studio.facts import Fact
+from unisono.studio.loudness import ratio_of
+from unisono.studio.mixdown import Measured, MixSettings, Voice, honest, is_clipped, measure, mix
 from unisono.studio.performance import (
     FileReport,
     MixReport,
@@ -44,11 +48,29 @@ T = TypeVar("T")
 Progress = Callable[[float, str], None]
 """Told the share done, 0..1, and the step: `voices`, `mix` or `files`."""
 
+LOUDSPEAKERS = "loudspeakers"
+"""The word of a seat's check for who had no headphones on."""
+
 _VOICES_SHARE, _MIX_SHARE = 0.45, 0.65
 _AHEAD = 2
 
 
-def produce(folder: Path, on_progress: Progress, *, settings: MixSettings | None = None, threads: int = 2) -> MixReport:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    """How this mix is made."""
+
+    mix: MixSettings
+    cleaning: CleanSettings
+
+
+def produce(
+    folder: Path,
+    on_progress: Progress,
+    *,
+    settings: MixSettings | None = None,
+    cleaning: CleanSettings | None = None,
+    threads: int = 2,
+) -> MixReport:
     """Make every file of the performance in `folder`. Raises MixFailed, OSError when the disk is full."""
     began = time.monotonic()
     performance = read_performance(folder)
@@ -58,11 +80,18 @@ def produce(folder: Path, on_progress: Progress, *, settings: MixSettings | None
         on_progress(1.0, "files")
         return before
     _clear_parts(folder)
-    chosen = settings or MixSettings()
+    recipe = _Recipe(mix=settings or MixSettings(), cleaning=cleaning or CleanSettings())
     stems: list[StemReport] = []
+    backing = _backing(folder, performance)
     with ThreadPoolExecutor(threads) as pool:
-        voices = _voices(folder, performance, chosen, pool, stems, on_progress)
-        mixed = _mix(folder, performance, voices, chosen)
+        voices = _voices(folder, performance, recipe, backing, pool, stems, on_progress)
+        mixed = mix(
+            voices,
+            performance.span.samples,
+            backing=backing,
+            count_in_samples=performance.count_in_samples,
+            settings=recipe.mix,
+        )
         mix_seconds = time.monotonic() - began
         on_progress(_MIX_SHARE, "mix")
         reports = _deliver(folder, performance, mixed.sound, pool, on_progress)
@@ -73,7 +102,8 @@ def produce(folder: Path, on_progress: Progress, *, settings: MixSettings | None
         limiter_db=mixed.reduction_db,
         backing_gain_db=mixed.backing_gain_db,
         files=reports,
-        stems=tuple(stems),
+        stems=tuple(sorted(stems, key=lambda stem: stem.seat)),
+        part_gains_db=mixed.part_gains_db,
         seconds={"mix": round(mix_seconds, 3), "total": round(time.monotonic() - began, 3)},
     )
     write_report(folder, report)
@@ -89,19 +119,43 @@ def _clear_parts(folder: Path) -> None:
 def _voices(
     folder: Path,
     performance: Performance,
-    settings: MixSettings,
+    recipe: _Recipe,
+    backing: Audio | None,
     pool: Executor,
     reports: list[StemReport],
     on_progress: Progress,
 ) -> Iterator[Measured]:
-    """Each voice, in the order of seats; `reports` grows with them."""
+    """Each voice, in the order of seats, those who listened by loudspeakers last; `reports` grows with them.
+
+    What loudspeakers played is known only when everybody else's voice is: the backing, and the choir.
+    """
     seats = singers(folder, performance)
-    jobs = (partial(_one_voice, folder, performance, facts, settings) for facts in seats)
-    for done, (measured, report) in enumerate(in_order(pool, jobs), start=1):
-        reports.append(report)
-        on_progress(_VOICES_SHARE * done / len(seats), "voices")
-        if measured is not None:
+    aloud = [facts for facts in seats if facts.output == LOUDSPEAKERS and recipe.cleaning.guide]
+    apart = [facts for facts in seats if facts not in aloud]
+    choir = np.zeros(performance.span.samples, dtype=np.float32) if aloud else None
+    done = 0
+    for group, played in ((apart, ()), (aloud, _played(backing, choir))):
+        jobs = (partial(_one_voice, folder, performance, facts, recipe, played) for facts in group)
+        for measured, report in in_order(pool, jobs):
+            done += 1
+            reports.append(report)
+            on_progress(_VOICES_SHARE * done / len(seats), "voices")
+            if measured is None:
+                continue
+            if choir is not None and group is apart:
+                _sing_along(choir, measured)
             yield measured
+
+
+def _played(backing: Audio | None, choir: Audio | None) -> tuple[Audio, ...]:
+    """What may have leaked out of loudspeakers, each with a fader of its own."""
+    return tuple(sound for sound in (backing, choir) if sound is not None)
+
+
+def _sing_along(choir: Audio, measured: Measured) -> None:
+    """Add a voice to what loudspeakers played; float32, shape (samples,), in place."""
+    sound = measured.voice.sound[: len(choir)].mean(axis=1, dtype=np.float32)
+    choir[: len(sound)] += sound * np.float32(ratio_of(measured.gain_db))
 
 
 def in_order(pool: Executor, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
@@ -116,9 +170,9 @@ def in_order(pool: Executor, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
 
 
 def _one_voice(
-    folder: Path, performance: Performance, facts: SeatFacts, settings: MixSettings
+    folder: Path, performance: Performance, facts: SeatFacts, recipe: _Recipe, played: tuple[Audio, ...]
 ) -> tuple[Measured | None, StemReport]:
-    """Decode, measure and write one stem; None instead of a voice when there is nothing to mix."""
+    """Decode, write, clean and measure one stem; None instead of a voice when there is nothing to mix."""
     path = stem_path(folder, facts.seat)
     try:
         stem = decode_stem(read_packets(path), performance.span)
@@ -127,10 +181,25 @@ def _one_voice(
     if "silent" in stem.marks:
         unreadable = ("broken",) if path.exists() and not any(read_packets(path)) else ()
         return None, _report(performance, facts, None, (*stem.marks, *unreadable), stem.gaps)
-    measured = measure(Voice(seat=facts.seat, sound=stem.sound, pan=facts.pan, leader=facts.leads), settings)
-    written = deliver_stem(folder, facts.seat, measured.voice.sound, _tags(performance, (facts,)))
+    sound, damaged = honest(stem.sound)
+    written = deliver_stem(folder, facts.seat, sound, _tags(performance, (facts,)))
+    cleaned = clean(sound, _for_stem(recipe.cleaning, sound), played)
+    voice = Voice(
+        seat=facts.seat,
+        sound=cleaned.sound,
+        pan=facts.pan,
+        leader=facts.leads,
+        storey=facts.row or 0,
+        part=facts.part,
+    )
+    measured = replace(measure(voice, recipe.mix), damaged=damaged, clipped=is_clipped(sound))
     marks = tuple(dict.fromkeys((*stem.marks, *_more_marks(facts, measured))))
-    return measured, _report(performance, facts, measured, marks, stem.gaps, written)
+    return measured, _report(performance, facts, measured, marks, stem.gaps, written, cleaned.did)
+
+
+def _for_stem(cleaning: CleanSettings, sound: Audio) -> CleanSettings:
+    """Music mode (two channels) brings instruments, decks and applause, whose lows and hiss are their own."""
+    return cleaning if sound.shape[1] == 1 else replace(cleaning, rumble_hz=None, noise=False)
 
 
 def _more_marks(facts: SeatFacts, measured: Measured) -> Iterator[str]:
@@ -141,7 +210,7 @@ def _more_marks(facts: SeatFacts, measured: Measured) -> Iterator[str]:
         "clipped": measured.clipped,
         "tapped": facts.method == "tapped",
         "not_measured": facts.method == "none",
-        "loudspeakers": facts.output == "loudspeakers",
+        "loudspeakers": facts.output == LOUDSPEAKERS,
     }
     return (code for code, is_so in found.items() if is_so)
 
@@ -153,6 +222,7 @@ def _report(
     marks: tuple[str, ...],
     gaps: tuple[Span, ...],
     written: tuple[FileReport, ...] = (),
+    did: tuple[Fact, ...] = (),
 ) -> StemReport:
     return StemReport(
         seat=facts.seat,
@@ -163,16 +233,7 @@ def _report(
         gaps=tuple((gap.start - performance.start, gap.stop - performance.start) for gap in gaps),
         marks=marks,
         files=written,
-    )
-
-
-def _mix(folder: Path, performance: Performance, voices: Iterable[Measured], settings: MixSettings) -> Mixed:
-    return mix(
-        voices,
-        performance.span.samples,
-        backing=_backing(folder, performance),
-        count_in_samples=performance.count_in_samples,
-        settings=settings,
+        did=did,
     )
 
 
