@@ -1,4 +1,4 @@
-"""The command line: `unisono serve`, `unisono robots`, `unisono check`."""
+"""The command line: `unisono serve`, `unisono produce`, `unisono robots`, `unisono check`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class _Lazy(click.Group):
     elsewhere: ClassVar[dict[str, str]] = {
         "robots": "unisono.robots.cli:robots",
         "check": "unisono.check:check_command",
+        "produce": "unisono.studio.cli:produce",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -116,7 +116,7 @@ class _Run:
         crew.dismiss()
         clips_seconds = time.monotonic() - began
         outcomes = [self._outcomes[key] for key in self._clips]
-        production = make_whole(outcomes, facts, self._work, self._out, chosen, tell, self._cancelled)
+        production = make_whole(outcomes, facts, axis, self._work, self._out, chosen, tell, self._cancelled)
         seconds = {"clips": clips_seconds, "total": time.monotonic() - began} | course.worked()
         production = msgspec.structs.replace(
             production, seconds={name: round(value, 3) for name, value in seconds.items()}

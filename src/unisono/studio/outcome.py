@@ -65,6 +65,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 class Production(Struct, frozen=True, kw_only=True):
     """What was made of all. `files` is empty when there was nothing to mix; `shape` and `guide_shape` are for pictures.
 
+    samples: the mix's length. axis_samples: that of each voice, which may be longer.
     seconds: wall time of the clips and of the whole, and of each step the work of all processes together.
     """
 
@@ -72,6 +73,7 @@ class Production(Struct, frozen=True, kw_only=True):
     settings: ProduceSettings
     clips: tuple[Outcome, ...]
     samples: int
+    axis_samples: int
     lufs: float | None
     limiter_db: float
     files: tuple[FileReport, ...]

@@ -12,7 +12,7 @@ from html import escape
 
 import numpy as np
 
-from unisono.studio.alignment import Alignment, Lag
+from unisono.studio.alignment import Lag
 from unisono.units import SAMPLE_RATE, Audio
 
 COLUMNS = 480
@@ -64,9 +64,8 @@ def guide_lane(label: str, shape: Sequence[int], samples: int) -> Lane:
     return Lane(label=label, shape=shape, start=0, stop=samples)
 
 
-def before_lane(label: str, shape: Sequence[int], alignment: Alignment, samples: int) -> Lane:
-    """The take as it came: from the guide's start on, as if somebody had pressed play on both at once."""
-    del alignment
+def before_lane(label: str, shape: Sequence[int], samples: int) -> Lane:
+    """The take as it came: as if somebody had pressed play on it and on the guide at once."""
     return Lane(label=label, shape=shape, start=0, stop=samples, colour=_DIM)
 
 

@@ -49,10 +49,14 @@ class TakeFacts(Struct, frozen=True, kw_only=True):
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """A sentence about a take: `code` and `facts` for the page, which translates; `text` is the same in English."""
+    """A sentence about a take. `text` is in English; pages make it of `words`, a message with {facts} in braces.
+
+    `words` are in every catalogue (web/take_words.py), so a page translates them without knowing the code.
+    """
 
     code: str
     text: str
+    words: str = ""
     facts: dict[str, float | str] = {}
 
 

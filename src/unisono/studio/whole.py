@@ -49,6 +49,7 @@ class _Filed(Struct, frozen=True, kw_only=True):
 def make_whole(
     outcomes: Sequence[Outcome],
     guide: GuideFacts,
+    axis_samples: int,
     work: Work,
     out: Path,
     settings: ProduceSettings,
@@ -80,6 +81,7 @@ def make_whole(
         settings=settings,
         clips=tuple(done.get(outcome.key, outcome) for outcome in outcomes),
         samples=samples,
+        axis_samples=axis_samples,
         lufs=mixed.lufs,
         limiter_db=round(mixed.reduction_db, 2),
         files=reports,
@@ -110,7 +112,8 @@ def _mix(
             assert outcome.report is not None
             sound = work.sound(outcome.report.voice)
             assert sound is not None, "what is mixed was kept"
-            found = measure(Voice(seat=seat, sound=sound[:samples], pan=pan, leader=outcome.lead), settings.mix)
+            voice = Voice(seat=seat, sound=sound[:samples], pan=pan, leader=outcome.lead, part=outcome.part.casefold())
+            found = measure(voice, settings.mix)
             voices.append((found.gain_db, pan))
             yield found
 

@@ -1,8 +1,11 @@
-"""The worker: `python -m unisono.studio.worker FOLDER`, a process of its own that makes one performance's files.
+"""The worker: `python -m unisono.studio.worker FOLDER [TAKE]`, a process of its own that makes a performance's files.
+
+With a take's id it works on that take only (`arrived.py`).
 
 It runs at low priority, so that whoever is singing meanwhile is served first, within limits of memory and processor
 time, so that a strange performance cannot take the machine down. It tells its progress as lines of JSON on
-standard output: {"share", "step"}, at last {"done": true} or {"error": {"code", "text"}}. Started by `jobs.py`.
+standard output: {"share", "step"} (of a take all of `steps.Told`), at last {"done": true} or
+{"error": {"code", "text"}}. Started by `jobs.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import msgspec
 from unisono.errors import UnisonoError
 from unisono.studio.performance import read_performance, singers
 from unisono.studio.produce import produce
+from unisono.studio.steps import Told
+from unisono.studio.takes import take_folder
 from unisono.units import SAMPLE_RATE
 
 NICENESS = 10
@@ -28,19 +33,24 @@ _BASE_BYTES = 3 * 2**30
 _BYTES_PER_SAMPLE = 128
 _BASE_SECONDS = 120
 _SECONDS_PER_VOICE_SECOND = 0.5
+_TAKE_BYTES = 6 * 2**30
+_TAKE_SECONDS = 1800
 
 
 def main(arguments: list[str]) -> int:
     """The process's exit code: 0 done, 1 told why not, 2 not called rightly."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m unisono.studio.worker FOLDER\n")
+    if len(arguments) not in (1, 2):
+        sys.stderr.write("usage: python -m unisono.studio.worker FOLDER [TAKE]\n")
         return 2
     folder = Path(arguments[0])
     try:
         os.nice(NICENESS)
-        limit_resources(folder)
-        with alone(folder):
-            produce(folder, lambda share, step: _tell({"share": round(share, 4), "step": step}))
+        if len(arguments) == 2:
+            _one_take(folder, arguments[1])
+        else:
+            limit_resources(folder)
+            with alone(folder):
+                produce(folder, lambda share, step: _tell({"share": round(share, 4), "step": step}))
     except UnisonoError as error:
         _tell({"error": {"code": error.code, "text": str(error)}})
         return 1
@@ -49,6 +59,16 @@ def main(arguments: list[str]) -> int:
         return 1
     _tell({"done": True})
     return 0
+
+
+def _one_take(folder: Path, take: str) -> None:
+    """Analyse one take; a take that is worked on already is waited for. Its decoding has limits of its own."""
+    from unisono.studio.arrived import analyse_take  # whoever makes a mix needs none of it
+
+    _limit(resource.RLIMIT_AS, _TAKE_BYTES)
+    _limit(resource.RLIMIT_CPU, _TAKE_SECONDS)
+    with alone(take_folder(folder, take)):
+        analyse_take(folder, take, _tell)
 
 
 def limit_resources(folder: Path) -> None:
@@ -74,7 +94,7 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _tell(line: dict[str, object]) -> None:
+def _tell(line: dict[str, object] | Told) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stdout.buffer.flush()
 

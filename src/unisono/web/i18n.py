@@ -146,6 +146,6 @@ def _environment(language: str) -> Environment:
     return environment
 
 
-def render(template: str, language: str) -> str:
-    """The HTML of `home.html`, `courtyard.html` or `performance.html` in one of LANGUAGES."""
-    return _environment(language).get_template(template).render()
+def render(template: str, language: str, **facts: object) -> str:
+    """The HTML of a template in one of LANGUAGES; `report.html` takes facts."""
+    return _environment(language).get_template(template).render(facts)

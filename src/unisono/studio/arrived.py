@@ -1,0 +1,155 @@
+"""Arrived: one take in a performance's folder goes through the steps of a clip; what the page shows is left beside it.
+
+The folder is described in `takes.py`. The take's work lies inside its own folder, so that whoever deletes the take
+deletes every trace of it; only the guide is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from unisono.config import Settings
+from unisono.errors import DiskTrouble, TakeEmpty
+from unisono.studio import files
+from unisono.studio.clip import Clip, ClipReport, ClipSettings, analyse, names_of
+from unisono.studio.decoded import decoded
+from unisono.studio.guides import GuideFacts, guide_sound, performance_guide
+from unisono.studio.outcome import Outcome, OutcomeState
+from unisono.studio.pictures import shape
+from unisono.studio.report import lags_picture, said, said_of, waves_picture
+from unisono.studio.steps import Course, State, Step, Teller, Told, Work, write_whole
+from unisono.studio.takes import (
+    LISTEN_FILE,
+    REPORT_FILE,
+    VOICE_FILE,
+    Said,
+    TakeFacts,
+    TakeReport,
+    read_take,
+    take_folder,
+    write_placed,
+)
+from unisono.web.i18n import SOURCE_LANGUAGE
+
+WORK_FOLDER = "work"
+_TOLD_AS_MARKS = ("gaps", "broken", "cut_off", "no_sound")
+_GUESSED_SECONDS = 60.0
+
+
+def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) -> TakeReport:
+    """Work on one take of the performance in a folder, and leave its files. What is finished is not done again.
+
+    Raises UserError for what is no recording, MixFailed for what is no performance, DiskTrouble.
+    """
+    began = time.monotonic()
+    folder = take_folder(performance, take)
+    facts = read_take(folder)
+    if facts is None or not (folder / facts.original).is_file():
+        raise TakeEmpty
+    (folder / REPORT_FILE).unlink(missing_ok=True)
+    work = Work(folder / WORK_FOLDER)
+    work.clear_parts()
+    guide = _guide(performance, work)
+    clip = Clip(
+        key=take,
+        path=str(folder / facts.original),
+        name=facts.name,
+        part=facts.part,
+        place_samples=facts.offset_samples,
+    )
+    settings = ClipSettings(samples=guide.samples)
+    tell = Teller(Course({take: _GUESSED_SECONDS}, 0.0, hands=1), on_told)
+
+    def step(name: Step, state: State, seconds: float) -> None:
+        if seconds:
+            tell.course.lengthened(take, seconds)
+        tell(name, state, clip=take)
+
+    found = analyse(clip, guide, work, settings, step)
+    names = names_of(clip, guide, settings)
+    try:
+        report = _left(folder, facts, found, guide, work, names.decode, began)
+    except OSError as error:
+        raise DiskTrouble(reason=str(error)) from error
+    work.use([names.decode, names.align, names.clean, names.measure, guide.name])
+    work.sweep()
+    return report
+
+
+def _guide(performance: Path, work: Work) -> GuideFacts:
+    """The performance's guide, shared by its takes; a link to its sound lies in this take's work."""
+    shared = Work(performance / WORK_FOLDER)
+    guide = performance_guide(performance, shared, songbook=Settings.read().songbook)
+    source, here = shared.path(guide.name, "npy"), work.path(guide.name, "npy")
+    if not here.exists():
+        try:
+            work.folder.mkdir(parents=True, exist_ok=True)
+            os.link(source, here)
+        except OSError:
+            shutil.copyfile(source, here)
+    return guide
+
+
+def _left(
+    folder: Path, facts: TakeFacts, found: ClipReport, guide: GuideFacts, work: Work, decode: str, began: float
+) -> TakeReport:
+    """Voice, listening copy, pictures and, last of all, the report. Raises OSError, DiskTrouble."""
+    stands = found.alignment
+    voice = work.sound(found.voice)
+    assert voice is not None, "it was kept a moment ago"
+    tags = {"artist": facts.name}
+    files.write(folder / VOICE_FILE, voice, files.WAV_24, tags)
+    take = decoded(folder / facts.original, work, name=decode).sound
+    files.write(folder / LISTEN_FILE, take, files.M4A, tags)
+    report = TakeReport(
+        method=stands.method,
+        certain=stands.certain,
+        confidence=stands.confidence,
+        offset_samples=stands.offset_samples,
+        drift_ppm=stands.drift_ppm,
+        samples=found.take.samples,
+        said=said_of(_outcome(facts, found)),
+        pictures=tuple(_pictures(folder, found, guide, work)),
+        marks=tuple(_marks(found)),
+        seconds=round(time.monotonic() - began, 3),
+    )
+    write_placed(folder, report)
+    return report
+
+
+def _outcome(facts: TakeFacts, found: ClipReport) -> Outcome:
+    """As a clip's, for its words: whether it is mixed is for the page to say."""
+    certain = found.alignment.certain
+    state: OutcomeState = "silent" if found.quiet or found.heard is None else "mixed" if certain else "unsure"
+    return Outcome(
+        key=facts.take, file=facts.original, name=facts.name, part=facts.part or found.part, state=state, report=found
+    )
+
+
+def _marks(found: ClipReport) -> Iterator[str]:
+    if found.quiet or found.heard is None:
+        yield "silent"
+    if found.clipped:
+        yield "clipped"
+    yield from (note for note in found.take.notes if note in _TOLD_AS_MARKS)
+
+
+def _pictures(folder: Path, found: ClipReport, guide: GuideFacts, work: Work) -> Iterator[tuple[str, Said]]:
+    """What was drawn; pages tell the same in words of their reader's language."""
+    if found.take.sound is None:
+        return
+    sound = guide_sound(guide, work)
+    drawn = {
+        "waves": waves_picture(found, shape(sound), guide.samples, guide.samples, SOURCE_LANGUAGE),
+        "lags": lags_picture(found, SOURCE_LANGUAGE),
+    }
+    for name, picture in drawn.items():
+        if picture is not None:
+            write_whole(folder / f"{name}.svg", picture.encode())
+            yield f"{name}.svg", said(f"picture.{name}")
+        else:
+            (folder / f"{name}.svg").unlink(missing_ok=True)

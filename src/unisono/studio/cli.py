@@ -1,0 +1,179 @@
+"""`unisono produce`: clips and a guide in, a mix and a report out."""
+
+from __future__ import annotations
+
+import locale
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import msgspec
+
+from unisono.config import Settings
+from unisono.errors import NoSuchClip, UnisonoError
+from unisono.studio.clean import CleanSettings
+from unisono.studio.clip import Clip
+from unisono.studio.clips import produce_clips
+from unisono.studio.outcome import ProduceSettings
+from unisono.studio.progress import Lines, Screen, Watcher
+from unisono.studio.report import write_page
+from unisono.units import SAMPLE_RATE
+from unisono.web.i18n import LANGUAGES, SOURCE_LANGUAGE
+
+CLEANING_STEPS = ("rumble", "guide", "hum", "noise")
+_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("clips", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CLIPS...")
+@click.option("--guide", required=True, help="A sound file, a performance's folder, or a piece of the songbook.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
+@click.option("--name", "names", multiple=True, metavar="CLIP=NAME", help="Who sings in a clip.")
+@click.option("--part", "parts", multiple=True, metavar="CLIP=PART", help="Which part of the piece a clip sings.")
+@click.option("--place", "places", multiple=True, metavar="CLIP=SECONDS", help="Where on the guide a clip begins.")
+@click.option("--lead", "leads", multiple=True, metavar="CLIP", help="A clip that stands on top of the others.")
+@click.option("--include-unsure", is_flag=True, help="Mix clips whose place is not certain, too.")
+@click.option("--keep-guide", is_flag=True, help="Lay the guide under the voices.")
+@click.option("--free-tempo", is_flag=True, help="The clips were not sung to the guide's own time.")
+@click.option("--without", multiple=True, type=click.Choice(CLEANING_STEPS), help="A step of cleaning to leave out.")
+@click.option("--key", type=int, default=0, help="Semitones from the written key, if the guide is a piece.")
+@click.option("--tempo", "tempo_bpm", type=int, default=0, help="Beats per minute, if the guide is a piece.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; that of this terminal if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Tell progress as lines of JSON.")
+def produce(
+    clips: tuple[Path, ...],
+    guide: str,
+    out: Path,
+    names: tuple[str, ...],
+    parts: tuple[str, ...],
+    places: tuple[str, ...],
+    leads: tuple[str, ...],
+    language: str | None,
+    as_json: bool,
+    without: tuple[str, ...],
+    include_unsure: bool,
+    keep_guide: bool,
+    free_tempo: bool,
+    key: int,
+    tempo_bpm: int,
+) -> None:
+    """Make one mix of anybody's clips, each placed where it was sung to the guide.
+
+    CLIPS are recordings of any kind, or folders of them. Into the folder --out come the mix, every voice alone, and
+    report.html, which says what was done to each clip. A clip whose place is not certain is left out of the mix until
+    --place says where it begins. Run again, it does only what has changed; Ctrl-C ends it, and it goes on from there.
+    """
+    spoken = language or _language_here()
+    settings = ProduceSettings(
+        clean=_cleaning(without),
+        keep_guide=keep_guide,
+        include_unsure=include_unsure,
+        free_tempo=free_tempo,
+        key=key,
+        tempo_bpm=tempo_bpm,
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _watcher(as_json, spoken) as watcher:
+        try:
+            wanted = named_clips(clips, names=names, parts=parts, places=places, leads=leads)
+            songbook = Settings.read().songbook
+            done = produce_clips(wanted, guide, out, settings=settings, on_told=watcher.hear, songbook=songbook)
+            write_page(out, done, spoken)
+        except UnisonoError as error:
+            watcher.fail(error)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            watcher.interrupted()
+            sys.exit(_INTERRUPTED)
+        watcher.done(done, out)
+    if not done.files:
+        sys.exit(1)
+
+
+def _watcher(as_json: bool, language: str) -> Watcher:
+    if as_json:
+        return Lines(sys.stdout.buffer)
+    return Screen(language)
+
+
+def _cleaning(without: Iterable[str]) -> CleanSettings:
+    """Settings of cleaning with some steps off."""
+    off = set(without)
+    chosen = CleanSettings()
+    return replace(
+        chosen,
+        rumble_hz=None if "rumble" in off else chosen.rumble_hz,
+        guide="guide" not in off,
+        hum="hum" not in off,
+        noise="noise" not in off,
+    )
+
+
+def _language_here() -> str:
+    """That of the terminal, if we speak it."""
+    here = (locale.getlocale()[0] or "")[:2]
+    return here if here in LANGUAGES else SOURCE_LANGUAGE
+
+
+def named_clips(
+    paths: Sequence[Path],
+    *,
+    names: Sequence[str] = (),
+    parts: Sequence[str] = (),
+    places: Sequence[str] = (),
+    leads: Sequence[str] = (),
+) -> list[Clip]:
+    """Clips from paths (a folder stands for the files in it) and CLIP=VALUE options. Raises NoSuchClip, UsageError.
+
+    A clip is known by its file's name without the extension; of several alike, the later ones are numbered.
+    """
+    clips: list[Clip] = []
+    taken: set[str] = set()
+    for path in _files_of(paths):
+        key, count = path.stem, 1
+        while key in taken:
+            count += 1
+            key = f"{path.stem} ({count})"
+        taken.add(key)
+        clips.append(Clip(key=key, path=str(path), name=key))
+    clips = _given(clips, names, lambda clip, value: msgspec.structs.replace(clip, name=value))
+    clips = _given(clips, parts, lambda clip, value: msgspec.structs.replace(clip, part=value))
+    clips = _given(clips, places, _placed)
+    return _given(clips, [f"{lead}=" for lead in leads], lambda clip, _: msgspec.structs.replace(clip, lead=True))
+
+
+def _files_of(paths: Iterable[Path]) -> Iterable[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        else:
+            yield path
+
+
+def _placed(clip: Clip, value: str) -> Clip:
+    try:
+        return msgspec.structs.replace(clip, place_samples=float(value) * SAMPLE_RATE)
+    except ValueError:
+        raise click.UsageError(f"--place {clip.key}={value}: seconds are a number, such as 1.25 or -0.5") from None
+
+
+def _given(clips: list[Clip], options: Sequence[str], change: Callable[[Clip, str], Clip]) -> list[Clip]:
+    """The clips with each CLIP=VALUE carried out."""
+    for option in options:
+        wanted, equals, value = option.rpartition("=")
+        if not equals:
+            raise click.UsageError(f"{option!r} should be CLIP=VALUE")
+        found = [i for i, clip in enumerate(clips) if _is_called(clip, wanted)]
+        exact = [i for i in found if clips[i].key == wanted]
+        if len(exact or found) != 1:
+            raise NoSuchClip(clip=wanted, clips=", ".join(clip.key for clip in clips))
+        at = (exact or found)[0]
+        clips[at] = change(clips[at], value)
+    return clips
+
+
+def _is_called(clip: Clip, wanted: str) -> bool:
+    return wanted in (clip.key, clip.path, Path(clip.path).name)

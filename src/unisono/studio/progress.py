@@ -1,0 +1,160 @@
+"""Progress: what a run tells, as lines of JSON for machines, as a picture on a terminal, as plain lines elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO, Protocol, Self
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from unisono.errors import UnisonoError
+from unisono.studio.outcome import REPORT_FILE, Outcome, Production
+from unisono.studio.report import PAGE_FILE, in_words, said_of, time_told
+from unisono.studio.steps import Told
+from unisono.units import SAMPLE_RATE
+from unisono.web.i18n import words
+from unisono.web.take_words import sentence, step_word
+
+_PLACE_FIRST = ("unsure", "mixed", "silent", "same", "broken")
+
+
+class Watcher(Protocol):
+    """Who is told about a run."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+    def hear(self, told: Told) -> None:
+        """A step began or ended."""
+
+    def done(self, production: Production, out: Path) -> None:
+        """All is there."""
+
+    def fail(self, error: UnisonoError) -> None:
+        """It could not be done."""
+
+    def interrupted(self) -> None:
+        """Somebody ended it."""
+
+
+class Lines:
+    """One JSON object a line: steps.Told, and at last {"done"}, or {"error": {"code", "text"}}."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def hear(self, told: Told) -> None:
+        self._write(told)
+
+    def done(self, production: Production, out: Path) -> None:
+        states = {clip.key: clip.state for clip in production.clips}
+        self._write({"done": True, "report": str(out / REPORT_FILE), "mixed": bool(production.files), "clips": states})
+
+    def fail(self, error: UnisonoError) -> None:
+        self._write({"error": {"code": error.code, "text": str(error)}})
+
+    def interrupted(self) -> None:
+        self._write({"error": {"code": "interrupted", "text": "interrupted; what is finished is kept"}})
+
+    def _write(self, line: object) -> None:
+        self._out.write(msgspec.json.encode(line) + b"\n")
+        self._out.flush()
+
+
+class Screen:
+    """A bar for the whole and what each clip is at on a terminal; a line for each clip that is done elsewhere."""
+
+    def __init__(self, language: str, console: Console | None = None) -> None:
+        self._language = language
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._whole: TaskID | None = None
+        self._rows: dict[str, TaskID] = {}
+        self._over = 0
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._whole = self._bar.add_task("", total=1.0, left="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def hear(self, told: Told) -> None:
+        """On a terminal the bar moves; elsewhere a line is written when a clip or a step of the whole is done."""
+        step = step_word(told.step, self._language)
+        if self._bar is not None and self._whole is not None:
+            self._draw(told, step, self._bar, self._whole)
+        elif told.clips_done > self._over or (not told.clip and told.state != "begun"):
+            self._over = told.clips_done
+            left = self._left(told)
+            self._console.print(f"{told.share:4.0%}  {told.clip or step}{'  ' + left if left else ''}", markup=False)
+
+    def _draw(self, told: Told, step: str, bar: Progress, whole: TaskID) -> None:
+        bar.update(whole, completed=told.share, description=f"{told.clips_done}/{told.clips}", left=self._left(told))
+        if told.state == "begun" and told.clip:
+            row = self._rows.get(told.clip)
+            if row is None:
+                row = self._rows[told.clip] = bar.add_task("", total=None, left="")
+            bar.update(row, description=Text(f"{told.clip}: {step}").markup)
+        elif told.clip in self._rows and (told.state == "broken" or told.step == "measure"):
+            bar.remove_task(self._rows.pop(told.clip))
+        elif not told.clip:
+            bar.update(whole, description=step)
+
+    def _left(self, told: Told) -> str:
+        if told.seconds_left < 1:
+            return ""
+        return self._say("{time} left").format(time=time_told(round(told.seconds_left) * SAMPLE_RATE))
+
+    def done(self, production: Production, out: Path) -> None:
+        """What was done to each clip, those first that a person is to place."""
+        self._close()
+        order = sorted(production.clips, key=lambda clip: _PLACE_FIRST.index(clip.state))
+        for clip in order:
+            self._console.print(self._clip(clip))
+        if not production.files:
+            self._console.print(self._say("There is no mix: no clip has a certain place yet."), style="bold")
+        for file in production.files:
+            self._console.print(str(out / file.name), markup=False)
+        self._console.print(str(out / PAGE_FILE), markup=False)
+
+    def _clip(self, clip: Outcome) -> Text:
+        """`Ada (alto.m4a): placed by ...; drift ...`."""
+        who = clip.name if clip.name in clip.file else f"{clip.name} ({clip.file})"
+        line = Text(f"{who}: ", style="bold" if clip.state == "mixed" else "bold yellow")
+        return line.append("; ".join(in_words(said_of(clip), self._language)), style="none")
+
+    def fail(self, error: UnisonoError) -> None:
+        self._close()
+        told = sentence(error.code, {name: str(fact) for name, fact in error.facts().items()}, self._language)
+        self._console.print(f"Unisono: {str(error) if told == error.code else told}", markup=False)
+
+    def interrupted(self) -> None:
+        self._close()
+        self._console.print(self._say("Stopped. What is finished is kept: run it again to go on."), markup=False)
+
+    def _say(self, message: str) -> str:
+        return words(self._language).gettext(message)
