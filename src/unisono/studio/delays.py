@@ -14,11 +14,11 @@ CODEC_DELAY_SAMPLES: Final = {
     "aac": 1024,
     "aac_latm": 1024,
     "ac3": 256,
-    "amrnb": 40,
+    "adpcm_g722": 22,
+    "amr_nb": 40,
     "aptx": 90,
     "aptx_hd": 90,
     "eac3": 256,
-    "g722": 22,
     "mp1": 241,
     "mp2": 481,
     "mp3": 1105,
@@ -35,55 +35,73 @@ Layer III: 576 of LAME's and 529 of every decoder's. Layer II: the filterbank's 
 APPLE_AAC_SAMPLES: Final = 2112
 """What Apple's AAC encoders put in front (QuickTime File Format, appendix G)."""
 
-_FALSELY_TOLD: Final = frozenset({"amrnb"})
+_FALSELY_TOLD: Final = frozenset({"amr_nb"})
 """Codecs whose usual encoder tells its container another number than it adds: the truth is the table's."""
 
 _APPLE_WORDS: Final = ("apple", "quicktime", "core media", "itunes", "iphone", "ipad")
 _SHIFT_TOLERANCE_S: Final = 0.002
+_LAYERS: Final = {1: "mp3", 2: "mp2", 3: "mp1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """What a file says of where its sound comes from.
 
-    codec: FFmpeg's name. writer: everything the file says about who made it. told_samples: what FFmpeg takes off by
-    itself because the file says so; None if the file says nothing. picture_late_s: how much later than the sound the
-    picture's timestamps begin; None without a picture.
+    codec: FFmpeg's name of the format. writer: everything the file says about who made it. told_samples: what FFmpeg
+    takes off by itself because the file says so; None if the file says nothing.
     """
 
     codec: str
-    writer: str
-    told_samples: int | None
-    picture_late_s: float | None = None
+    rate_hz: int
+    writer: str = ""
+    told_samples: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delay:
-    """How many samples, at the stream's rate, the sound must be moved forward; negative: back.
+def late_samples(origin: Origin) -> int:
+    """How many samples, at its own rate, this sound must be moved forward; negative: back.
 
-    moves_picture: the writer knew of the delay and let the picture begin later by as much, as FFmpeg does in
-    containers without negative timestamps: then both are moved.
+    What FFmpeg takes off already is not taken off twice.
     """
-
-    samples: int
-    moves_picture: bool = False
-
-
-def encoder_delay(origin: Origin, rate_hz: int) -> Delay:
-    """What is left to take off. What FFmpeg takes off already is not taken off twice."""
     late = _by_rule(origin)
-    if origin.told_samples is not None:
-        return Delay(samples=late - origin.told_samples if origin.codec in _FALSELY_TOLD else 0)
-    shifted = (
-        late > 0
-        and origin.picture_late_s is not None
-        and abs(origin.picture_late_s - late / rate_hz) <= _SHIFT_TOLERANCE_S
-    )
-    return Delay(samples=late, moves_picture=shifted)
+    if origin.told_samples is None:
+        return late
+    return late - origin.told_samples if origin.codec in _FALSELY_TOLD and origin.told_samples else 0
 
 
 def _by_rule(origin: Origin) -> int:
     """How late this codec decodes, by who wrote it."""
     if origin.codec == "aac" and any(word in origin.writer.lower() for word in _APPLE_WORDS):
         return APPLE_AAC_SAMPLES
+    if origin.codec in {"wmav1", "wmav2"}:
+        return _wma_block_samples(origin)
     return CODEC_DELAY_SAMPLES.get(origin.codec, 0)
+
+
+def swallowed_samples(origin: Origin) -> int:
+    """How many samples FFmpeg's decoder keeps to itself before its first frame: its own block, and the encoder's."""
+    return 2 * _wma_block_samples(origin) if origin.codec in {"wmav1", "wmav2"} else 0
+
+
+def _wma_block_samples(origin: Origin) -> int:
+    """One block: as many samples as FFmpeg's wma.c gives a block at this rate."""
+    first = origin.codec == "wmav1"
+    for rate_hz, samples in ((16_000, 512), (32_000 if first else 22_050, 1024), (48_000, 2048), (96_000, 4096)):
+        if origin.rate_hz <= rate_hz:
+            return samples
+    return 2048 if first else 8192
+
+
+def picture_moves_s(*, late_s: float, picture_late_s: float, tick_s: float) -> float:
+    """How far the picture must be moved forward with a sound that was `late_s` late.
+
+    Where timestamps cannot be negative, FFmpeg knows of the delay and lets the picture go on later by as much, as far
+    as the picture's timestamps can say it. picture_late_s: how much later than the sound it goes its even way. tick_s:
+    how coarse its timestamps are. Anything else the writer did not do for the delay's sake: then the picture stays.
+    """
+    shifted = picture_late_s > 0 and abs(picture_late_s - late_s) <= max(_SHIFT_TOLERANCE_S, tick_s / 2)
+    return picture_late_s if shifted and late_s > 0 else 0.0
+
+
+def mpeg_layer(packet: bytes) -> str:
+    """`mp1`, `mp2` or `mp3`, by a frame's own header (ISO/IEC 11172-3): some containers do not tell them apart."""
+    return _LAYERS.get(packet[1] >> 1 & 3, "mp3") if len(packet) > 1 else "mp3"

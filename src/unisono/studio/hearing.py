@@ -18,7 +18,6 @@ import soxr
 from msgspec import Struct
 
 from unisono.errors import TakeTooLong, TakeUnreadable
-from unisono.studio.delays import Delay
 from unisono.units import SAMPLE_RATE, Audio
 
 JUMP_S: Final = 0.010
@@ -148,16 +147,19 @@ class _Frame(Struct, frozen=True):
 class Hearing:
     """Takes frames as they are decoded and puts them on a tape, a few frames behind.
 
-    zero_s: which timestamp is the take's 0. delay: what the encoder added. tick_s: how coarse the timestamps are.
+    zero_s: which timestamp is the take's 0. tick_s: how coarse timestamps are. late_s: how much too late all sound is.
+    begins_s: the timestamp of the first sample of a file that begins at its beginning.
     """
 
-    def __init__(self, tape: Tape, *, zero_s: float, tick_s: float, delay: Delay) -> None:
+    def __init__(self, tape: Tape, *, zero_s: float, tick_s: float, late_s: float, begins_s: float = 0.0) -> None:
         self.channels = 0
         self.clock_s = 0.0
         self._tape = tape
         self._zero_s = zero_s
         self._tick_s = tick_s
-        self._delay = delay
+        self._late_s = late_s
+        self._begins_s = begins_s
+        self.first_s: float | None = None
         self._ahead: deque[_Frame] = deque()
         self._stretch: _Stretch | None = None
 
@@ -167,7 +169,9 @@ class Hearing:
             raise TakeUnreadable(reason=f"{frame.sample_rate} samples per second")
         block = few_channels(floats(frame), frame.layout)
         self.channels = self.channels or block.shape[1]
-        time_s = None if frame.time is None else frame.time - self._zero_s - self._delay.samples / frame.sample_rate
+        if self.first_s is None:
+            self.first_s = frame.time
+        time_s = None if frame.time is None else frame.time - self._zero_s - self._late_s
         self._ahead.append(_Frame(time_s, frame.sample_rate, _as_channels(block, self.channels)))
         if len(self._ahead) >= _LOOK_FRAMES:
             self._settle()
@@ -224,10 +228,15 @@ class Hearing:
         return said_s
 
     def _agreed_s(self) -> float | None:
-        """Where the first frame ahead stands: nearest to its timestamp in what all rounded timestamps leave open."""
+        """Where the first frame ahead stands: nearest to its timestamp in what all rounded timestamps leave open.
+
+        A file's own beginning is no rounded number.
+        """
         said_s = self._near_s()
         if not said_s:
             return None
+        if self._stretch is None and abs(said_s[0] + self._late_s - self._begins_s) < self._tick_s:
+            return self._begins_s - self._late_s
         low_s, high_s = max(said_s) - self._tick_s / 2, min(said_s) + self._tick_s / 2
         return min(max(said_s[0], low_s), high_s) if low_s <= high_s else median(said_s)
 
@@ -260,4 +269,3 @@ def _as_channels(block: Audio, channels: int) -> Audio:
     if block.shape[1] == channels:
         return np.ascontiguousarray(block)
     return np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), channels, axis=1)
-

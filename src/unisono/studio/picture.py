@@ -17,6 +17,7 @@ import numpy as np
 from av.filter import Graph
 from av.video.stream import VideoStream
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from unisono.errors import TakeTooLarge
 from unisono.studio.foreign import best_picture, opened
@@ -85,13 +86,31 @@ class Watching:
         if time is not None and packet.size and not packet.is_discard:
             self._times.append(time)
 
+    @property
+    def begins_s(self) -> float | None:
+        """When the picture's even steps begin, by the file's own clock: one step before the second frame.
+
+        Writers that start late stretch the first frame, or leave it where it was, instead of moving it.
+        """
+        ticks = self._ticks()
+        if len(ticks) < 3:
+            return float(ticks[0]) * self.tick_s if len(ticks) else None
+        return float(ticks[1] - np.median(np.diff(ticks))) * self.tick_s
+
+    @property
+    def tick_s(self) -> float:
+        """How coarse timestamps are."""
+        return float(self._stream.time_base or 0)
+
+    def _ticks(self) -> NDArray[np.int64]:
+        return np.unique(np.frombuffer(self._times, dtype=np.int64))
+
     def facts(self, zero_s: float) -> Picture | None:
         """What was seen, or None if not one picture could be decoded."""
         frame = self._seen
-        if frame is None or not self._times or self._stream.time_base is None:
+        if frame is None or not self._times:
             return None
-        ticks = np.unique(np.frombuffer(self._times, dtype=np.int64))
-        times_s = ticks * float(self._stream.time_base) - zero_s
+        times_s = self._ticks() * self.tick_s - zero_s
         rotation_deg, mirrored = orientation(display_matrix(frame))
         width, height = _square(frame.width, frame.height, self._stream)
         upended = rotation_deg in (90, 270)

@@ -20,7 +20,8 @@ from av.container import InputContainer
 from msgspec import Struct
 
 from unisono.errors import TakeEmpty, TakeTooCostly, TakeUnreadable
-from unisono.studio.delays import Delay, Origin, encoder_delay
+from unisono.studio.boxes import edited_tracks
+from unisono.studio.delays import Origin, late_samples, mpeg_layer, picture_moves_s, swallowed_samples
 from unisono.studio.foreign import best_picture, best_sound, in_words, opened, presentation_zero_s, writer
 from unisono.studio.hearing import Hearing, Sounding, Tape
 from unisono.studio.picture import Picture, Watching
@@ -82,7 +83,7 @@ def read_into(
     size = max(1, file.seek(0, SEEK_END))
     file.seek(0)
     with opened(file) as container:
-        reading = _Reading(container, Tape(write, most=round(seconds_max * SAMPLE_RATE)))
+        reading = _Reading(container, file, Tape(write, most=round(seconds_max * SAMPLE_RATE)))
         try:
             for packet in container.demux(*reading.streams):
                 reading.feed(packet)
@@ -98,9 +99,10 @@ def read_into(
 class _Reading:
     """One recording as it is read: its packets in, its facts out."""
 
-    def __init__(self, container: InputContainer, tape: Tape) -> None:
+    def __init__(self, container: InputContainer, file: BinaryIO, tape: Tape) -> None:
         self.broken = ""
         self._container = container
+        self._file = file
         self._tape = tape
         self._zero_s = presentation_zero_s(container)
         self._sound = best_sound(container)
@@ -108,7 +110,7 @@ class _Reading:
         self._picture = picture
         self._watching = None if picture is None else Watching(picture)
         self._hearing: Hearing | None = None
-        self._delay = Delay(samples=0)
+        self._late_s = 0.0
         self.streams = [stream for stream in (self._sound, picture) if stream is not None]
         if not self.streams:
             raise TakeEmpty
@@ -135,20 +137,31 @@ class _Reading:
 
     def _first_sound(self, packet: av.Packet[AudioStream], stream: AudioStream) -> Hearing:
         """Where the sound begins is known with its first packet: what it says is skipped, and what is not said."""
+        codec = stream.codec_context.codec.canonical_name
+        rate_hz = stream.rate or SAMPLE_RATE
         origin = Origin(
-            codec=stream.codec_context.name,
+            codec=mpeg_layer(bytes(packet)) if codec in {"mp1", "mp2", "mp3"} else codec,
+            rate_hz=rate_hz,
             writer=writer(self._container),
-            told_samples=_told_samples(packet),
-            picture_late_s=self._picture_late_s(stream),
+            told_samples=self._told_samples(packet, stream),
         )
-        self._delay = encoder_delay(origin, stream.rate or SAMPLE_RATE)
-        tick_s = float(stream.time_base or 0)
-        return Hearing(self._tape, zero_s=self._zero_s, tick_s=tick_s, delay=self._delay)
+        self._late_s = late_samples(origin) / rate_hz
+        return Hearing(
+            self._tape,
+            zero_s=self._zero_s,
+            tick_s=float(stream.time_base or 0),
+            late_s=self._late_s,
+            begins_s=swallowed_samples(origin) / rate_hz,
+        )
 
-    def _picture_late_s(self, sound: AudioStream) -> float | None:
-        picture = self._picture
-        starts = [None if stream is None else _start_s(stream) for stream in (picture, sound)]
-        return None if starts[0] is None or starts[1] is None else starts[0] - starts[1]
+    def _told_samples(self, packet: av.Packet[AudioStream], stream: AudioStream) -> int | None:
+        """How many samples the file says to skip at the start; None if it says nothing."""
+        if packet.has_sidedata("skip_samples"):
+            return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+        if packet.is_discard or (packet.pts or 0) < 0:
+            return 0
+        has_boxes = "mov" in self._container.format.name.split(",")
+        return 0 if has_boxes and stream.id in edited_tracks(self._file) else None
 
     def facts(self) -> TakeFacts:
         """Everything, when the last packet is in. Raises TakeUnreadable if there was nothing in them."""
@@ -168,22 +181,25 @@ class _Reading:
         )
 
     def _picture_zero_s(self) -> float:
-        if self._sound is None or not self._delay.moves_picture:
+        """Which of the picture's timestamps is the take's 0."""
+        hearing, watching = self._hearing, self._watching
+        begins_s = None if watching is None else watching.begins_s
+        if hearing is None or hearing.first_s is None or watching is None or begins_s is None:
             return self._zero_s
-        return self._zero_s + self._delay.samples / (self._sound.rate or SAMPLE_RATE)
+        late_s = begins_s - hearing.first_s
+        return self._zero_s + picture_moves_s(late_s=self._late_s, picture_late_s=late_s, tick_s=watching.tick_s)
 
     def _sound_facts(self) -> Sounding | None:
         if self._sound is None or self._hearing is None or self._tape.start is None:
             return None
-        rate_hz = self._sound.rate or SAMPLE_RATE
         return Sounding(
             codec=self._sound.codec_context.name,
-            rate_hz=rate_hz,
+            rate_hz=self._sound.rate or SAMPLE_RATE,
             channels=self._sound.channels,
             start=self._tape.start,
             stop=self._tape.position,
             streams=len(self._container.streams.audio),
-            delay_samples=self._delay.samples * SAMPLE_RATE / rate_hz,
+            delay_samples=self._late_s * SAMPLE_RATE,
             gaps=tuple(self._tape.gaps),
             clock_samples=round(self._hearing.clock_s * SAMPLE_RATE),
         )
@@ -202,16 +218,3 @@ class _Reading:
             "broken": bool(self.broken) or (self._watching is not None and self._watching.broken),
             "clock": sound is not None and abs(sound.clock_samples) > _CLOCK_SAMPLES,
         }
-
-
-def _start_s(stream: av.stream.Stream) -> float | None:
-    if stream.start_time is None or stream.time_base is None:
-        return None
-    return float(stream.start_time * stream.time_base)
-
-
-def _told_samples(packet: av.Packet[AudioStream]) -> int | None:
-    """How many samples the file says to skip at the start; None if it says nothing."""
-    if packet.has_sidedata("skip_samples"):
-        return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
-    return 0 if packet.is_discard or (packet.pts or 0) < 0 else None
