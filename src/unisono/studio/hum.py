@@ -34,6 +34,7 @@ _RATE = SAMPLE_RATE // _SLOWER
 _WINDOW = _RATE // 5
 _HOP = _RATE // 20
 _HIGHEST_HZ = 1500.0
+_LOW_LINES = 6
 _MAINS_HZ = (50.0, 60.0)
 _BESIDE = (-0.42, -0.31, 0.31, 0.42)
 """Where no line can be, in shares of the mains' frequency: 15 Hz and more from one, farther than the window sees."""
@@ -86,7 +87,8 @@ def without_hum(sound: Audio) -> tuple[Audio, Fact]:
 def _frames(slow: Audio) -> Audio:
     """Windows of 0.2 s, 50 ms apart, the middle of number w at sample w * _HOP; shape (windows, _WINDOW)."""
     padded = np.pad(slow, (_MARGIN_SAMPLES, _MARGIN_SAMPLES + _HOP))
-    return sliding_window_view(padded, _WINDOW)[::_HOP]
+    windows: Audio = sliding_window_view(padded, _WINDOW)[::_HOP]
+    return windows
 
 
 def _quiet(frames: Audio) -> NDArray[np.bool_]:
@@ -96,7 +98,7 @@ def _quiet(frames: Audio) -> NDArray[np.bool_]:
     """
     rising = np.diff(frames, axis=1)
     powers = np.einsum("ij,ij->i", rising, rising).astype(np.float64) / _WINDOW
-    heard = powers > power_of(NOTHING_DBFS)
+    heard: NDArray[np.bool_] = powers > power_of(NOTHING_DBFS)
     if not np.any(heard):
         return heard
     floor = float(np.percentile(powers[heard], 5))
@@ -107,32 +109,57 @@ def _quiet(frames: Audio) -> NDArray[np.bool_]:
     return quiet
 
 
-def _tuned(frames: Audio, hertz: NDArray[np.float64]) -> Spectra:
-    """Amplitude and phase of each frequency in each window, phases counted from sample 0; (windows, frequencies)."""
+def _tuned(frames: Audio, hertz: NDArray[np.float64], where: NDArray[np.bool_] | None = None) -> Spectra:
+    """Amplitude and phase of each frequency in each window, phases counted from sample 0; (windows, frequencies).
+
+    Windows that are not asked for by `where` are zeros: rests are a small part of a song.
+    """
+    if where is not None:
+        asked = np.zeros((len(frames), len(hertz)), dtype=np.complex64)
+        asked[where] = _turned(frames[where], np.flatnonzero(where), hertz)
+        return asked
+    return _turned(frames, np.arange(len(frames)), hertz)
+
+
+def _turned(frames: Audio, numbers: NDArray[np.int64], hertz: NDArray[np.float64]) -> Spectra:
+    """`_tuned` for the windows of these numbers."""
     time = (np.arange(_WINDOW) - _MARGIN_SAMPLES) / _RATE
     window = np.hanning(_WINDOW + 1)[:-1]
     turns = np.exp(-2j * np.pi * np.outer(time, hertz)) * (2 * window / np.sum(window))[:, np.newaxis]
-    middles = np.arange(len(frames)) * _HOP / _RATE
-    seen: Spectra = (frames @ turns.astype(np.complex64)) * np.exp(-2j * np.pi * np.outer(middles, hertz))
-    return seen.astype(np.complex64)
+    both = frames @ np.hstack([turns.real, turns.imag]).astype(np.float32)
+    middles = numbers * _HOP / _RATE
+    seen: Spectra = both[:, : len(hertz)] + np.complex64(1j) * both[:, len(hertz) :]
+    seen *= np.exp(-2j * np.pi * np.outer(middles, hertz)).astype(np.complex64)
+    return seen
 
 
 def _find(frames: Audio, quiet: NDArray[np.bool_], nominal_hz: float) -> _Lines | None:
-    """The mains' lines near `nominal_hz`, if they stand out in the rests."""
-    numbers = np.arange(1, int(_HIGHEST_HZ // nominal_hz) + 1)
-    mains = nominal_hz + _off_hz(_tuned(frames, numbers * nominal_hz), quiet, numbers)
-    hertz = numbers * mains
-    level = _level(_tuned(frames, hertz), quiet)
-    beside = np.mean([_level(_tuned(frames, hertz + share * nominal_hz), quiet) for share in _BESIDE], axis=0)
-    stands_out_db = 10 * np.log10(np.maximum(level, 1e-20) / np.maximum(beside, 1e-20))
-    there = stands_out_db >= _STANDS_OUT_DB
-    low = stands_out_db[:6]
-    if np.max(low) < _SURELY_DB or (np.count_nonzero(there) < 2 and np.max(low) < 2 * _SURELY_DB):
+    """The mains' lines near `nominal_hz`, if the low ones stand out in the rests: first those, then all."""
+    low = np.arange(1, _LOW_LINES + 1, dtype=np.float64)
+    mains = float(nominal_hz + _off_hz(_tuned(frames, low * nominal_hz, quiet), quiet, low))
+    stands_out_db, _ = _outstanding(frames, quiet, low * mains, nominal_hz)
+    several = np.count_nonzero(stands_out_db >= _STANDS_OUT_DB) > 1
+    if np.max(stands_out_db) < (_SURELY_DB if several else 2 * _SURELY_DB):
         return None
-    return _Lines(mains_hz=float(mains), hertz=hertz[there], amplitudes=np.sqrt(level[there]))
+    hertz = np.arange(1, int(_HIGHEST_HZ // nominal_hz) + 1, dtype=np.float64) * mains
+    stands_out_db, level = _outstanding(frames, quiet, hertz, nominal_hz)
+    there = stands_out_db >= _STANDS_OUT_DB
+    return _Lines(mains_hz=mains, hertz=hertz[there], amplitudes=np.sqrt(level[there]))
 
 
-def _off_hz(seen: Spectra, quiet: NDArray[np.bool_], numbers: NDArray[np.int64]) -> float:
+def _outstanding(
+    frames: Audio, quiet: NDArray[np.bool_], hertz: NDArray[np.float64], nominal_hz: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far what turns steadily at each frequency stands out from what does beside it, in dB, and its power."""
+    shares = np.array([0.0, *_BESIDE])
+    asked = (hertz + shares[:, np.newaxis] * nominal_hz).ravel()
+    levels = _level(_tuned(frames, asked, quiet), quiet).reshape(len(shares), -1)
+    level, beside = levels[0], np.mean(levels[1:], axis=0)
+    stands_out_db: NDArray[np.float64] = 10 * np.log10(np.maximum(level, 1e-20) / np.maximum(beside, 1e-20))
+    return stands_out_db, level
+
+
+def _off_hz(seen: Spectra, quiet: NDArray[np.bool_], numbers: NDArray[np.float64]) -> float:
     """How far the mains are off: the turn of all lines together from window to window, first near, then far apart."""
     off = 0.0
     for windows, reach_hz in ((4, _OFF_HZ_MAX), (16, 0.1), (40, 0.03)):
@@ -165,7 +192,8 @@ def _slowly(seen: Spectra, weights: NDArray[np.float32]) -> Spectra:
         both: NDArray[np.complex64] = ahead + back - share * values
         return both
 
-    steady: Spectra = spread(seen * weights) / np.maximum(np.abs(spread(weights + 0j * weights)), 1e-12)
+    known = np.maximum(np.abs(spread(weights.astype(np.complex64))), np.float32(1e-12))
+    steady: Spectra = (spread(seen * weights) / known).astype(np.complex64)
     return steady
 
 
