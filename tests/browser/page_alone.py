@@ -65,6 +65,7 @@ SUNG: dict[str, Any] = {
     "sung_at": "2020-03-13T18:00:00+00:00",
     "seconds": 43.2,
     "state": "done",
+    "backing": True,
     "files": [
         _file("mix", "wav", 8_300_000),
         _file("mix", "flac", 4_100_000),
@@ -77,6 +78,45 @@ SUNG: dict[str, Any] = {
         _stem(3, "Ola", "Kraków", "pl", []),
         _stem(4, "Wei", "武汉", "cn", ["tapped"]),
     ],
+}
+
+
+def _take(take: int, name: str, country: str, state: str, **more: Any) -> dict[str, Any]:
+    facts = {"seat": 50_000 + take, "place": "", "flag": {"country": country}, "part": "", "picture": False, "code": ""}
+    facts |= {"hidden": False, "mine": take == 2, "by_hand": False, "progress": None}
+    return {"take": f"{take:016x}", "name": name, "state": state} | facts | more
+
+
+def _said(text: str) -> dict[str, Any]:
+    return {"code": "", "text": text, "facts": {}}
+
+
+def _found(**more: Any) -> dict[str, Any]:
+    facts = {"method": "bleed", "certain": True, "confidence": 0.93, "offset_seconds": 1.5, "drift_ppm": 48.0}
+    facts |= {"seconds": 6.0, "said": [], "pictures": [], "listen": "/media/k/takes/listen.m4a", "marks": []}
+    return facts | more
+
+
+TAKES: dict[str, Any] = {
+    "takes": [
+        _take(1, "Adaeze", "ng", "placed", place="Lagos", found=_found(marks=["clipped"])),
+        _take(2, "Zofia", "pl", "unsure", part="alto", found=_found(method="part", certain=False)),
+        _take(
+            3,
+            "Bjørn",
+            "no",
+            "working",
+            progress={"share": 0.4, "step": "align", "waiting": False, "seconds_left": 12.0},
+        ),
+        _take(4, "Léa", "fr", "failed", code="take_unreadable"),
+        _take(5, "Marek", "cz", "placed", hidden=True, found=_found(method="person"), by_hand=True),
+    ],
+    "mix": {"share": 0.6, "step": "mix", "waiting": False, "seconds_left": 4.0},
+    "mix_failed": False,
+    "guide": "/media/k/guide.m4a",
+    "bytes_max": 2_000_000_000,
+    "host": True,
+    "faders": {"voices": [{"seat": 2, "gain_db": -3.0, "muted": False}], "backing_db": 0.0, "backing_muted": False},
 }
 
 
@@ -156,6 +196,7 @@ def build() -> web.Application:
         "/api/room/links": {**LINKS, "singers": "fresh-token-0123456789"},
         "/api/performances": [row],
         "/api/performance": SUNG,
+        "/api/takes": TAKES,
         "/api/stream": {"url": "/media/k/live.ogg"},
         "/api/qr": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h3v3h-3z"/></svg>'},
     }

@@ -11,7 +11,7 @@ from aiohttp import web
 from unisono.core.texts import clean
 from unisono.errors import LinkNotValid
 from unisono.live.http import ROOMS, SETTINGS, PerAddress, answer, body_of
-from unisono.live.performances import files_of, seconds_of, stems_of
+from unisono.live.performances import files_of, seconds_of, stem_of, stems_of
 from unisono.live.pulse import anchor_now
 from unisono.store import tokens
 from unisono.store.records import Admission, Keys, PerformanceRecord
@@ -135,6 +135,8 @@ class Api:
             self._guesses.spend(request, "guesses")
             raise LinkNotValid
         stems = await self._services.ask(self._services.ledger.stems, record.performance)
+        takes = await self._services.ask(self._services.ledger.takes.of, record.performance)
+        stems += [stem_of(take) for take in takes if take.state == "placed" and not take.hidden]
         folder = self._services.settings.performances / record.performance
         shown = {
             "title": record.title,
@@ -142,6 +144,7 @@ class Api:
             "sung_at": record.sung_at.isoformat(),
             "seconds": seconds_of(record.song),
             "state": record.state,
+            "backing": bool(record.song.piece and record.song.backing),
         }
         if record.state in _READY:
             shown["files"] = await self._services.on_files(files_of, folder, record.media_key)

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from unisono.core.song import SongRun
-from unisono.store.records import StemRecord
-from unisono.studio.performance import FileReport, read_report
+from unisono.store.records import StemRecord, TakeRecord
+from unisono.studio.performance import FileReport, MixReport, read_report
 from unisono.units import SAMPLE_RATE
 
 
@@ -20,13 +20,16 @@ def seconds_of(song: SongRun) -> float:
 def files_of(folder: Path, media_key: str) -> list[dict[str, object]]:
     """The mix's files."""
     report = read_report(folder)
-    return [_file(file, media_key) for file in report.files] if report else []
+    return [_file(file, media_key, _version(report)) for file in report.files] if report else []
 
 
 def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict[str, object]]:
     """Every voice with its files; `marks` say what is the matter with it, if anything is."""
     report = read_report(folder)
-    made = {stem.seat: stem for stem in report.stems} if report else {}
+    if report is None:
+        return []
+    made = {stem.seat: stem for stem in report.stems}
+    version = _version(report)
     return [
         {
             "seat": stem.seat,
@@ -35,17 +38,27 @@ def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict
             "place": stem.place,
             "row": stem.row,
             "marks": made[stem.seat].marks,
-            "files": [_file(file, media_key) for file in made[stem.seat].files],
+            "files": [_file(file, media_key, version) for file in made[stem.seat].files],
         }
         for stem in stems
         if stem.seat in made
     ]
 
 
-def _file(file: FileReport, media_key: str) -> dict[str, object]:
+def stem_of(take: TakeRecord) -> StemRecord:
+    """A take as a voice among the others: nobody's row, its own seat."""
+    return StemRecord(seat=take.seat, name=take.name, place=take.place, flag=take.flag, row=None)
+
+
+def _file(file: FileReport, media_key: str, version: str) -> dict[str, object]:
+    """`version` changes with the mix: browsers keep files for a day, and a mix may be made anew."""
     return {
         "name": file.name,
-        "url": f"/media/{media_key}/{file.name}",
+        "url": f"/media/{media_key}/{file.name}?v={version}",
         "bytes": file.size_bytes,
         "kind": file.kind,
     }
+
+
+def _version(report: MixReport) -> str:
+    return report.fingerprint[:12]

@@ -2,6 +2,7 @@
 
 import { byId, h, post, show } from "./dom.js";
 import { day, minutes, t } from "./i18n.js";
+import { rememberHost } from "./remember.js";
 import { toast } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
@@ -36,6 +37,7 @@ export class Ending {
   async list() {
     const sung = await post("/api/performances", { token: this.#token }).catch(() => []);
     const done = sung.filter((/** @type {Listed} */ one) => one.page && !this.#deleted.has(one.performance));
+    if (this.#room.role === "host") for (const one of done) rememberHost(tokenOf(one.page), this.#token);
     byId("sung").replaceChildren(...done.map((/** @type {Listed} */ one) => this.#row(one)));
     show(byId("sung-none"), done.length === 0);
   }
@@ -93,4 +95,9 @@ export class Ending {
     this.#dismissed = this.#room.song?.performance ?? "";
     this.#draw();
   }
+}
+
+/** What stands behind `#` in a performance's address. @param {string | null} page */
+function tokenOf(page) {
+  return page?.split("#")[1] ?? "";
 }

@@ -8,6 +8,7 @@ import { fileName } from "./filename.js";
 import { day, megabytes, minutes, t, wireLanguagePicker } from "./i18n.js";
 import { copyText } from "./links.js";
 import { markInWords, problemInWords } from "./problems.js";
+import { TakesPanel } from "./takes.js";
 import { UnWave } from "./wave.js";
 
 /** @typedef {import("./types.js").Sung} Sung */
@@ -24,11 +25,28 @@ const audio = byId("audio", HTMLAudioElement);
 const picks = new Map();
 /** Seat heard alone; 0 while everybody is heard. */
 let alone = 0;
+/** @type {TakesPanel | null} */
+let takes = null;
+/** What is shown, so that a new mix can be told from the one that plays. @type {Sung | null} */
+let shown = null;
 
 wireLanguagePicker();
 wirePlayer();
 wireSharing();
 load();
+
+/** Fetches what there is now; where something plays, a new mix waits until it is wanted. */
+async function loadNewMix() {
+  const sung = await post("/api/performance", { token: tokenInAddress() }).catch(() => null);
+  if (!sung || JSON.stringify(sung) === JSON.stringify(shown)) return;
+  const hearIt = () => {
+    show(byId("hear-new"), false);
+    draw(sung);
+  };
+  show(byId("hear-new"), !audio.paused);
+  button("hear-new").onclick = hearIt;
+  if (audio.paused) hearIt();
+}
 
 async function load() {
   try {
@@ -47,6 +65,7 @@ function draw(sung) {
   const failed = sung.state === "failed";
   say(byId("trouble"), failed ? problemInWords("mix_failed") : ready ? "" : t("This song is still being mixed. It appears here by itself."));
   if (!ready && !failed) setTimeout(load, AGAIN_MS);
+  shown = sung;
   drawHouse(sung);
   if (!ready) return;
   hear(sung.files, 0, t("Everybody together"));
@@ -57,22 +76,28 @@ function draw(sung) {
   for (const id of ["player", "sharing", "downloads"]) show(byId(id), true);
   show(byId("voices"), sung.stems.length > 0);
   show(byId("alone-hint"), picks.size > 1);
+  takes ??= new TakesPanel(tokenInAddress(), loadNewMix);
+  takes.sung(sung.stems.map(({ seat, name }) => ({ seat, name })), sung.backing);
 }
 
 /** @param {Sung} sung */
 function drawHouse(sung) {
   const stems = [...sung.stems].sort((a, b) => a.seat - b.seat);
   house.show(stems.map((stem) => ({ ...stem, leads: stem.row === 0 })), 0);
+  for (const seat of picks.keys()) if (!stems.some((stem) => stem.seat === seat)) picks.delete(seat);
   for (const stem of stems) {
     if (picks.has(stem.seat) || !stem.files.length) continue;
     const name = t("Hear {name} alone", { name: stem.name });
-    picks.set(stem.seat, house.balcony(stem.seat).pickable(name, () => hearOne(stem, sung)));
+    picks.set(stem.seat, house.balcony(stem.seat).pickable(name, () => hearOne(stem.seat)));
   }
 }
 
-/** @param {SungStem} stem @param {Sung} sung */
-function hearOne(stem, sung) {
-  if (alone === stem.seat) hear(sung.files, 0, t("Everybody together"));
+/** @param {number} seat */
+function hearOne(seat) {
+  const sung = shown;
+  const stem = sung?.stems.find((one) => one.seat === seat);
+  if (!sung || !stem) return;
+  if (alone === seat) hear(sung.files, 0, t("Everybody together"));
   else hear(stem.files, stem.seat, t("{name} alone", { name: stem.name }));
 }
 

@@ -76,3 +76,58 @@ export function rememberOpened(opened) {
 export function rememberedOpened() {
   return read(() => JSON.parse(sessionStorage.getItem(OPENED) ?? "null"));
 }
+
+/** @typedef {{take: string, key: string, url: string}} Begun */
+
+const UPLOADS = "unisono.uploads";
+const TAKES = "unisono.takes";
+const HOSTS = "unisono.hosts";
+const ENTRIES_MAX = 200;
+
+/** An upload that began in this browser, by the file's fingerprint. @param {string} print @returns {Begun | null} */
+export function begunUpload(print) {
+  return entries(UPLOADS)[print] ?? null;
+}
+
+/** @param {string} print @param {Begun} begun */
+export function rememberUpload(print, begun) {
+  keepEntry(UPLOADS, print, begun);
+}
+
+/** @param {string} print */
+export function forgetUpload(print) {
+  keepEntry(UPLOADS, print, undefined);
+}
+
+/** Keys of the takes that were added in this browser. @returns {Record<string, string>} */
+export function takeKeys() {
+  return entries(TAKES);
+}
+
+/** @param {string} take @param {string | undefined} key */
+export function rememberTake(take, key) {
+  keepEntry(TAKES, take, key);
+}
+
+/** The host's link of the room in which a performance was sung, where this browser is its host's. @param {string} performance its token @returns {string} */
+export function hostOf(performance) {
+  return entries(HOSTS)[performance.slice(0, 12)] ?? "";
+}
+
+/** @param {string} performance its token @param {string | undefined} host */
+export function rememberHost(performance, host) {
+  keepEntry(HOSTS, performance.slice(0, 12), host);
+}
+
+/** @param {string} name @returns {Record<string, any>} */
+function entries(name) {
+  return read(() => JSON.parse(localStorage.getItem(name) ?? "{}")) ?? {};
+}
+
+/** The latest ENTRIES_MAX are kept. @param {string} name @param {string} entry @param {unknown} value undefined forgets it */
+function keepEntry(name, entry, value) {
+  const all = entries(name);
+  delete all[entry];
+  const kept = value === undefined ? Object.entries(all) : [...Object.entries(all), [entry, value]];
+  read(() => localStorage.setItem(name, JSON.stringify(Object.fromEntries(kept.slice(-ENTRIES_MAX)))));
+}

@@ -8,6 +8,8 @@ import { beatAt, countInNumber, linesOf, placeInWords } from "./words.js";
 /** @typedef {import("./types.js").Piece} Piece */
 /** @typedef {import("./types.js").Word} Word */
 
+/** Often enough for eyes; a look at every frame of the screen keeps small machines from their sound. */
+const LOOK_MS = 40;
 const LAMP_PHASES = new Set(["count_in", "singing", "last"]);
 
 export class Stage {
@@ -19,7 +21,7 @@ export class Stage {
   #drawn = "";
   /** @type {Word[][]} */
   #lines = [];
-  #frame = 0;
+  #timer = 0;
 
   /**
    * @param {RoomView} room
@@ -53,7 +55,7 @@ export class Stage {
     show(byId("count-in"), running);
     show(byId("words"), running);
     show(byId("stage"), running || !byId("ending").hidden);
-    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#timer);
     if (!running) return;
     this.#lines = linesOf(this.#piece?.words ?? []);
     this.#drawn = "";
@@ -66,7 +68,7 @@ export class Stage {
   }
 
   #draw() {
-    this.#frame = requestAnimationFrame(() => this.#draw());
+    this.#timer = setTimeout(() => this.#draw(), LOOK_MS);
     const song = this.#room.song;
     const position = this.#engine.heardPosition;
     if (!song || position === null) return this.#drawWaiting();

@@ -98,8 +98,75 @@ export interface Sung {
   sung_at: string;
   seconds: number;
   state: string;
+  backing: boolean;
   files: SungFile[];
   stems: SungStem[];
+}
+
+export interface Progress {
+  share: number;
+  step: string;
+  waiting: boolean;
+  seconds_left: number | null;
+}
+
+export interface Said {
+  code: string;
+  text: string;
+  words: string;
+  facts: Record<string, number | string>;
+}
+
+export interface Found {
+  method: string;
+  certain: boolean;
+  confidence: number;
+  offset_seconds: number;
+  drift_ppm: number;
+  seconds: number;
+  said: Said[];
+  pictures: { url: string; shows: Said }[];
+  listen: string;
+  marks: string[];
+}
+
+export interface Take {
+  take: string;
+  seat: number;
+  name: string;
+  place: string;
+  flag: Flag;
+  part: string;
+  picture: boolean;
+  state: "uploading" | "waiting" | "working" | "placed" | "unsure" | "failed" | "stopped";
+  code: string;
+  hidden: boolean;
+  mine: boolean;
+  by_hand: boolean;
+  progress: Progress | null;
+  found?: Found;
+}
+
+export interface Fader {
+  seat: number;
+  gain_db: number;
+  muted: boolean;
+}
+
+export interface Faders {
+  voices: Fader[];
+  backing_db: number;
+  backing_muted: boolean;
+}
+
+export interface Takes {
+  takes: Take[];
+  mix: Progress | null;
+  mix_failed: boolean;
+  guide: string;
+  bytes_max: number;
+  host: boolean;
+  faders?: Faders;
 }
 
 /** Any message of the server; `type` says which fields are there. */

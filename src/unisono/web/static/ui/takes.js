@@ -1,0 +1,208 @@
+/** The takes of a performance: how far each is, what was done to it, and what its person and the host may do. */
+
+import { AddClip } from "./addclip.js";
+import { byId, h, post, Problem, say, show } from "./dom.js";
+import { FaderBoard } from "./faders.js";
+import { flagElement } from "./flags.js";
+import { t } from "./i18n.js";
+import { Placing } from "./placing.js";
+import { markInWords, problemInWords } from "./problems.js";
+import { hostOf, rememberHost, rememberTake, takeKeys } from "./remember.js";
+import { foundInWords, methodInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
+
+/** @typedef {import("./types.js").Take} Take */
+/** @typedef {import("./types.js").Takes} Look */
+
+const SOON_MS = 1000;
+const LATER_MS = 15_000;
+
+export class TakesPanel {
+  #token;
+  #onMixed;
+  #adding;
+  #placing = new Placing();
+  #faders;
+  /** @type {Look | null} */
+  #look = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** Answers that come after a later question are old. */
+  #asked = 0;
+  /** @type {Map<string, HTMLLIElement>} */
+  #rows = new Map();
+  /** Takes whose details somebody opened. @type {Set<string>} */
+  #open = new Set();
+
+  /** @param {string} token of the performance @param {() => void} onMixed a new mix is there */
+  constructor(token, onMixed) {
+    this.#token = token;
+    this.#onMixed = onMixed;
+    this.#adding = new AddClip(token, () => this.look());
+    this.#faders = new FaderBoard((faders) => this.#ask("/api/performance/mix", { faders, host: hostOf(token) }));
+    document.addEventListener("visibilitychange", () => !document.hidden && this.look());
+    show(byId("joining"), true);
+    this.look();
+  }
+
+  /** Who is heard in the mix, for the faders. @param {{seat: number, name: string}[]} voices @param {boolean} backing */
+  sung(voices, backing) {
+    this.#faders.voices(voices, backing);
+  }
+
+  /** Asks how far everything is, and again while anything is under way. */
+  async look() {
+    clearTimeout(this.#timer);
+    const asked = ++this.#asked;
+    try {
+      const look = await post("/api/takes", { token: this.#token, keys: this.#ownKeys(), host: hostOf(this.#token) });
+      if (asked !== this.#asked) return;
+      this.#draw(look);
+    } catch (error) {
+      if (error instanceof Problem && error.code === "link_not_valid") return say(byId("takes-problem"), problemInWords(error.code));
+    }
+    const busy = this.#look?.mix || this.#look?.takes.some((take) => take.progress);
+    if (!document.hidden && asked === this.#asked) this.#timer = setTimeout(() => this.look(), busy ? SOON_MS : LATER_MS);
+  }
+
+  #ownKeys() {
+    const keys = Object.entries(takeKeys());
+    return Object.fromEntries(keys.slice(-200));
+  }
+
+  /** @param {Look} look */
+  #draw(look) {
+    const before = this.#look;
+    this.#look = look;
+    this.#adding.bytesMax = look.bytes_max;
+    if (!look.host && hostOf(this.#token)) rememberHost(this.#token, undefined);
+    const shown = look.takes.filter((take) => take.state !== "uploading" || !this.#adding.sends(take.take));
+    const rows = shown.map((take) => this.#row(take));
+    const list = byId("takes");
+    if (rows.length !== list.children.length || rows.some((row, i) => row !== list.children[i])) list.replaceChildren(...rows);
+    show(byId("takes-card"), shown.length > 0);
+    this.#drawMix(look);
+    this.#faders.draw(look);
+    if (before?.mix && !look.mix && !look.mix_failed) this.#onMixed();
+  }
+
+  /** @param {Look} look */
+  #drawMix(look) {
+    const making = look.mix !== null;
+    show(byId("mixing"), making || look.mix_failed);
+    show(byId("mixing-bar"), making);
+    byId("mixing-bar", HTMLProgressElement).value = look.mix?.share ?? 0;
+    say(byId("mixing-said"), making ? t("A new mix is being made.") : problemInWords("mix_failed"));
+    say(byId("mixing-step"), making ? [stepInWords(look.mix), timeLeft(look.mix)].filter(Boolean).join(" ") : "");
+  }
+
+  /** One take's row, made anew only when something of it changed. @param {Take} take */
+  #row(take) {
+    const now = JSON.stringify({ ...take, progress: take.progress && take.progress.waiting });
+    let row = this.#rows.get(take.take);
+    if (!row || row.dataset.now !== now) {
+      const fresh = this.#build(take);
+      fresh.dataset.now = now;
+      if (row?.contains(document.activeElement)) focusAgain(row, fresh);
+      this.#rows.set(take.take, fresh);
+      row = fresh;
+    }
+    drawProgress(row, take);
+    return row;
+  }
+
+  /** @param {Take} take */
+  #build(take) {
+    const may = take.mine || this.#look?.host;
+    const marks = take.found?.marks.map(markInWords) ?? [];
+    const row = h("li", { class: `take ${take.state} ${take.hidden ? "kept-out" : ""}` },
+      flagElement(take.flag),
+      h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, take.part].filter(Boolean).join(" · "))),
+      h("p", { class: "state" }),
+      take.progress ? h("progress", { max: 1, value: 0, "aria-label": t("How far the clip of {name} is", { name: take.name }) }) : null,
+      marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null,
+      this.#details(take),
+      may ? h("div", { class: "row doing" }, ...this.#buttons(take)) : null);
+    return row;
+  }
+
+  /** @param {Take} take */
+  #details(take) {
+    if (!take.found || (take.state !== "placed" && take.state !== "unsure")) return null;
+    const told = h("ul", { class: "told" }, ...foundInWords(take).map((sentence) => h("li", {}, sentence)));
+    const pictures = take.found.pictures.map(({ url, shows }) =>
+      h("img", { src: `${url}?v=${Math.round(1000 * (take.found?.offset_seconds ?? 0))}`, alt: saidInWords(shows), loading: "lazy", class: "told-picture" }));
+    const details = h("details", { open: this.#open.has(take.take) }, h("summary", {}, (take.state === "placed" && methodInWords(take)) || t("What the studio found")), told, ...pictures);
+    details.addEventListener("toggle", () => (details.open ? this.#open.add(take.take) : this.#open.delete(take.take)));
+    return details;
+  }
+
+  /** What its person, or the host, may do now. @param {Take} take */
+  #buttons(take) {
+    const whole = take.state === "placed" || take.state === "unsure";
+    const unsure = take.state === "unsure";
+    const resting = take.state === "failed" || take.state === "stopped";
+    const others = this.#look?.host && !take.mine;
+    const one = (/** @type {string} */ what, /** @type {string} */ words, /** @type {() => void} */ done, more = "") =>
+      h("button", {
+        type: "button", "data-do": what, class: more, "aria-label": t("{what}: {name}", { what: words, name: take.name }), click: done,
+      }, words);
+    return [
+      whole ? one("place", unsure ? t("Show us where it belongs") : t("Place it by hand"), () => this.#placeByHand(take), unsure ? "gold" : "") : null,
+      whole && take.by_hand ? one("unplace", t("Let the studio place it"), () => this.#do("/place", take, { offset_seconds: null })) : null,
+      take.progress ? one("stop", t("Cancel"), () => this.#do("/stop", take)) : null,
+      resting ? one("again", t("Try again"), () => this.#do("/again", take)) : null,
+      others ? one("hide", take.hidden ? t("Let it in again") : t("Keep it out"), () => this.#do("/hide", take, { hidden: !take.hidden })) : null,
+      one("withdraw", take.mine ? t("Take my voice out again") : t("Delete this clip"), () => this.#withdraw(take)),
+    ];
+  }
+
+  /** @param {Take} take */
+  async #placeByHand(take) {
+    const guide = this.#look?.guide;
+    if (!guide) return;
+    const seconds = await this.#placing.ask(take, guide);
+    if (seconds !== null) await this.#do("/place", take, { offset_seconds: seconds });
+    this.#rows.get(take.take)?.querySelector("button")?.focus();
+  }
+
+  /** @param {Take} take */
+  async #withdraw(take) {
+    if (!confirm(t("The clip of {name} is deleted, and a new mix is made without it. Do you want that?", { name: take.name }))) return;
+    await this.#do("/withdraw", take);
+    rememberTake(take.take, undefined);
+    byId("takes-heading").focus();
+  }
+
+  /** @param {string} what @param {Take} take @param {object} [more] */
+  #do(what, take, more = {}) {
+    return this.#ask(`/api/take${what}`, { take: take.take, key: takeKeys()[take.take] ?? "", host: hostOf(this.#token), ...more });
+  }
+
+  /** @param {string} path @param {object} body */
+  async #ask(path, body) {
+    say(byId("takes-problem"), "");
+    try {
+      await post(path, { token: this.#token, ...body });
+    } catch (error) {
+      say(byId("takes-problem"), problemInWords(error instanceof Problem ? error.code : ""));
+    }
+    await this.look();
+  }
+}
+
+/** @param {HTMLElement} row @param {Take} take */
+function drawProgress(row, take) {
+  const bar = row.querySelector("progress");
+  if (bar && take.progress) bar.value = take.progress.share;
+  const state = row.querySelector(".state");
+  if (state) say(state, [stateInWords(take), timeLeft(take.progress)].filter(Boolean).join(" "));
+}
+
+/** The button that was pressed, or the first one, keeps the focus. @param {HTMLElement} old @param {HTMLElement} fresh */
+function focusAgain(old, fresh) {
+  const what = old.querySelector(":focus")?.getAttribute("data-do");
+  queueMicrotask(() => {
+    const again = fresh.querySelector(`[data-do="${what}"]`) ?? fresh.querySelector("button, summary");
+    if (again instanceof HTMLElement) again.focus();
+  });
+}

@@ -1,0 +1,94 @@
+/** What is said about a take: how far it is, what was found, what was done. */
+
+import { minutes, t, tn } from "./i18n.js";
+import { problemInWords } from "./problems.js";
+
+/** @typedef {import("./types.js").Take} Take */
+/** @typedef {import("./types.js").Progress} Progress */
+/** @typedef {import("./types.js").Said} Said */
+
+/** What the studio's steps are, for those who wait. @type {Record<string, () => string>} */
+const STEPS = {
+  decode: () => t("The clip is being read."),
+  align: () => t("Its place in the song is being found."),
+  clean: () => t("It is being cleaned, gently."),
+  measure: () => t("Its loudness is being measured."),
+  voices: () => t("The voices are being prepared."),
+  mix: () => t("The voices are being mixed."),
+  master: () => t("The voices are being mixed."),
+  files: () => t("The files are being written."),
+};
+
+/** By what a take was placed. @type {Record<string, () => string>} */
+const METHODS = {
+  clock: () => t("Placed by the clock it shared with the song."),
+  bleed: () => t("Placed by the song itself, which is heard in the clip."),
+  claps: () => t("Placed by the claps of the count-in."),
+  part: () => t("Placed by its notes."),
+  warp: () => t("Placed note by note: it was sung in its own tempo."),
+  person: () => t("Placed by hand."),
+};
+
+/** In one sentence. @param {Take} take */
+export function stateInWords(take) {
+  switch (take.state) {
+    case "uploading": return t("Not all of this clip has arrived.");
+    case "waiting": return t("Waiting for the studio.");
+    case "working": return stepInWords(take.progress);
+    case "unsure": return t("We are not certain where this clip belongs.");
+    case "failed": return problemInWords(take.code);
+    case "stopped": return t("Stopped.");
+    default: return take.hidden ? t("The host keeps this voice out of the mix.") : t("In the mix.");
+  }
+}
+
+/** @param {Progress | null} progress */
+export function stepInWords(progress) {
+  if (!progress || progress.waiting) return t("Waiting for the studio.");
+  return (STEPS[progress.step] ?? STEPS.decode)();
+}
+
+/** @param {Progress | null} progress */
+export function timeLeft(progress) {
+  if (!progress || progress.seconds_left === null) return "";
+  const seconds = Math.max(1, Math.round(progress.seconds_left));
+  if (seconds < 90) return tn("about {n} second left", "about {n} seconds left", seconds);
+  return tn("about {n} minute left", "about {n} minutes left", Math.round(seconds / 60));
+}
+
+/** Everything that was found and done, a sentence each. @param {Take} take */
+export function foundInWords(take) {
+  const found = take.found;
+  if (!found) return [];
+  const told = found.said.map(saidInWords);
+  if (told.length) return told;
+  const drift = Math.round(found.drift_ppm);
+  return [
+    METHODS[found.method]?.() ?? "",
+    drift ? t("Its clock ran {drift} millionths off the song's; that is corrected.", { drift }) : "",
+  ].filter(Boolean);
+}
+
+/** How it was placed, in few words. @param {Take} take */
+export function methodInWords(take) {
+  return METHODS[take.found?.method ?? ""]?.() ?? "";
+}
+
+/** The studio sends a message of the catalogue with its facts. @param {Said} said */
+export function saidInWords(said) {
+  return said.words ? t(said.words, said.facts) : said.text;
+}
+
+/** @param {number} seconds */
+export function offsetInWords(seconds) {
+  const shown = Math.abs(seconds).toFixed(2);
+  if (Math.abs(seconds) < 0.005) return t("begins with the song");
+  return seconds > 0
+    ? t("begins {seconds} seconds after the song", { seconds: shown })
+    : t("begins {seconds} seconds before the song", { seconds: shown });
+}
+
+/** @param {number} seconds */
+export function clock(seconds) {
+  return `${seconds < 0 ? "−" : ""}${minutes(Math.abs(seconds))}`;
+}
