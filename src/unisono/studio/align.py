@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
-from unisono.studio import bleed
+import numpy as np
+
+from unisono.studio import bleed, claps, part, warp
 from unisono.studio.alignment import Alignment, Estimate, Method, Piece
 from unisono.studio.guide import Guide, Note
 from unisono.units import Audio, samples_of_ms
@@ -44,6 +46,9 @@ class _Way:
 
     def guide_position(self, take_sample: float) -> float:
         """Where a sample of the take would belong."""
+        if len(self.warp) > 1:
+            ours, theirs = np.array(self.warp).T
+            return float(np.interp(take_sample, ours, theirs))
         return _carried_out(self, 0.0).guide_position(take_sample)
 
 
@@ -52,7 +57,7 @@ def align(
     guide: Guide,
     *,
     clock_offset_samples: float | None = None,
-    free_tempo: bool = False,  # noqa: ARG001
+    free_tempo: bool = False,
 ) -> Alignment:
     """Where `take` stands: sample 0 of `guide` is position 0.
 
@@ -62,7 +67,9 @@ def align(
     found comes back as method `none`, confidence 0 and not certain.
     """
     samples = max(len(take), 1)
-    ways = _looked(take, guide, clock_offset_samples)
+    ways = [*_exact(take, guide, clock_offset_samples), *([] if free_tempo else _sung(take, guide))]
+    if free_tempo or not any(way.estimate.confidence >= CERTAIN for way in ways):
+        ways += _mapped(take, guide)
     ways.sort(key=lambda way: TRUST.index(way.estimate.method))
     if not ways:
         nowhere = Piece(take_start=0, take_stop=samples, guide_start=0.0)
@@ -70,8 +77,8 @@ def align(
     return judged(ways, samples)
 
 
-def _looked(take: Audio, guide: Guide, clock_offset_samples: float | None) -> list[_Way]:
-    """Every way that found something."""
+def _exact(take: Audio, guide: Guide, clock_offset_samples: float | None) -> list[_Way]:
+    """What a clock says, and what is heard of the guide's sound and of its count-in."""
     samples = max(len(take), 1)
     ways: list[_Way] = []
     if clock_offset_samples is not None:
@@ -83,7 +90,26 @@ def _looked(take: Audio, guide: Guide, clock_offset_samples: float | None) -> li
         heard = bleed.find(take, guide.sound)
         if heard is not None:
             ways.append(_Way(estimate=heard.estimate, pieces=heard.pieces))
+    if guide.claps:
+        clapped = claps.find(take, guide.claps)
+        ways += [_even(clapped, samples)] if clapped is not None else []
     return ways
+
+
+def _sung(take: Audio, guide: Guide) -> list[_Way]:
+    """What the take's own part says."""
+    if guide.part is None and not guide.notes:
+        return []
+    found = part.find(take, guide)
+    return [_even(found, max(len(take), 1))] if found is not None else []
+
+
+def _mapped(take: Audio, guide: Guide) -> list[_Way]:
+    """A time map, for what was not sung in the guide's time."""
+    if guide.part is None and not guide.notes and guide.sound is None:
+        return []
+    found = warp.find(take, guide)
+    return [_Way(estimate=found.estimate, pieces=found.pieces, warp=found.knots)] if found is not None else []
 
 
 def _even(estimate: Estimate, samples: int) -> _Way:

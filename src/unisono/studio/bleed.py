@@ -9,6 +9,7 @@ from loudspeaker to microphone, and the take is placed by its first arrival, not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,19 +18,30 @@ from scipy import ndimage, signal, special
 
 from unisono.studio import line
 from unisono.studio.alignment import Estimate, Lag, Piece
-from unisono.studio.whiten import PER_RATE, RATE, Sound, correlated, correlated_near, mono, silent, whitened
+from unisono.studio.whiten import (
+    PER_RATE,
+    RATE,
+    Sound,
+    band,
+    correlated,
+    correlated_near,
+    mono,
+    silent,
+    standardised,
+    whitened,
+)
 from unisono.units import Audio
 
 SHORTEST_SAMPLES = RATE // 2
 WINDOW_SAMPLES = 2 * RATE
 SHORTEST_WINDOW_SAMPLES = RATE // 4
-WINDOWS_MAX = 500
+WINDOWS_MAX = 300
 SMEARS_SAMPLES = (1, 8, 32, 128, 400)
 CANDIDATES_EACH = 3
 APART_SAMPLES = RATE // 50
 NEAR_SAMPLES = RATE // 40
 WIDE_SAMPLES = 3 * RATE // 2
-FINE_SAMPLES = RATE // 20
+FINE_SAMPLES = RATE * 8 // 100
 PREFER = 1.25
 PREFER_SAMPLES = RATE // 250
 """A look far off the line must be this much clearer than the one near it."""
@@ -37,12 +49,17 @@ DRIFT_MAX = line.DRIFT_PPM_MAX * 1e-6
 FULL_EVIDENCE = 12.0
 FIRST = 0.35
 """An arrival before the strongest one counts from this share of it on."""
-LEAD_SAMPLES = RATE // 100
+RESPONSE_FLOOR = 0.05
+PASSES = 4
 ECHO_SAMPLES = RATE // 25
+AHEAD_SAMPLES = FINE_SAMPLES - ECHO_SAMPLES - RATE // 100
 RIVAL = 0.8
 """A second place in the guide with more than this share of the first one's agreement makes both a guess."""
 
 Looks = NDArray[np.float32]
+"""Correlations of windows, shape (windows, lags)."""
+Response = NDArray[np.float64]
+"""An impulse response at RATE, shape (2 * FINE_SAMPLES + 1,)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +86,14 @@ class _Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Windows' correlations at every lag within WIDE_SAMPLES of `lags`, one a window."""
+
+    lags: NDArray[np.int64]
+    rows: Looks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Tried:
     """What windows near one lag agree on, and how much of them does."""
 
@@ -92,17 +117,26 @@ def find(take: Audio, guide: Audio) -> Heard | None:
     if not tried:
         return None
     best = max(tried, key=lambda each: each.score)
-    wide, evidence = _widened(pair, best.line)
-    rivals = [each.score for each in tried if _apart(pair, each.line, wide)]
-    fine = _refined(pair, wide)
+    seen = _seen(pair, best.line)
+    placed, agree = _widened(pair, seen, best.line, [None])
+    for _ in range(PASSES):
+        before, templates = placed, [_template(half) for half in _halves(pair, placed)]
+        placed, agree = _widened(pair, seen, placed, templates)
+        if float(np.abs(_lags_on(pair, placed.pieces) - _lags_on(pair, before.pieces)).max()) < 1:
+            break
+    response = _response(pair, placed)
+    placed = _steps_placed(pair, placed, _template(response))
+    evidence = _evidence(pair, placed.pieces, agree)
+    rivals = [each.score for each in tried if _apart(pair, each.line, placed)]
+    placed = _later(placed, _first_arrival(response) * PER_RATE)
     estimate = Estimate(
         method="bleed",
-        offset_samples=fine.pieces[0].guide_position(0),
-        drift_ppm=fine.drift_ppm,
+        offset_samples=placed.pieces[0].guide_position(0),
+        drift_ppm=placed.drift_ppm,
         confidence=_confidence(evidence, max(rivals, default=0.0) / best.score),
-        lags=fine.lags,
+        lags=placed.lags,
     )
-    return Heard(estimate=estimate, pieces=fine.pieces)
+    return Heard(estimate=estimate, pieces=placed.pieces)
 
 
 def _paired(take: Sound, guide: Sound) -> _Pair:
@@ -132,7 +166,7 @@ def _agreeing(pair: _Pair, lag: int) -> _Tried | None:
     reach = NEAR_SAMPLES + int(DRIFT_MAX * len(pair.take) / 2)
     lags = np.full(len(pair.starts), lag)
     seen = correlated_near(pair.take, pair.guide, pair.starts, pair.length, lags, reach)
-    offsets, heights = _strongest(seen, reach)
+    offsets, heights = _strongest(seen)
     found = line.fit(_looks(pair, lags, offsets, heights), len(pair.take) * PER_RATE, steps=False)
     if found is None:
         return None
@@ -140,21 +174,15 @@ def _agreeing(pair: _Pair, lag: int) -> _Tried | None:
     return _Tried(line=found, score=float(np.square(heights[used]).sum()))
 
 
-def _strongest(seen: Looks, reach: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _strongest(seen: Looks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(where, how high) each window's strongest lag is, as an offset from its own lag, to a fraction of a sample."""
-    heights = np.abs(seen)
+    heights, reach = np.abs(seen), seen.shape[1] // 2
     rows, at = np.arange(len(seen)), heights.argmax(axis=1)
     inner = np.clip(at, 1, 2 * reach - 1)
     before, peak, after = (heights[rows, inner + k].astype(np.float64) for k in (-1, 0, 1))
     bend = before - 2 * peak + after
     shift = np.where((bend < 0) & (inner == at), 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0.0)
     return at - reach + np.clip(shift, -0.5, 0.5), heights[rows, at].astype(np.float64)
-
-
-def _middle(seen: Looks) -> Looks:
-    """The lags within PREFER_SAMPLES of each window's own."""
-    middle = seen.shape[1] // 2
-    return seen[:, middle - PREFER_SAMPLES : middle + PREFER_SAMPLES + 1]
 
 
 def _looks(
@@ -175,38 +203,63 @@ def _lags_on(pair: _Pair, pieces: tuple[Piece, ...]) -> NDArray[np.float64]:
     return np.array([(at - pieces[i].guide_position(at)) / PER_RATE for at, i in zip(ats, on, strict=True)])
 
 
-def _widened(pair: _Pair, found: line.Line) -> tuple[line.Line, float]:
-    """(line, evidence): the line with its steps, since windows that see something clearer further off say so."""
+def _seen(pair: _Pair, found: line.Line) -> _Seen:
+    """All windows at every lag within WIDE_SAMPLES of a line."""
     lags = np.round(_lags_on(pair, found.pieces)).astype(np.int64)
-    seen = correlated_near(pair.take, pair.guide, pair.starts, pair.length, lags, WIDE_SAMPLES)
-    far, high = _strongest(seen, WIDE_SAMPLES)
-    near, near_high = _strongest(
-        seen[:, WIDE_SAMPLES - PREFER_SAMPLES : WIDE_SAMPLES + PREFER_SAMPLES + 1], PREFER_SAMPLES
-    )
+    rows = correlated_near(pair.take, pair.guide, pair.starts, pair.length, lags, WIDE_SAMPLES)
+    return _Seen(lags=lags, rows=rows)
+
+
+def _widened(
+    pair: _Pair, seen: _Seen, found: line.Line, templates: Sequence[Response | None]
+) -> tuple[line.Line, NDArray[np.bool_]]:
+    """(line with its steps, which windows agree with it): windows that see something clearer further off say so.
+
+    templates: what an arrival looks like, taken in turn by the windows; None for a single peak. A window agrees if the
+    line is where it sees most of all lags within WIDE_SAMPLES, whatever was expected of it.
+    """
+    expected = np.round(_lags_on(pair, found.pieces) - seen.lags).astype(np.int64)
+    expected = np.clip(expected, PREFER_SAMPLES - WIDE_SAMPLES, WIDE_SAMPLES - PREFER_SAMPLES)
+    far, high, near, near_high = (np.zeros(len(expected)) for _ in range(4))
+    for turn, template in enumerate(templates):
+        own = np.arange(turn, len(expected), len(templates))
+        rows = seen.rows[own] if template is None else _matched(seen.rows[own], template)
+        far[own], high[own] = _strongest(rows)
+        columns = expected[own][:, None] + WIDE_SAMPLES + np.arange(-PREFER_SAMPLES, PREFER_SAMPLES + 1)
+        near[own], near_high[own] = _strongest(np.take_along_axis(rows, columns, axis=1))
     further = high > PREFER * near_high
-    looks = _looks(pair, lags, np.where(further, far, near), np.where(further, high, near_high))
+    offsets = np.where(further, far, near + expected)
+    looks = _looks(pair, seen.lags, offsets, np.where(further, high, near_high))
     wide = line.fit(looks, len(pair.take) * PER_RATE) or found
-    agree = np.abs(lags + far - _lags_on(pair, wide.pieces)) <= line.AGREE_SAMPLES / PER_RATE
-    return wide, max(_evidence(pair, agree, piece) for piece in wide.pieces)
+    return wide, np.abs(seen.lags + far - _lags_on(pair, wide.pieces)) <= line.AGREE_SAMPLES / PER_RATE
 
 
-def _evidence(pair: _Pair, agree: NDArray[np.bool_], piece: Piece) -> float:
-    """How unlikely it is that as many windows of a piece agree by chance, as -log10 of the chance for the whole search.
+def _matched(seen: Looks, template: Response) -> Looks:
+    """Windows with all of a response's arrivals gathered where the line is."""
+    return standardised(signal.oaconvolve(seen, template[None, ::-1].astype(np.float32), mode="same", axes=1))
+
+
+def _evidence(pair: _Pair, pieces: tuple[Piece, ...], agree: NDArray[np.bool_]) -> float:
+    """How unlikely it is that so many windows agree by chance, as -log10 of the chance for the whole search.
 
     A window that hears nothing of the guide sees its strongest lag anywhere, so it agrees with a given line as often as
-    the line is wide. Of windows that overlap, each counts for what is its own. Lines tried: every offset, every drift.
+    the line is wide. Of windows that overlap, each counts for what is its own. Lines tried: every offset and every
+    drift for the first piece, every step at every window for each further one.
     """
     ats = pair.middles * PER_RATE
-    inside = (ats >= piece.take_start) & (ats < piece.take_stop)
     hop = float(np.diff(pair.starts).min(initial=pair.length))
-    windows, agreeing = (float(count) * min(1.0, hop / pair.length) for count in (inside.sum(), (agree & inside).sum()))
-    if agreeing <= 0:
-        return 0.0
+    own = min(1.0, hop / pair.length)
     width = line.AGREE_SAMPLES / PER_RATE
-    chance = special.betainc(agreeing, windows - agreeing + 1, width / WIDE_SAMPLES)
+    total = 0.0
+    for piece in pieces:
+        inside = (ats >= piece.take_start) & (ats < piece.take_stop)
+        windows, agreeing = own * float(inside.sum()), own * float((agree & inside).sum())
+        chance = special.betainc(agreeing, windows - agreeing + 1, width / WIDE_SAMPLES) if agreeing > 0 else 1.0
+        total -= np.log10(max(chance, 1e-300))
     offsets = (len(pair.take) + len(pair.guide)) / (2 * width)
     drifts = 1 + 2 * DRIFT_MAX * len(pair.take) / width
-    return float(max(0.0, -np.log10(max(chance, 1e-300)) - np.log10(offsets * drifts)))
+    steps = (len(pieces) - 1) * np.log10(len(ats) * WIDE_SAMPLES / width)
+    return float(max(0.0, total - np.log10(offsets * drifts) - steps))
 
 
 def _apart(pair: _Pair, other: line.Line, placed: line.Line) -> bool:
@@ -220,49 +273,97 @@ def _confidence(evidence: float, rivalry: float) -> float:
     return min(1.0, evidence / FULL_EVIDENCE) * float(np.clip((1 - rivalry) / (2 * (1 - RIVAL)), 0, 1))
 
 
-def _refined(pair: _Pair, found: line.Line) -> line.Line:
-    """The line by looks at the whole response from loudspeaker to microphone, placed by its first arrival."""
-    exact = _lags_on(pair, found.pieces)
-    lags = np.round(exact).astype(np.int64)
-    seen = correlated_near(pair.take, pair.guide, pair.starts, pair.length, lags, FINE_SAMPLES)
-    used = np.array([look.used for look in found.lags])
-    response = _response(seen[used], (lags - exact)[used])
-    template, arrival = _arrival(response)
-    matched = signal.oaconvolve(seen, template[None, ::-1], mode="same", axes=1)
-    matched /= np.maximum(np.median(np.abs(matched), axis=1, keepdims=True) / 0.6745, 1e-20)
-    at, high = _strongest(_middle(matched), PREFER_SAMPLES)
-    fine = line.fit(_looks(pair, lags, at, high), len(pair.take) * PER_RATE) or found
-    return _later(fine, arrival * PER_RATE)
+def _halves(pair: _Pair, found: line.Line) -> list[Response]:
+    """The responses that the other half of the windows hears: no window is to find itself in what it looks for."""
+    turns = np.arange(len(pair.starts)) % 2
+    return [_response(pair, found, turns != turn) for turn in (0, 1)]
 
 
-def _response(seen: Looks, moved: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Windows laid over each other along the line, each first moved by its fraction of a sample, by how clear it is."""
-    clear = np.abs(seen).max(axis=1, keepdims=True).astype(np.float64)
-    size = seen.shape[1]
-    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size)[None] * moved[:, None])
-    return np.asarray(np.fft.irfft((np.fft.rfft(seen * clear, axis=1) * turn).sum(axis=0), size))
+def _response(pair: _Pair, found: line.Line, among: NDArray[np.bool_] | None = None) -> Response:
+    """From loudspeaker to microphone: windows that are on the line laid over each other along it, clear ones more.
 
-
-def _arrival(response: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """(template, arrival): a response without its noise, and the offset of its first arrival from the middle, at RATE.
-
-    First is the earliest peak that is at least FIRST of the strongest and clear of the noise ahead of everything.
+    What the guide's own notes would leave of an arrival is divided out (Wiener). Offset 0 is in the middle.
     """
+    used = np.array([look.used for look in found.lags])
+    chosen = used & among if among is not None and (used & among).any() else used
+    exact = _lags_on(pair, found.pieces)[chosen]
+    lags, starts = np.round(exact).astype(np.int64), pair.starts[chosen]
+    seen = correlated_near(pair.take, pair.guide, starts, pair.length, lags, FINE_SAMPLES)
+    alone = correlated_near(pair.guide, pair.guide, starts - lags, pair.length, np.zeros_like(lags), FINE_SAMPLES)
+    size = seen.shape[1]
+    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size)[None] * (lags - exact)[:, None])
+    clear = np.abs(seen).max(axis=1, keepdims=True).astype(np.float64)
+    heard = (np.fft.rfft(seen * clear, axis=1) * turn).sum(axis=0)
+    power = np.abs(np.fft.rfft((alone * clear).sum(axis=0)))
+    least = RESPONSE_FLOOR * float(power.max(initial=0.0)) + 1e-20
+    shape = band(np.asarray(np.fft.rfftfreq(size, 1 / RATE), dtype=np.float64))
+    return np.asarray(np.fft.irfft(heard * power / (power**2 + least**2) * shape, size))
+
+
+def _template(response: Response) -> Response:
+    """A response without its noise, which is what there is long before the strongest arrival."""
     height = np.abs(response)
-    middle = len(response) // 2
     top = int(height.argmax())
-    ahead = height[: max(top - 2 * LEAD_SAMPLES, LEAD_SAMPLES)]
-    noise = float(np.sqrt(np.mean(np.square(ahead))))
-    peaks, _ = signal.find_peaks(height[: top + 1], height=max(FIRST * height[top], 5 * noise))
-    first = min((int(peak) for peak in peaks if peak >= top - ECHO_SAMPLES), default=top)
     keep = np.zeros_like(response)
-    keep[max(first - 16, 0) : top + LEAD_SAMPLES] = 1
-    template = np.where(height > 3 * noise, response, 0) * keep
+    keep[max(top - ECHO_SAMPLES, 0) : top + ECHO_SAMPLES] = 1
+    template = np.where(height > 3.5 * _noise(height), response, 0) * keep
     template[top] = response[top]
+    return np.asarray(template)
+
+
+def _noise(height: Response) -> float:
+    """The RMS of what no arrival explains: of a response's magnitudes before any sound can have come."""
+    return float(np.median(height[:AHEAD_SAMPLES])) / 0.6745
+
+
+def _first_arrival(response: Response) -> float:
+    """Offset of the first arrival from the middle, at RATE: the earliest peak of at least FIRST of the strongest."""
+    height = np.abs(response)
+    top = int(height.argmax())
+    peaks, _ = signal.find_peaks(height[: top + 2], height=max(FIRST * height[top], 5 * _noise(height)))
+    first = min((int(peak) for peak in peaks if peak >= top - ECHO_SAMPLES), default=top)
     inner = int(np.clip(first, 1, len(height) - 2))
     before, peak, after = height[inner - 1 : inner + 2]
     bend = before - 2 * peak + after
-    return template, first - middle + (float(0.5 * (before - after) / bend) if bend < 0 else 0.0)
+    return first - len(response) // 2 + (float(0.5 * (before - after) / bend) if bend < 0 else 0.0)
+
+
+def _steps_placed(pair: _Pair, found: line.Line, template: Response) -> line.Line:
+    """Steps put where what is heard changes from one piece's guide to the next one's: the likeliest change point."""
+    pieces = list(found.pieces)
+    used = np.array([look.at for look in found.lags if look.used]) / PER_RATE
+    for i in range(1, len(pieces)):
+        cut = pieces[i].take_start / PER_RATE
+        low = int(max(used[used < cut].max(initial=0.0) - pair.length / 2, pieces[i - 1].take_start / PER_RATE))
+        high = int(min(used[used >= cut].min(initial=cut) + pair.length / 2, pieces[i].take_stop / PER_RATE))
+        at = np.arange(low, high)
+        gain = [_explained(pair, piece, at, template) for piece in pieces[i - 1 : i + 1]]
+        best = low + int(np.argmax(np.cumsum(gain[0] - gain[1]))) + 1
+        pieces[i - 1], pieces[i] = _cut_at(pieces[i - 1], pieces[i], best * PER_RATE)
+    return line.Line(pieces=tuple(pieces), drift_ppm=found.drift_ppm, lags=found.lags)
+
+
+def _explained(pair: _Pair, piece: Piece, at: NDArray[np.int64], template: Response) -> NDArray[np.float64]:
+    """For each take sample (at RATE), how much of it the guide as this piece places it explains."""
+    reach = len(template) // 2
+    lag = at[0] - round(piece.guide_position(float(at[0]) * PER_RATE) / PER_RATE)
+    slip = np.round((at - at[0]) * piece.drift_ppm * 1e-6).astype(np.int64)
+    wanted = at - lag - slip
+    index = np.arange(wanted[0] - reach, wanted[-1] + reach + 1)
+    inside = (index >= 0) & (index < len(pair.guide))
+    around = np.where(inside, pair.guide[np.clip(index, 0, len(pair.guide) - 1)], 0)
+    expected = signal.oaconvolve(around, template, mode="same")[wanted - index[0]]
+    level = float(np.sqrt(np.mean(np.square(expected)))) or 1.0
+    return np.asarray(pair.take[at] * expected / level)
+
+
+def _cut_at(before: Piece, after: Piece, take_sample: int) -> tuple[Piece, Piece]:
+    """Two neighbouring pieces, the step between them moved."""
+    at = int(np.clip(take_sample, before.take_start + 1, after.take_stop - 1))
+    return (
+        replace(before, take_stop=at),
+        replace(after, take_start=at, guide_start=after.guide_position(at)),
+    )
 
 
 def _later(found: line.Line, samples: float) -> line.Line:

@@ -91,9 +91,14 @@ def correlated_near(
         theirs = _cut(guide, start - lag - reach, length + 2 * reach)
         spectrum = np.conj(fft.rfft(ours, size)) * fft.rfft(theirs, size)
         out[row] = fft.irfft(spectrum, size)[: 2 * reach + 1][::-1]
-    scale = np.sqrt(np.mean(np.square(out, dtype=np.float64), axis=1, keepdims=True))
-    middle = np.median(np.abs(out), axis=1, keepdims=True) / 0.6745
-    return np.asarray(out / np.maximum(np.where(middle > 0, middle, scale), 1e-20), dtype=np.float32)
+    return standardised(out)
+
+
+def standardised(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each row by its own spread, which what stands out of it hardly changes; where most is silence, by its RMS."""
+    spread = np.median(np.abs(seen), axis=1, keepdims=True) / 0.6745
+    level = np.sqrt(np.mean(np.square(seen, dtype=np.float64), axis=1, keepdims=True))
+    return np.asarray(seen / np.maximum(np.maximum(spread, level / 2), 1e-20), dtype=np.float32)
 
 
 def _cut(sound: Sound, start: int, length: int) -> Sound:
