@@ -34,6 +34,7 @@ _TS_DISCONT: Final = 0x0200
 def opened(file: BinaryIO) -> Iterator[InputContainer]:
     """FFmpeg's view of an open file. Raises TakeUnreadable, TakeTooCostly."""
     try:
+        file.seek(0)
         container = av.open(file, "r", io_open=_refuse, container_options={"protocol_whitelist": "none"}, **_LENIENT)
     except (MemoryError, av.MemoryError) as error:
         raise TakeTooCostly(what="memory") from error

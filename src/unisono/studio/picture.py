@@ -29,6 +29,7 @@ _UNEVEN: Final = 0.2
 _TICK_S: Final = 0.0015
 
 _TRANSFERS: Final = {1: "bt709", 6: "smpte170m", 7: "smpte240m", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12"}
+_UNSAID: Final = frozenset({0, 2})
 _HDR_TRANSFERS: Final = {16: "smpte2084", 18: "arib-std-b67"}
 _PRIMARIES: Final = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 12: "smpte432"}
 
@@ -114,7 +115,8 @@ class Watching:
         rotation_deg, mirrored = orientation(display_matrix(frame))
         width, height = _square(frame.width, frame.height, self._stream)
         upended = rotation_deg in (90, 270)
-        transfer = int(frame.color_trc)
+        context = self._stream.codec_context
+        transfer = _known(frame.color_trc, context.color_trc)
         return Picture(
             codec=self._stream.codec_context.name,
             pixel_format=frame.format.name,
@@ -129,9 +131,14 @@ class Watching:
             variable_rate=uneven(times_s),
             hdr=transfer in _HDR_TRANSFERS,
             transfer=(_TRANSFERS | _HDR_TRANSFERS).get(transfer, "unknown"),
-            primaries=_PRIMARIES.get(int(frame.color_primaries), "unknown"),
+            primaries=_PRIMARIES.get(_known(frame.color_primaries, context.color_primaries), "unknown"),
             zero_s=zero_s,
         )
+
+
+def _known(of_frame: int, of_stream: int) -> int:
+    """Where the picture itself does not say how its colours are meant, its container may."""
+    return int(of_stream if of_frame in _UNSAID else of_frame)
 
 
 def _allowed(width: int, height: int) -> None:
