@@ -52,7 +52,14 @@ class Form:
 WAV = Form(kind="wav", container="wav", codec="pcm_s16le", frame_format="s16", bits=16)
 WAV_24 = Form(kind="wav", container="wav", codec="pcm_s24le", frame_format="s32", bits=24)
 FLAC = Form(kind="flac", container="flac", codec="flac", frame_format="s32", bits=24)
-OPUS = Form(kind="opus", container="ogg", codec="libopus", frame_format="flt", bit_rate=128_000)
+OPUS = Form(
+    kind="opus",
+    container="ogg",
+    codec="libopus",
+    frame_format="flt",
+    bit_rate=128_000,
+    muxer_options=MappingProxyType({"fflags": "+bitexact"}),  # no random serial number: the same sound, the same bytes
+)
 M4A = Form(
     kind="m4a",
     container="ipod",

@@ -14,6 +14,8 @@ from msgspec import Struct
 from unisono.errors import MixFailed
 from unisono.store.stems import stem_path, stem_seats
 from unisono.studio.facts import Fact
+from unisono.studio.faders import read_faders
+from unisono.studio.takes import VOICE_FILE, take_folder, takes_of
 from unisono.units import Span, span
 
 PERFORMANCE_FILE = "performance.json"
@@ -127,11 +129,14 @@ def singers(folder: Path, performance: Performance) -> tuple[SeatFacts, ...]:
 
 
 def fingerprint(folder: Path, performance: Performance) -> str:
-    """A hash of everything that goes into the mix: the facts it knows, the stems, the backing."""
+    """A hash of everything that goes into the mix: the facts it knows, stems, takes, faders, the backing."""
     paths = [stem_path(folder, facts.seat) for facts in singers(folder, performance)]
+    takes = [facts for facts in takes_of(folder) if facts.in_mix]
+    paths += [take_folder(folder, facts.take) / VOICE_FILE for facts in takes]
     if performance.backing is not None:
         paths.append(folder / performance.backing)
     whole = hashlib.sha256(_RECIPE.encode() + msgspec.json.encode(performance))
+    whole.update(msgspec.json.encode([takes, read_faders(folder)]))
     for path in paths:
         whole.update(path.name.encode() + b"\0")
         if path.is_file():

@@ -2,6 +2,7 @@
 
     stems/<seat>.stem -> decoded -> stems/<seat>.wav, .flac
                                  -> cleaned -> measured -> summed -> mix.wav, .flac, .opus, .m4a -> mix.json
+    takes/<take>/voice.wav (arrived.py)     -> measured -> summed
 
 A stem that cannot be read is marked and left out; it stops nobody else. Doing it twice does nothing the second time;
 doing it again after a crash begins anew, over whatever was left.
@@ -25,8 +26,9 @@ from unisono.studio import files
 from unisono.studio.clean import CleanSettings, clean
 from unisono.studio.deliver import deliver_mix, deliver_stem
 from unisono.studio.facts import Fact
+from unisono.studio.faders import Faders, read_faders
 from unisono.studio.loudness import ratio_of
-from unisono.studio.mixdown import Measured, MixSettings, Voice, honest, is_clipped, measure, mix
+from unisono.studio.mixdown import Fader, Measured, MixSettings, Voice, honest, is_clipped, measure, mix
 from unisono.studio.performance import (
     FileReport,
     MixReport,
@@ -41,6 +43,7 @@ from unisono.studio.performance import (
     write_report,
 )
 from unisono.studio.stem import decode_stem
+from unisono.studio.takes import VOICE_FILE, TakeFacts, take_folder, takes_of
 from unisono.units import Audio, Span
 
 T = TypeVar("T")
@@ -80,7 +83,8 @@ def produce(
         on_progress(1.0, "files")
         return before
     _clear_parts(folder)
-    recipe = _Recipe(mix=settings or MixSettings(), cleaning=cleaning or CleanSettings())
+    faders = read_faders(folder)
+    recipe = _Recipe(mix=_as_faded(settings or MixSettings(), faders), cleaning=cleaning or CleanSettings())
     stems: list[StemReport] = []
     backing = _backing(folder, performance)
     with ThreadPoolExecutor(threads) as pool:
@@ -88,13 +92,13 @@ def produce(
         mixed = mix(
             voices,
             performance.span.samples,
-            backing=backing,
+            backing=None if faders.backing_muted else backing,
             count_in_samples=performance.count_in_samples,
             settings=recipe.mix,
         )
         mix_seconds = time.monotonic() - began
         on_progress(_MIX_SHARE, "mix")
-        reports = _deliver(folder, performance, mixed.sound, pool, on_progress)
+        reports = _deliver(folder, performance, mixed.sound, recipe.mix.target_lufs, pool, on_progress)
     report = MixReport(
         fingerprint=wanted,
         samples=performance.span.samples,
@@ -108,6 +112,13 @@ def produce(
     )
     write_report(folder, report)
     return report
+
+
+def _as_faded(settings: MixSettings, faders: Faders) -> MixSettings:
+    """How the mix is made when the page's faders stand so."""
+    voices = tuple(Fader(seat=each.seat, gain_db=each.gain_db, muted=each.muted) for each in faders.voices)
+    below_db = settings.backing_below_voices_db - faders.backing_db
+    return replace(settings, faders=(*settings.faders, *voices), backing_below_voices_db=below_db)
 
 
 def _clear_parts(folder: Path) -> None:
@@ -132,17 +143,20 @@ def _voices(
     seats = singers(folder, performance)
     aloud = [facts for facts in seats if facts.output == LOUDSPEAKERS and recipe.cleaning.guide]
     apart = [facts for facts in seats if facts not in aloud]
+    takes = [facts for facts in takes_of(folder) if facts.in_mix]
     choir = np.zeros(performance.span.samples, dtype=np.float32) if aloud else None
     done = 0
-    for group, played in ((apart, ()), (aloud, _played(backing, choir))):
-        jobs = (partial(_one_voice, folder, performance, facts, recipe, played) for facts in group)
+    live = ((apart, ()), (aloud, _played(backing, choir)))
+    groups = [[partial(_one_voice, folder, performance, facts, recipe, played) for facts in g] for g, played in live]
+    groups.append([partial(_one_take, folder, performance, facts, recipe) for facts in takes])
+    for number, jobs in enumerate(groups):
         for measured, report in in_order(pool, jobs):
             done += 1
             reports.append(report)
-            on_progress(_VOICES_SHARE * done / len(seats), "voices")
+            on_progress(_VOICES_SHARE * done / (len(seats) + len(takes)), "voices")
             if measured is None:
                 continue
-            if choir is not None and group is apart:
+            if choir is not None and number == 0:
                 _sing_along(choir, measured)
             yield measured
 
@@ -195,6 +209,22 @@ def _one_voice(
     measured = replace(measure(voice, recipe.mix), damaged=damaged, clipped=is_clipped(sound))
     marks = tuple(dict.fromkeys((*stem.marks, *_more_marks(facts, measured))))
     return measured, _report(performance, facts, measured, marks, stem.gaps, written, cleaned.did)
+
+
+def _one_take(
+    folder: Path, performance: Performance, take: TakeFacts, recipe: _Recipe
+) -> tuple[Measured | None, StemReport]:
+    """A take that was placed and cleaned already (`arrived.py`), as a voice among the others."""
+    facts = SeatFacts(seat=take.seat, name=take.name, place=take.place, pan=take.pan, part=take.part)
+    try:
+        sound = files.read_back(take_folder(folder, take.take) / VOICE_FILE)
+    except (OSError, ValueError):
+        return None, _report(performance, facts, None, ("broken",), (performance.span,))
+    measured = measure(Voice(seat=take.seat, sound=sound, pan=take.pan, part=take.part), recipe.mix)
+    if measured.quiet:
+        return None, _report(performance, facts, None, ("silent",), ())
+    written = deliver_stem(folder, take.seat, sound, _tags(performance, (facts,)))
+    return measured, _report(performance, facts, measured, tuple(_more_marks(facts, measured)), (), written)
 
 
 def _for_stem(cleaning: CleanSettings, sound: Audio) -> CleanSettings:
@@ -250,10 +280,15 @@ def _backing(folder: Path, performance: Performance) -> Audio | None:
 
 
 def _deliver(
-    folder: Path, performance: Performance, sound: Audio, pool: Executor, on_progress: Progress
+    folder: Path,
+    performance: Performance,
+    sound: Audio,
+    target_lufs: float,
+    pool: Executor,
+    on_progress: Progress,
 ) -> tuple[FileReport, ...]:
     tags = _tags(performance, [facts for facts in performance.seats if facts.name])
-    jobs = [partial(deliver_mix, folder, sound, form, tags) for form in files.MIX_FORMS]
+    jobs = [partial(deliver_mix, folder, sound, form, tags, target_lufs=target_lufs) for form in files.MIX_FORMS]
     reports: list[FileReport] = []
     for report in in_order(pool, jobs):
         reports.append(report)
