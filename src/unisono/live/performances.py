@@ -20,7 +20,7 @@ def seconds_of(song: SongRun) -> float:
 def files_of(folder: Path, media_key: str) -> list[dict[str, object]]:
     """The mix's files."""
     report = read_report(folder)
-    return [_file(file, media_key, _version(report)) for file in report.files] if report else []
+    return [_file(file, media_key, version_of(report)) for file in report.files] if report else []
 
 
 def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict[str, object]]:
@@ -29,7 +29,7 @@ def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict
     if report is None:
         return []
     made = {stem.seat: stem for stem in report.stems}
-    version = _version(report)
+    version = version_of(report)
     return [
         {
             "seat": stem.seat,
@@ -60,5 +60,6 @@ def _file(file: FileReport, media_key: str, version: str) -> dict[str, object]:
     }
 
 
-def _version(report: MixReport) -> str:
+def version_of(report: MixReport) -> str:
+    """Another for each mix of a performance."""
     return report.fingerprint[:12]

@@ -351,6 +351,15 @@ def _sounds(take: TakeRecord) -> bool:
     return take.state == "placed" and not take.hidden
 
 
+def _pan(seat: int) -> float:
+    """Where it stands: each new voice in the widest gap that those before it left (van der Corput's sequence)."""
+    number, share, half = seat - FIRST_SEAT + 1, 0.0, 0.5
+    while number:
+        share += half * (number % 2)
+        number, half = number // 2, half / 2
+    return 2 * share - 1
+
+
 def _facts(take: TakeRecord) -> TakeFacts:
     return TakeFacts(
         take=take.take,
@@ -361,6 +370,7 @@ def _facts(take: TakeRecord) -> TakeFacts:
         flag=msgspec.to_builtins(take.flag),
         part=take.part,
         picture=take.picture,
+        pan=_pan(take.seat),
         offset_samples=take.offset_samples,
         in_mix=_sounds(take),
     )

@@ -17,11 +17,13 @@ from unisono.core.messages import Flag
 from unisono.core.texts import clean
 from unisono.errors import LinkNotValid, NotAllowed, OutOfRange
 from unisono.live.http import SETTINGS, PerAddress, answer, body_of
+from unisono.live.performances import version_of
 from unisono.live.services import Services
 from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Progress, Takes
 from unisono.store import tokens
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.studio.faders import Faders
+from unisono.studio.performance import read_report
 from unisono.studio.takes import LISTEN_FILE, TakeReport
 from unisono.units import SAMPLE_RATE
 
@@ -106,6 +108,7 @@ class TakesApi:
                 for take, report in zip(seen, reports, strict=True)
             ],
             "mix": _progress(mixing) if mixing else None,
+            "version": await self._services.on_files(self._version, performance.performance),
             "mix_failed": self._takes.is_unmixed(performance.performance),
             "guide": f"/media/{performance.media_key}/guide.m4a",
             "bytes_max": self._bytes_max,
@@ -114,6 +117,10 @@ class TakesApi:
         if is_host:
             shown["faders"] = await self._takes.faders(performance.performance)
         return answer(shown)
+
+    def _version(self, performance: str) -> str:
+        report = read_report(self._services.settings.performances / performance)
+        return version_of(report) if report else ""
 
     def _shown(self, take: TakeRecord, report: TakeReport | None, media_key: str, *, mine: bool) -> dict[str, object]:
         progress = self._takes.progress(take.take)

@@ -114,6 +114,8 @@ class Uploads:
         take = await self._take(request)
         await self._interrupt(take.take)
         offset = await self._services.on_files(self._clips.arrived_bytes, take)
+        if offset == take.size_bytes and take.state == "uploading":
+            await self._takes.arrived(take)  # it was whole when the server was stopped, or its disk was full
         headers = {"Upload-Offset": str(offset), "Upload-Length": str(take.size_bytes), "Cache-Control": "no-store"}
         return self._said(200, headers | self._expires())
 

@@ -35,6 +35,11 @@ wirePlayer();
 wireSharing();
 load();
 
+/** Which mix this is: it stands in its files' addresses. @param {Sung} sung */
+function versionOf(sung) {
+  return sung.files[0]?.url.split("?v=")[1] ?? "";
+}
+
 /** Fetches what there is now; where something plays, a new mix waits until it is wanted. */
 async function loadNewMix() {
   const sung = await post("/api/performance", { token: tokenInAddress() }).catch(() => null);
@@ -76,7 +81,7 @@ function draw(sung) {
   for (const id of ["player", "sharing", "downloads"]) show(byId(id), true);
   show(byId("voices"), sung.stems.length > 0);
   show(byId("alone-hint"), picks.size > 1);
-  takes ??= new TakesPanel(tokenInAddress(), loadNewMix);
+  takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix);
   takes.sung(sung.stems.map(({ seat, name }) => ({ seat, name })), sung.backing);
 }
 

@@ -28,14 +28,17 @@ export class TakesPanel {
   #timer;
   /** Answers that come after a later question are old. */
   #asked = 0;
+  /** The mix that was there when last asked. */
+  #version;
   /** @type {Map<string, HTMLLIElement>} */
   #rows = new Map();
   /** Takes whose details somebody opened. @type {Set<string>} */
   #open = new Set();
 
-  /** @param {string} token of the performance @param {() => void} onMixed a new mix is there */
-  constructor(token, onMixed) {
+  /** @param {string} token of the performance @param {string} version of the mix that is shown @param {() => void} onMixed another is there */
+  constructor(token, version, onMixed) {
     this.#token = token;
+    this.#version = version;
     this.#onMixed = onMixed;
     this.#adding = new AddClip(token, () => this.look());
     this.#faders = new FaderBoard((faders) => this.#ask("/api/performance/mix", { faders, host: hostOf(token) }));
@@ -71,7 +74,6 @@ export class TakesPanel {
 
   /** @param {Look} look */
   #draw(look) {
-    const before = this.#look;
     this.#look = look;
     this.#adding.bytesMax = look.bytes_max;
     if (!look.host && hostOf(this.#token)) rememberHost(this.#token, undefined);
@@ -82,7 +84,8 @@ export class TakesPanel {
     show(byId("takes-card"), shown.length > 0);
     this.#drawMix(look);
     this.#faders.draw(look);
-    if (before?.mix && !look.mix && !look.mix_failed) this.#onMixed();
+    if (look.version !== this.#version) this.#onMixed();
+    this.#version = look.version;
   }
 
   /** @param {Look} look */

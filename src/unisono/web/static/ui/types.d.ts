@@ -162,6 +162,7 @@ export interface Faders {
 export interface Takes {
   takes: Take[];
   mix: Progress | null;
+  version: string;
   mix_failed: boolean;
   guide: string;
   bytes_max: number;

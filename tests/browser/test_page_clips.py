@@ -1,0 +1,204 @@
+"""Clips on a performance's page, in a real browser against a real server: sent, placed, moved by ear, taken out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Playwright, expect
+
+from tests.browser import courtyard
+from tests.browser.clip_stage import PageStage, page_stage
+from tests.browser.page_alone import visitor
+from tests.browser.test_page_names import complaints
+from tests.browser.test_page_sizes import sideways_px
+from tests.live.clips import report
+from unisono.errors import TakeFailed
+
+pytestmark = pytest.mark.browser
+
+PHONE = (390, 844)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[PageStage]:
+    with page_stage(tmp_path) as stage:
+        yield stage
+
+
+def open_page(page: Page, stage: PageStage, name: str = "Ola") -> None:
+    courtyard.open_performance(page, stage.page)
+    page.get_by_label("Your name").fill(name)
+
+
+def choose(page: Page, *files: dict[str, object]) -> None:
+    """What somebody picks after "Choose your clip"."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose your clip").click()
+    chooser.value.set_files(list(files))  # type: ignore[arg-type]
+
+
+def take(page: Page, name: str) -> Page:
+    return page.locator("#takes > li").filter(has_text=name)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("size", [(1280, 800), PHONE])
+def test_a_clip_is_sent_placed_and_heard_among_the_others(
+    stage: PageStage, playwright: Playwright, size: tuple[int, int]
+) -> None:
+    with visitor(playwright, size=size) as page:
+        stage.studio.held.add("Ola")
+        open_page(page, stage)
+        choose(page, stage.clip("ola.wav"))
+        expect(page.get_by_text("ola.wav has arrived. Thank you!")).to_be_visible()
+        row = take(page, "Ola")
+        expect(row.get_by_text("Its place in the song is being found.")).to_be_visible()
+        expect(row.get_by_role("progressbar")).to_have_attribute("value", "0.5")
+        assert sideways_px(page) <= 0
+        assert stage.originals[0].read_bytes() == stage.clip("")["buffer"]
+        stage.studio.held.clear()
+        expect(row.get_by_text("In the mix.")).to_be_visible()
+        expect(page.get_by_role("button", name="Hear Ola alone")).to_be_visible()
+        row.locator("summary").click()
+        expect(row.get_by_text("placed by the bleed, certain")).to_be_visible()
+        expect(row.get_by_role("img", name="Waveforms before and after")).to_be_visible()
+        assert complaints(page) == []
+        assert sideways_px(page) <= 0
+
+
+def test_who_does_not_say_a_name_is_asked_and_what_is_no_clip_is_told(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        open_page(page, stage, "")
+        page.get_by_role("button", name="Choose your clip").click()
+        expect(page.get_by_text("Please say who you are.")).to_be_visible()
+        expect(page.get_by_label("Your name")).to_be_focused()
+        page.get_by_label("Your name").fill("Ola")
+        text = {"name": "words.txt", "mimeType": "text/plain", "buffer": b"la la"}
+        empty = {"name": "nothing.mp4", "mimeType": "video/mp4", "buffer": b""}
+        choose(page, text, empty)
+        expect(page.get_by_text("words.txt is neither sound nor film. nothing.mp4 is empty.")).to_be_visible()
+
+
+def test_a_cut_line_costs_nothing(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright, expected="net::ERR_FAILED") as page:
+        cut = re.compile(r"/uploads/")
+        page.route(cut, lambda route: route.abort() if route.request.method == "PATCH" else route.continue_())
+        open_page(page, stage)
+        clip = stage.clip("ola.wav")
+        choose(page, clip)
+        expect(page.get_by_text("The line is gone. It goes on by itself when it is back.")).to_be_visible()
+        page.unroute(cut)
+        page.evaluate("window.dispatchEvent(new Event('online'))")
+        expect(page.get_by_text("ola.wav has arrived. Thank you!")).to_be_visible()
+        assert stage.originals[0].read_bytes() == clip["buffer"]
+
+
+def test_a_clip_is_placed_by_ear_with_the_keyboard(stage: PageStage, playwright: Playwright) -> None:
+    stage.studio.finds["Ola"] = report(method="part", certain=False, offset_samples=48_000.0)
+    with visitor(playwright) as page:
+        open_page(page, stage)
+        choose(page, stage.clip("ola.wav"))
+        row = take(page, "Ola")
+        expect(row.get_by_text("We are not certain where this clip belongs.")).to_be_visible()
+        row.get_by_role("button", name="Show us where it belongs").press("Enter")
+        slider = page.get_by_role("slider", name="The clip")
+        expect(slider).to_be_focused()
+        expect(slider).to_have_attribute("aria-valuetext", "begins 1.00 seconds after the song")
+        for _ in range(3):
+            page.keyboard.press("ArrowLeft")
+        expect(slider).to_have_attribute("aria-valuetext", "begins 0.97 seconds after the song")
+        page.get_by_role("button", name="10 ms later").press("Enter")
+        expect(slider).to_have_attribute("aria-valuetext", "begins 0.98 seconds after the song")
+        page.get_by_role("button", name="Look closer").press("Enter")
+        page.get_by_role("button", name="Hear both").press("Enter")
+        expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
+        assert complaints(page) == []
+        page.get_by_role("button", name="This is right").press("Enter")
+        expect(row.get_by_text("In the mix.")).to_be_visible()
+        expect(row.locator("summary")).to_have_text("Placed by hand.")
+        assert stage.studio.mixes[-1]
+        row.get_by_role("button", name="Place it by hand").click()
+        expect(slider).to_have_attribute("aria-valuetext", "begins 0.98 seconds after the song")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        row.get_by_role("button", name="Let the studio place it").click()
+        expect(row.get_by_text("We are not certain where this clip belongs.")).to_be_visible()
+
+
+def test_everything_for_placing_a_clip_is_in_view_on_a_phone(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright, size=PHONE) as page:
+        open_page(page, stage)
+        choose(page, stage.clip("ola.wav"))
+        take(page, "Ola").get_by_role("button", name="Place it by hand").click()
+        right = page.get_by_role("button", name="This is right")
+        expect(right).to_be_enabled()
+        expect(right).to_be_in_viewport(ratio=1)
+        expect(page.locator("#placing-view")).to_be_in_viewport(ratio=1)
+        assert sideways_px(page) <= 0
+
+
+def test_who_sang_takes_the_voice_out_again_and_others_cannot(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        open_page(page, stage)
+        choose(page, stage.clip("ola.wav"))
+        expect(page.get_by_role("button", name="Hear Ola alone")).to_be_visible()
+        with visitor(playwright) as other:
+            courtyard.open_performance(other, stage.page)
+            expect(take(other, "Ola").get_by_text("In the mix.")).to_be_visible()
+            expect(take(other, "Ola").get_by_role("button")).to_have_count(0)
+        page.on("dialog", lambda dialog: dialog.accept())
+        take(page, "Ola").get_by_role("button", name="Take my voice out again").click()
+        expect(take(page, "Ola")).to_have_count(0)
+        expect(page.get_by_role("button", name="Hear Ola alone")).to_have_count(0)
+        assert stage.originals == []
+
+
+def test_why_a_clip_failed_is_said_and_it_is_tried_again(stage: PageStage, playwright: Playwright) -> None:
+    stage.studio.finds["Ola"] = TakeFailed(why="take_failed", reason="")
+    with visitor(playwright) as page:
+        open_page(page, stage)
+        choose(page, stage.clip("ola.wav"))
+        row = take(page, "Ola")
+        expect(row.get_by_text("The studio could not work on this clip.")).to_be_visible()
+        stage.studio.finds.clear()
+        row.get_by_role("button", name="Try again").click()
+        expect(row.get_by_text("In the mix.")).to_be_visible()
+
+
+def test_the_host_keeps_a_voice_out_and_mixes_again(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        stage.as_host(page)
+        open_page(page, stage)
+        choose(page, stage.clip("ola.wav"))
+        expect(page.get_by_role("button", name="Hear Ola alone")).to_be_visible()
+        fader = page.get_by_role("slider", name="Loudness of Ola")
+        fader.focus()
+        for _ in range(4):
+            page.keyboard.press("ArrowRight")
+        expect(fader).to_have_attribute("aria-valuetext", "+2 dB")
+        page.get_by_role("button", name="Mix again").click()
+        expect(page.get_by_role("status").filter(has_text="A new mix is being made.")).to_be_hidden()
+        page.wait_for_timeout(300)
+        [voice] = stage.studio.faders[-1].voices
+        assert (voice.gain_db, voice.muted) == (2.0, False)
+        assert complaints(page) == []
+
+
+def test_several_at_once_and_by_dropping(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        open_page(page, stage)
+        clip = stage.clip("one.wav")
+        choose(page, clip, clip | {"name": "two.wav"}, clip | {"name": "three.wav"})
+        expect(page.locator("#takes > li")).to_have_count(3)
+        page.evaluate(DROP)
+        expect(page.locator("#takes > li")).to_have_count(4)
+
+
+DROP = """() => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(2000)], 'dropped.m4a', {type: 'audio/mp4'}));
+  const event = new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true});
+  document.getElementById('drop').dispatchEvent(event);
+}"""
