@@ -18,6 +18,9 @@ from unisono.units import SAMPLE_RATE, Audio
 ATTACK_DB_PER_MS = 1.2
 RELEASE_DB_PER_MS = 0.05
 
+WORTH_IT = 0.2
+"""A decibel that is raised and brings less loudness than this only raises what lies between the peaks."""
+
 _BLOCKS_PER_MS = SAMPLE_RATE / PEAK_BLOCK_SAMPLES / 1000
 
 

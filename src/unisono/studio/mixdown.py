@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.studio.courtyard import Balcony, early, reverberation
-from unisono.studio.limiter import Limited, limit, settled
+from unisono.studio.limiter import WORTH_IT, Limited, limit, settled
 from unisono.studio.loudness import (
     STEP_SAMPLES,
     block_peaks,
@@ -68,7 +68,7 @@ class MixSettings:
     backing_below_voices_db: float = 7.0
     count_in_db: float = -10.0
     target_lufs: float = -16.0
-    master_boost_db_max: float = 40.0
+    master_boost_db_max: float = 55.0
     ceiling_dbtp: float = -1.3
     faders: tuple[Fader, ...] = ()
 
@@ -293,11 +293,16 @@ def master(sound: Audio, settings: MixSettings) -> tuple[Limited, float]:
         return Limited(sound=sound.copy(), reduction_db=0.0), lufs
     known: NDArray[np.float64] = block_peaks(sound)
     gain_db = settings.target_lufs - lufs
+    best, best_lufs, raised_db = Limited(sound=sound, reduction_db=0.0), -math.inf, 0.0
     for _ in range(_TRIES):
         gain_db = min(gain_db, settings.master_boost_db_max)
         limited = limit(sound, gain_db=gain_db, ceiling_dbtp=settings.ceiling_dbtp, known_peaks=known)
         lufs = integrated_lufs(limited.sound)
-        if not math.isfinite(lufs) or abs(lufs - settings.target_lufs) < _NEAR_ENOUGH_LU:
+        if lufs - best_lufs < WORTH_IT * raised_db:
             break
-        gain_db += settings.target_lufs - lufs
-    return replace(limited, sound=settled(limited.sound, settings.ceiling_dbtp)), lufs
+        best, best_lufs = limited, lufs
+        raised_db = settings.target_lufs - lufs
+        if not math.isfinite(lufs) or abs(raised_db) < _NEAR_ENOUGH_LU:
+            break
+        gain_db += raised_db
+    return replace(best, sound=settled(best.sound, settings.ceiling_dbtp)), best_lufs
