@@ -39,7 +39,7 @@ print(sys.version.split()[0], pathlib.Path.cwd(), hashlib.sha256(pathlib.Path("p
 PYTHON
 }
 
-sh tools/need.sh library:opus=libopus0
+sh tools/need.sh library:opus=libopus0 library:EGL=libegl1 library:GL=libgl1
 
 fits "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1 || make_venv
 

@@ -1,0 +1,164 @@
+"""Camera: what the frame shows when. It rests, then glides to whoever sings; with few windows it hardly moves. Pure.
+
+A film has two distances at most: all windows, and close enough that a face is a face. What is close is chosen by who
+sounds; where everybody sounds, those come first who were seen least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.studio.film.brief import FRAME_RATE
+from unisono.studio.film.layout import Layout, Rect
+
+GLIDE_FRAMES = 2 * FRAME_RATE
+REST_FRAMES = 7 * FRAME_RATE
+_FIRST_WIDE_FRAMES = 6 * FRAME_RATE
+_LAST_WIDE_FRAMES = 9 * FRAME_RATE
+_NEARER_MIN, _NEARER_MAX = 1.3, 4.0
+_CLOSE_ROWS = (1, 2, 3)
+_BAY_SHARE = 0.36
+"""In a close shot a bay is about this part of the frame's height, so that two or three stand above each other."""
+_SOUNDING = 0.12
+_FOCUS = 0.85
+"""Where so much of all that sounds fits into one close shot, it is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """From `start` on the camera rests on `rect` (units), until it leaves for the next. `close`: which distance."""
+
+    start: int
+    rect: Rect
+    close: bool = False
+
+
+def close_bay(layout: Layout) -> int | None:
+    """Pixels across a bay in close shots, even, or None where the wide shot is close enough."""
+    wanted = min(layout.height, layout.width) * _BAY_SHARE * (1.5 if len(layout.bays) <= 6 else 1.0)
+    bay = round(min(wanted / layout.bay_height, layout.bay * _NEARER_MAX) / 2) * 2
+    return bay if bay >= layout.bay * _NEARER_MIN else None
+
+
+def shots(layout: Layout, levels: NDArray[np.float32], first: int, stop: int) -> tuple[Shot, ...]:
+    """What is shown from frame 0 on. levels: loudness 0..1 of each voice, shape (voices, frames of the film).
+
+    first, stop: the frames between which there is singing; before and after all windows are seen.
+    """
+    wide = Shot(start=0, rect=layout.wide)
+    bay = close_bay(layout)
+    found = [wide]
+    if bay is None:
+        return tuple(found)
+    candidates = _candidates(layout, bay)
+    seen = np.zeros(len(levels))
+    at = first + _FIRST_WIDE_FRAMES
+    while at + REST_FRAMES <= stop - _LAST_WIDE_FRAMES:
+        heard = levels[:, at : at + REST_FRAMES].mean(axis=1) if len(levels) else seen
+        shot = _next(found, candidates, heard, seen, layout)
+        if shot is None:
+            at += REST_FRAMES // 2
+            continue
+        found.append(Shot(start=at, rect=shot.rect, close=shot.close))
+        if shot.close:
+            seen += REST_FRAMES * _inside(layout, shot.rect)
+        at += REST_FRAMES
+    if found[-1].close:
+        found.append(Shot(start=max(at, stop - _LAST_WIDE_FRAMES), rect=layout.wide))
+    return tuple(found)
+
+
+def _next(
+    before: Sequence[Shot],
+    candidates: Sequence[Rect],
+    heard: NDArray[np.floating],
+    seen: NDArray[np.floating],
+    layout: Layout,
+) -> Shot | None:
+    """Where to go now, or None to stay."""
+    total = float(heard[heard > _SOUNDING].sum())
+    if total <= 0:
+        return None if not before[-1].close else Shot(start=0, rect=layout.wide)
+    sounding = np.where(heard > _SOUNDING, heard, 0.0)
+    inside = np.array([_inside(layout, rect) for rect in candidates])
+    shares = inside @ sounding / total
+    if shares.max() >= _FOCUS and (sounding > 0).sum() < len(heard):
+        best = candidates[int(shares.argmax())]
+        return None if before[-1].rect == best else Shot(start=0, rect=best, close=True)
+    if len(heard) <= 8 or sum(shot.close for shot in before[-2:]) == 2:
+        return None if not before[-1].close else Shot(start=0, rect=layout.wide)
+    fair = inside @ (sounding / (1.0 + seen / REST_FRAMES) ** 2)
+    order = np.argsort(-fair, kind="stable")
+    others = [candidates[int(number)] for number in order if candidates[int(number)] != before[-1].rect]
+    return Shot(start=0, rect=others[0], close=True) if others else None
+
+
+def _inside(layout: Layout, rect: Rect) -> NDArray[np.float64]:
+    """1 for every voice whose whole bay is in `rect`, else 0."""
+    return np.array([float(rect.holds(layout.cell(voice))) for voice in range(len(layout.bays))])
+
+
+def _candidates(layout: Layout, bay: int) -> list[Rect]:
+    """Every close view: centred on a bay or between two, kept inside of what the wide view shows."""
+    w, h = layout.width / bay, layout.height / bay
+    wide = layout.wide
+    found: dict[Rect, None] = {}
+    for row in np.arange(0.5, layout.rows, 0.5):
+        for column in np.arange(0.5, layout.columns, 0.5):
+            # A little above the middle, so that balcony and name are well inside.
+            left = column - w / 2
+            top = (row + 0.06) * layout.bay_height - h / 2
+            found[_on_pixels(_keep(left, wide.x, wide.w, w), _keep(top, wide.y, wide.h, h), w, h, bay)] = None
+    return list(found)
+
+
+def _keep(at: float, low: float, room: float, size: float) -> float:
+    return min(max(at, low), low + room - size) if size <= room else low + (room - size) / 2
+
+
+def _on_pixels(x: float, y: float, w: float, h: float, bay: int) -> Rect:
+    """Moved onto even pixels of the close distance, inwards of nothing: half a pixel is not seen."""
+    return Rect(x=round(x * bay / 2) * 2 / bay, y=round(y * bay / 2) * 2 / bay, w=w, h=h)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one frame shows: the shot it rests on, or `rect` somewhere on the way from `shot` to `onto`.
+
+    share: how much of the way is done, 0 at rest.
+    """
+
+    shot: int
+    rect: Rect
+    onto: int | None = None
+    share: float = 0.0
+
+
+def view(plan: Sequence[Shot], frame: int) -> View:
+    """What `frame` shows. The way to a shot ends when the shot starts."""
+    now = max(index for index, shot in enumerate(plan) if shot.start <= frame or index == 0)
+    if now + 1 < len(plan) and frame > plan[now + 1].start - GLIDE_FRAMES:
+        share = 1 - (plan[now + 1].start - frame) / GLIDE_FRAMES
+        return View(
+            shot=now, rect=_between(plan[now].rect, plan[now + 1].rect, _eased(share)), onto=now + 1, share=share
+        )
+    return View(shot=now, rect=plan[now].rect)
+
+
+def _eased(share: float) -> float:
+    return share * share * share * (share * (share * 6 - 15) + 10)
+
+
+def _between(a: Rect, b: Rect, share: float) -> Rect:
+    """Zooms evenly: sizes go geometrically, and the middle goes as the sizes do."""
+    w = a.w * (b.w / a.w) ** share
+    # Where the size changes, the middle moves in proportion to it, so that one point of the picture stands still.
+    part = share if abs(b.w - a.w) < 1e-9 else (w - a.w) / (b.w - a.w)
+    h = w * a.h / a.w
+    cx = a.x + a.w / 2 + part * (b.x + b.w / 2 - a.x - a.w / 2)
+    cy = a.y + a.h / 2 + part * (b.y + b.h / 2 - a.y - a.h / 2)
+    return Rect(x=cx - w / 2, y=cy - h / 2, w=w, h=h)

@@ -1,0 +1,183 @@
+"""Pieces: a film in stretches of ten seconds, each rendered by some process into a file of its own.
+
+`python -m unisono.studio.film.pieces FOLDER` is such a process. It reads tasks as lines of JSON from its standard
+input, answers each with lines of JSON, and ends when the input ends: so it never outlives whoever started it. What is
+finished stands in the folder under its name; a run that was killed goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import av
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from unisono.errors import UnisonoError
+from unisono.studio.film import assets, lights, proxies
+from unisono.studio.film.brief import FRAME_RATE, Clip, Film, pieces
+from unisono.studio.film.compose import Composer
+from unisono.studio.film.plan import Plan, work_out
+from unisono.studio.film.proxies import frame_of
+from unisono.studio.film.titles import credit_pages
+
+NICENESS = 10
+_TELL_FRAMES = 5
+_KEY_FRAMES = 4 * FRAME_RATE
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """Something for a worker: a proxy (by voice), a level (by bay), a piece (by number), or looking at a clip."""
+
+    kind: Literal["look", "proxy", "level", "piece"]
+    number: int
+    share: float = 1.0
+    """How much of the whole work it is."""
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What a worker says about its task: the share done of it, at last `done`, or why not."""
+
+    share: float = 0.0
+    done: bool = False
+    landscape: bool | None = None
+    error: str = ""
+
+
+class Folder:
+    """Where a film is made: its brief, what is drawn, its pieces. Proxies are beside it, for its next versions too."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.brief = path / "film.json"
+        self.drawn = path / "drawn"
+        self.proxies = path.parent / "proxies"
+        self.light = path / "light.npy"
+        self.landscape = path / "landscape.json"
+
+    def film(self) -> Film:
+        """The brief. Raises OSError, msgspec.DecodeError."""
+        return msgspec.json.decode(self.brief.read_bytes(), type=Film)
+
+    def plan(self) -> Plan:
+        """The plan, once lights and shapes are known."""
+        film = self.film()
+        landscape = msgspec.json.decode(self.landscape.read_bytes(), type=tuple[bool | None, ...])
+        return work_out(film, np.load(self.light), landscape, len(credit_pages(film)))
+
+    def piece(self, number: int) -> Path:
+        """A piece's file."""
+        return self.path / f"piece-{number:04}.mp4"
+
+
+def render(plan: Plan, folder: Folder, number: int, on_share: Callable[[float], None]) -> None:
+    """Render one piece into its file, whole or not at all."""
+    frames = pieces(plan.frames)[number]
+    path = folder.piece(number)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    composer = Composer(plan, folder.drawn, folder.proxies)
+    shape = plan.film.shape
+    options = {
+        "preset": shape.preset,
+        "crf": str(shape.crf),
+        "threads": "1",
+        "g": str(_KEY_FRAMES),
+        "x264-params": "open-gop=0:colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv",
+    }
+    try:
+        with av.open(str(part), "w", format="mp4") as file:
+            stream = file.add_stream("libx264", rate=FRAME_RATE, options=options)
+            stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
+            for index, frame in enumerate(frames):
+                file.mux(stream.encode(frame_of(composer.frame(frame), index)))
+                if index % _TELL_FRAMES == 0:
+                    on_share(index / len(frames))
+            file.mux(stream.encode(None))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def carry_out(folder: Folder, task: Task, tell: Callable[[Told], None]) -> None:
+    """Do one task and say so."""
+    if task.kind == "look":
+        clip = folder.film().voices[task.number].seen
+        tell(Told(done=True, landscape=None if clip is None else proxies.landscape(clip)))
+        return
+    plan = folder.plan()
+    if task.kind == "proxy":
+        clip = plan.film.voices[task.number].seen
+        if clip is not None:
+            proxies.make(clip, folder.proxies, sizes(plan, task.number))
+    elif task.kind == "level":
+        assets.draw_level(plan, task.number, folder.drawn)
+    else:
+        render(plan, folder, task.number, lambda share: tell(Told(share=share)))
+    tell(Told(done=True))
+
+
+def sizes(plan: Plan, voice: int) -> tuple[tuple[int, int], ...]:
+    """The sizes at which a voice's clip is seen."""
+    found = []
+    for bay in plan.bays:
+        _, _, w, h = plan.level(bay).spots[voice].opening
+        found.append((w, h))
+    return tuple(found)
+
+
+def has_proxies(plan: Plan, folder: Folder, voice: int, clip: Clip) -> bool:
+    """Whether a voice's clip is there at all of them."""
+    return all(proxies.is_made(proxies.proxy_path(folder.proxies, clip, *size)) for size in sizes(plan, voice))
+
+
+def dim_lights(film: Film, folder: Folder) -> None:
+    """Measure everybody's light, once."""
+    if not folder.light.is_file():
+        np.save(folder.light, lights.lights(film))
+
+
+def main(arguments: list[str]) -> int:
+    """The worker."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m unisono.studio.film.pieces FOLDER\n")
+        return 2
+    os.nice(NICENESS)
+    folder = Folder(Path(arguments[0]))
+    for line in _lines():
+        try:
+            carry_out(folder, msgspec.json.decode(line, type=Task), _tell)
+        except UnisonoError as error:
+            _tell(Told(error=str(error)))
+        except (OSError, MemoryError, ValueError, av.FFmpegError) as error:
+            _tell(Told(error=f"{type(error).__name__}: {error}"))
+    return 0
+
+
+def _lines() -> Iterator[bytes]:
+    """The tasks. The process ends at once when nobody writes any more, whatever it is doing."""
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin.buffer:
+            waiting.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield waiting.get()
+
+
+def _tell(told: Told) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

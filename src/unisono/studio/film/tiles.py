@@ -1,0 +1,75 @@
+"""Tiles: what a clip shows at a moment, read from its proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from unisono.studio.film.brief import FRAME_SAMPLES
+from unisono.studio.film.planes import Planes
+from unisono.studio.film.proxies import planes_of, times_path
+
+FADE_SAMPLES = 12 * FRAME_SAMPLES
+_LAST_FRAME_SAMPLES = 12_000
+"""How long a clip's last frame stays: a frozen picture that is older is no picture."""
+_READ_ON_FRAMES = 24
+_TICK = Fraction(1, 25)
+
+
+class Tile:
+    """One clip at one size. Reading on is cheap, going back is not."""
+
+    def __init__(self, proxy: Path) -> None:
+        self._times = np.load(times_path(proxy))
+        self._proxy = proxy
+        self._file: av.container.InputContainer | None = None
+        self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
+        self._at = -1
+        self._shown: Planes | None = None
+
+    def strength(self, take_sample: float) -> int:
+        """How much of it is seen at a moment, 0..256: clips fade in where they begin and out where they end."""
+        if not len(self._times):
+            return 0
+        since = take_sample - float(self._times[0]) + FRAME_SAMPLES / 2
+        left = float(self._times[-1]) + _LAST_FRAME_SAMPLES - take_sample
+        if since < 0 or left < 0:
+            return 0
+        return int(min(256, 256 * since / FADE_SAMPLES + 1, 256 * left / FADE_SAMPLES))
+
+    def at(self, take_sample: float) -> Planes | None:
+        """The frame that is shown nearest to a moment; valid until the next call. None where there is none."""
+        wanted = int(np.searchsorted(self._times, take_sample + FRAME_SAMPLES / 2, side="right")) - 1
+        if wanted < 0:
+            return None
+        if wanted != self._at:
+            self._go_to(wanted)
+        return self._shown
+
+    def _go_to(self, wanted: int) -> None:
+        if self._file is None or not self._at < wanted <= self._at + _READ_ON_FRAMES:
+            self._seek(wanted)
+        for number, frame in self._frames:
+            self._at = number
+            if number >= wanted:
+                self._shown = planes_of(frame)
+                return
+
+    def _seek(self, wanted: int) -> None:
+        if self._file is None:
+            self._file = av.open(str(self._proxy))
+        stream = self._file.streams.video[0]
+        stream.codec_context.thread_count = 1
+        assert stream.time_base is not None
+        self._file.seek(int(wanted * _TICK / stream.time_base), stream=stream, backward=True)
+        self._frames = ((round((frame.time or 0.0) * 25), frame) for frame in self._file.decode(stream))
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when needed."""
+        if self._file is not None:
+            self._file.close()
+        self._file, self._frames, self._at = None, iter(()), -1
