@@ -194,7 +194,7 @@ def _halves(spectra: Spectra, guide: Spectra, weights: NDArray[np.float32]) -> _
     parts = (slice(0, half), slice(half, len(spectra)))
     first, second = (_transfer(spectra[part], guide[part], weights[part]) for part in parts)
     seen = [np.sum(weights[part] * np.square(np.abs(guide[part])), axis=0) for part in parts]
-    return _Halves(first=first, second=second, strength=np.sqrt(seen[0] * seen[1]))
+    return _Halves(first=first, second=second, strength=np.sqrt(seen[0]) * np.sqrt(seen[1]))
 
 
 def _stretched(guide: Audio, share: float) -> Audio:
