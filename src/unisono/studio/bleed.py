@@ -18,6 +18,7 @@ from scipy import ndimage, signal, special
 
 from unisono.studio import line
 from unisono.studio.alignment import Estimate, Lag, Piece
+from unisono.studio.arrival import ECHO_SAMPLES, FINE_SAMPLES, Response, first_arrival, template
 from unisono.studio.whiten import (
     PER_RATE,
     RATE,
@@ -41,25 +42,21 @@ CANDIDATES_EACH = 3
 APART_SAMPLES = RATE // 50
 NEAR_SAMPLES = RATE // 40
 WIDE_SAMPLES = 3 * RATE // 2
-FINE_SAMPLES = RATE * 8 // 100
 PREFER = 1.25
 PREFER_SAMPLES = RATE // 250
 """A look far off the line must be this much clearer than the one near it."""
 DRIFT_MAX = line.DRIFT_PPM_MAX * 1e-6
 FULL_EVIDENCE = 12.0
-FIRST = 0.35
-"""An arrival before the strongest one counts from this share of it on."""
 RESPONSE_FLOOR = 0.05
 PASSES = 4
-ECHO_SAMPLES = RATE // 25
-AHEAD_SAMPLES = FINE_SAMPLES - ECHO_SAMPLES - RATE // 100
-RIVAL = 0.8
-"""A second place in the guide with more than this share of the first one's agreement makes both a guess."""
+CONTENDS = 0.3
+"""A place in the guide with this share of the best one's score may be the right one all the same."""
+CONTENDERS_MAX = 4
+FULL_CLEARER = 8.0
+"""Standard errors by which the best place is seen more clearly than any other, for it to be beyond doubt."""
 
 Looks = NDArray[np.float32]
 """Correlations of windows, shape (windows, lags)."""
-Response = NDArray[np.float64]
-"""An impulse response at RATE, shape (2 * FINE_SAMPLES + 1,)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +91,15 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A line with its steps, which windows agree with it, and how clearly each sees it."""
+
+    line: line.Line
+    agree: NDArray[np.bool_]
+    heights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Tried:
     """What windows near one lag agree on, and how much of them does."""
 
@@ -116,27 +122,38 @@ def find(take: Audio, guide: Audio) -> Heard | None:
     tried = [found for found in (_agreeing(pair, lag) for lag in lags) if found is not None]
     if not tried:
         return None
-    best = max(tried, key=lambda each: each.score)
-    seen = _seen(pair, best.line)
-    placed, agree = _widened(pair, seen, best.line, [None])
-    for _ in range(PASSES):
-        before, templates = placed, [_template(half) for half in _halves(pair, placed)]
-        placed, agree = _widened(pair, seen, placed, templates)
-        if float(np.abs(_lags_on(pair, placed.pieces) - _lags_on(pair, before.pieces)).max()) < 1:
-            break
-    response = _response(pair, placed)
-    placed = _steps_placed(pair, placed, _template(response))
-    evidence = _evidence(pair, placed.pieces, agree)
-    rivals = [each.score for each in tried if _apart(pair, each.line, placed)]
-    placed = _later(placed, _first_arrival(response) * PER_RATE)
+    least = CONTENDS * max(each.score for each in tried)
+    contenders = sorted((each for each in tried if each.score >= least), key=lambda each: -each.score)
+    places: list[_Place] = []
+    for each in contenders:
+        if all(_apart(pair, each.line, place.line) for place in places) and len(places) < CONTENDERS_MAX:
+            places.append(_place(pair, each.line))
+    best = max(places, key=lambda place: float(np.square(place.heights).sum()))
+    rivals = [place for place in places if place is not best and _apart(pair, place.line, best.line)]
+    response = _response(pair, best.line)
+    placed = _steps_placed(pair, best.line, template(response))
+    evidence = _evidence(pair, placed.pieces, best.agree)
+    placed = _later(placed, first_arrival(response) * PER_RATE)
     estimate = Estimate(
         method="bleed",
         offset_samples=placed.pieces[0].guide_position(0),
         drift_ppm=placed.drift_ppm,
-        confidence=_confidence(evidence, max(rivals, default=0.0) / best.score),
+        confidence=_confidence(evidence, min((_clearer(pair, best, rival) for rival in rivals), default=np.inf)),
         lags=placed.lags,
     )
     return Heard(estimate=estimate, pieces=placed.pieces)
+
+
+def _place(pair: _Pair, found: line.Line) -> _Place:
+    """A line followed until windows, looking for all that the room made of the guide, agree on where it runs."""
+    seen = _seen(pair, found)
+    place = _widened(pair, seen, found, [None])
+    for _ in range(PASSES):
+        before, templates = place, [template(half) for half in _halves(pair, place.line)]
+        place = _widened(pair, seen, place.line, templates)
+        if float(np.abs(_lags_on(pair, place.line.pieces) - _lags_on(pair, before.line.pieces)).max()) < 1:
+            break
+    return place
 
 
 def _paired(take: Sound, guide: Sound) -> _Pair:
@@ -210,10 +227,8 @@ def _seen(pair: _Pair, found: line.Line) -> _Seen:
     return _Seen(lags=lags, rows=rows)
 
 
-def _widened(
-    pair: _Pair, seen: _Seen, found: line.Line, templates: Sequence[Response | None]
-) -> tuple[line.Line, NDArray[np.bool_]]:
-    """(line with its steps, which windows agree with it): windows that see something clearer further off say so.
+def _widened(pair: _Pair, seen: _Seen, found: line.Line, templates: Sequence[Response | None]) -> _Place:
+    """The line with its steps: windows that see something clearer further off say so.
 
     templates: what an arrival looks like, taken in turn by the windows; None for a single peak. A window agrees if the
     line is where it sees most of all lags within WIDE_SAMPLES, whatever was expected of it.
@@ -221,9 +236,9 @@ def _widened(
     expected = np.round(_lags_on(pair, found.pieces) - seen.lags).astype(np.int64)
     expected = np.clip(expected, PREFER_SAMPLES - WIDE_SAMPLES, WIDE_SAMPLES - PREFER_SAMPLES)
     far, high, near, near_high = (np.zeros(len(expected)) for _ in range(4))
-    for turn, template in enumerate(templates):
+    for turn, expects in enumerate(templates):
         own = np.arange(turn, len(expected), len(templates))
-        rows = seen.rows[own] if template is None else _matched(seen.rows[own], template)
+        rows = seen.rows[own] if expects is None else _matched(seen.rows[own], expects)
         far[own], high[own] = _strongest(rows)
         columns = expected[own][:, None] + WIDE_SAMPLES + np.arange(-PREFER_SAMPLES, PREFER_SAMPLES + 1)
         near[own], near_high[own] = _strongest(np.take_along_axis(rows, columns, axis=1))
@@ -231,12 +246,13 @@ def _widened(
     offsets = np.where(further, far, near + expected)
     looks = _looks(pair, seen.lags, offsets, np.where(further, high, near_high))
     wide = line.fit(looks, len(pair.take) * PER_RATE) or found
-    return wide, np.abs(seen.lags + far - _lags_on(pair, wide.pieces)) <= line.AGREE_SAMPLES / PER_RATE
+    agree = np.abs(seen.lags + far - _lags_on(pair, wide.pieces)) <= line.AGREE_SAMPLES / PER_RATE
+    return _Place(line=wide, agree=agree, heights=near_high)
 
 
-def _matched(seen: Looks, template: Response) -> Looks:
+def _matched(seen: Looks, expected: Response) -> Looks:
     """Windows with all of a response's arrivals gathered where the line is."""
-    return standardised(signal.oaconvolve(seen, template[None, ::-1].astype(np.float32), mode="same", axes=1))
+    return standardised(signal.oaconvolve(seen, expected[None, ::-1].astype(np.float32), mode="same", axes=1))
 
 
 def _evidence(pair: _Pair, pieces: tuple[Piece, ...], agree: NDArray[np.bool_]) -> float:
@@ -268,9 +284,20 @@ def _apart(pair: _Pair, other: line.Line, placed: line.Line) -> bool:
     return bool(apart.min() > ECHO_SAMPLES)
 
 
-def _confidence(evidence: float, rivalry: float) -> float:
+def _clearer(pair: _Pair, best: _Place, rival: _Place) -> float:
+    """By how many standard errors windows see one place more clearly than another, window by window.
+
+    Music made of loops repeats itself nearly to the sample; what tells its bars apart is whatever is not in the loop.
+    """
+    more = best.heights - rival.heights
+    own = min(1.0, float(np.diff(pair.starts).min(initial=pair.length)) / pair.length)
+    error = float(more.std()) / np.sqrt(max(own * len(more), 1.0))
+    return float(more.mean()) / error if error > 0 else 0.0
+
+
+def _confidence(evidence: float, clearer: float) -> float:
     """0..1, from 0.5 on certain: how unlikely chance is, less when another place in the guide fits nearly as well."""
-    return min(1.0, evidence / FULL_EVIDENCE) * float(np.clip((1 - rivalry) / (2 * (1 - RIVAL)), 0, 1))
+    return min(1.0, evidence / FULL_EVIDENCE) * float(np.clip(clearer / FULL_CLEARER, 0, 1))
 
 
 def _halves(pair: _Pair, found: line.Line) -> list[Response]:
@@ -300,35 +327,7 @@ def _response(pair: _Pair, found: line.Line, among: NDArray[np.bool_] | None = N
     return np.asarray(np.fft.irfft(heard * power / (power**2 + least**2) * shape, size))
 
 
-def _template(response: Response) -> Response:
-    """A response without its noise, which is what there is long before the strongest arrival."""
-    height = np.abs(response)
-    top = int(height.argmax())
-    keep = np.zeros_like(response)
-    keep[max(top - ECHO_SAMPLES, 0) : top + ECHO_SAMPLES] = 1
-    template = np.where(height > 3.5 * _noise(height), response, 0) * keep
-    template[top] = response[top]
-    return np.asarray(template)
-
-
-def _noise(height: Response) -> float:
-    """The RMS of what no arrival explains: of a response's magnitudes before any sound can have come."""
-    return float(np.median(height[:AHEAD_SAMPLES])) / 0.6745
-
-
-def _first_arrival(response: Response) -> float:
-    """Offset of the first arrival from the middle, at RATE: the earliest peak of at least FIRST of the strongest."""
-    height = np.abs(response)
-    top = int(height.argmax())
-    peaks, _ = signal.find_peaks(height[: top + 2], height=max(FIRST * height[top], 5 * _noise(height)))
-    first = min((int(peak) for peak in peaks if peak >= top - ECHO_SAMPLES), default=top)
-    inner = int(np.clip(first, 1, len(height) - 2))
-    before, peak, after = height[inner - 1 : inner + 2]
-    bend = before - 2 * peak + after
-    return first - len(response) // 2 + (float(0.5 * (before - after) / bend) if bend < 0 else 0.0)
-
-
-def _steps_placed(pair: _Pair, found: line.Line, template: Response) -> line.Line:
+def _steps_placed(pair: _Pair, found: line.Line, response: Response) -> line.Line:
     """Steps put where what is heard changes from one piece's guide to the next one's: the likeliest change point."""
     pieces = list(found.pieces)
     used = np.array([look.at for look in found.lags if look.used]) / PER_RATE
@@ -337,22 +336,22 @@ def _steps_placed(pair: _Pair, found: line.Line, template: Response) -> line.Lin
         low = int(max(used[used < cut].max(initial=0.0) - pair.length / 2, pieces[i - 1].take_start / PER_RATE))
         high = int(min(used[used >= cut].min(initial=cut) + pair.length / 2, pieces[i].take_stop / PER_RATE))
         at = np.arange(low, high)
-        gain = [_explained(pair, piece, at, template) for piece in pieces[i - 1 : i + 1]]
+        gain = [_explained(pair, piece, at, response) for piece in pieces[i - 1 : i + 1]]
         best = low + int(np.argmax(np.cumsum(gain[0] - gain[1]))) + 1
         pieces[i - 1], pieces[i] = _cut_at(pieces[i - 1], pieces[i], best * PER_RATE)
     return line.Line(pieces=tuple(pieces), drift_ppm=found.drift_ppm, lags=found.lags)
 
 
-def _explained(pair: _Pair, piece: Piece, at: NDArray[np.int64], template: Response) -> NDArray[np.float64]:
+def _explained(pair: _Pair, piece: Piece, at: NDArray[np.int64], response: Response) -> NDArray[np.float64]:
     """For each take sample (at RATE), how much of it the guide as this piece places it explains."""
-    reach = len(template) // 2
+    reach = len(response) // 2
     lag = at[0] - round(piece.guide_position(float(at[0]) * PER_RATE) / PER_RATE)
     slip = np.round((at - at[0]) * piece.drift_ppm * 1e-6).astype(np.int64)
     wanted = at - lag - slip
     index = np.arange(wanted[0] - reach, wanted[-1] + reach + 1)
     inside = (index >= 0) & (index < len(pair.guide))
     around = np.where(inside, pair.guide[np.clip(index, 0, len(pair.guide) - 1)], 0)
-    expected = signal.oaconvolve(around, template, mode="same")[wanted - index[0]]
+    expected = signal.oaconvolve(around, response, mode="same")[wanted - index[0]]
     level = float(np.sqrt(np.mean(np.square(expected)))) or 1.0
     return np.asarray(pair.take[at] * expected / level)
 

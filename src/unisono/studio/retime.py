@@ -1,7 +1,8 @@
 """Retime: an Alignment carried out, so that a take sounds on its guide's axis.
 
 Each piece is resampled by its own exact ratio (soxr, whose delay is none when a sound is handed over whole), moved by
-what is left of a sample, and laid where it belongs; seams are faded as those of epochs are (`splice.py`).
+what is left of a sample, and laid where it belongs; seams are faded as those of epochs are (`splice.py`). What was sung
+in a time of its own goes along its time map instead (`stretch.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy import signal
 
 from unisono.studio.alignment import Alignment, Piece
 from unisono.studio.splice import CROSS_FADE_SAMPLES, Run, splice
+from unisono.studio.stretch import stretched
 from unisono.units import SAMPLE_RATE, Audio, span
 
 TAPS_EACH_WAY = 48
@@ -29,7 +31,11 @@ def placed(sound: Audio, alignment: Alignment, samples: int) -> Audio:
     sound: float32, (n,) or (n, channels), at units.SAMPLE_RATE; the answer has as many channels as it.
     """
     wide = sound[:, None] if sound.ndim == 1 else sound
-    runs = [_run(wide, piece, epoch) for epoch, piece in enumerate(_meeting(alignment.pieces, len(wide)))]
+    if len(alignment.warp) > 1 and len(wide):
+        start, along = stretched(np.nan_to_num(wide), alignment.warp)
+        runs = [Run(epoch=0, start=start, sound=along)]
+    else:
+        runs = [_run(wide, piece, epoch) for epoch, piece in enumerate(_meeting(alignment.pieces, len(wide)))]
     laid, _ = splice([run for run in runs if len(run.sound)], span(0, samples))
     if laid.shape[1] != wide.shape[1]:  # nothing of it sounds on the axis
         laid = np.zeros((samples, wide.shape[1]), dtype=np.float32)
