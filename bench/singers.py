@@ -1,9 +1,9 @@
 """Singers out of arithmetic, who sing as people do: early and late, a bit out of tune, with consonants and breaths.
 
 A note's written time is when its vowel begins, give or take what this singer does: a habit for the whole take, and a
-scatter from note to note that leans on the note before. What is known of real singers sets the sizes: 20 to 40 ms
-of scatter between singers who follow one beat, vibrato of 5 to 7 Hz, scoops of up to a semitone. All of it is zero on average, so
-the truth stays where the notes stand.
+scatter from note to note that leans on the note before. What is known of real singers sets the sizes: 20 to 40 ms of
+scatter between singers who follow one beat, vibrato of 5 to 7 Hz, scoops of up to a semitone. All of it is zero on
+average, so the truth stays where the notes stand.
 """
 
 from __future__ import annotations

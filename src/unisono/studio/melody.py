@@ -25,8 +25,9 @@ OCTAVES = (-24, -12, 0, 12, 24)
 OTHER_KEYS = tuple(key for key in range(-11, 12) if key)
 NEAR_FRAMES = 30
 """Offsets so close together (0.3 s) are one place."""
-NOTE_VOICED, REST_VOICED, OUTSIDE_VOICED = 0.93, 0.25, 0.35
-"""How often there is a voice inside a note, in a rest, and before the first or behind the last note."""
+NOTE_VOICED, REST_VOICED = 0.93, 0.3
+"""How often there is a voice inside a note, and in a rest, before the first or behind the last note: these are not told
+apart, so that verses which are the same fit the same wherever they stand."""
 SPREAD_SEMITONES = 0.35
 ASTRAY = 0.15
 """Share of frames in a note that are anywhere: wrong notes, consonants, slips of the pitch tracker."""
@@ -76,13 +77,12 @@ class Melody:
     def __init__(self, notes: Sequence[Note]) -> None:
         """notes: at least one, in order of their start; what is before position 0 is left out."""
         self.due = frames_of(notes)
-        self.first = int(np.flatnonzero(~np.isnan(self.due))[0]) if not np.isnan(self.due).all() else len(self.due)
         self.frames_a_note = float(np.mean([(note.stop - note.start) / LOOK_SAMPLES for note in notes]))
         self._rounded = np.round(self.due * 2) / 2
 
     def fit(self, sung: Floats) -> Fit | None:
         """Where frames of a take (`thinned`) stand best, or None where there is nothing to compare."""
-        if not (~np.isnan(sung)).any() or self.first >= len(self.due):
+        if not (~np.isnan(sung)).any() or np.isnan(self.due).all():
             return None
         rough = self._scores(sung, OCTAVES, 0.0)
         key, lag = self._best(rough)
@@ -113,12 +113,9 @@ class Melody:
         """For each key, the evidence at each lag from -len(due) to len(sung) - 1."""
         size = fft.next_fast_len(len(sung) + 2 * len(self.due) + 1, real=True)
         weigh = _Weigher(sung)
-        outside, rest, note = (weigh.voicing(share) for share in (OUTSIDE_VOICED, REST_VOICED, NOTE_VOICED))
+        rest, note = weigh.voicing(REST_VOICED), weigh.voicing(NOTE_VOICED)
         sounding = ~np.isnan(self.due)
-        resting = ~sounding
-        resting[: self.first] = False
-        timing = _turned(note - outside, size) * np.conj(_turned(sounding, size))
-        timing += _turned(rest - outside, size) * np.conj(_turned(resting, size))
+        timing = _turned(note - rest, size) * np.conj(_turned(sounding, size))
         pitches = np.unique(self._rounded[sounding])
         places = [np.conj(_turned(self._rounded == pitch, size)) for pitch in pitches]
         weighed: dict[float, NDArray[np.complex128]] = {}
@@ -131,7 +128,7 @@ class Melody:
                     weighed[at] = _turned(weigh.pitch(at + tuning), size)
                 total += weighed[at] * place
             sums = fft.irfft(total, size)
-            sums = np.concatenate([sums[size - len(self.due) :], sums[: len(sung)]]) + outside.sum()
+            sums = np.concatenate([sums[size - len(self.due) :], sums[: len(sung)]]) + rest.sum()
             scores[key] = sums / self.frames_a_note
         return scores
 

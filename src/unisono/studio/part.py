@@ -104,15 +104,17 @@ def _confidence(fit: Fit, placed: _Placed) -> float:
     """The weakest of what must all be so; each is 0.5 where it just suffices (`bench align`)."""
     return MOST * min(
         _enough(fit.evidence - fit.rival, 0.0, 5.0),
+        _enough(1 - fit.rival / fit.evidence, 0.0, 0.15),
         _enough(fit.evidence - fit.other_key, 0.0, 6.0),
         _enough(fit.evidence, 2.0, 10.0),
         _enough(fit.matched, 0.5, 0.68),
         _enough(placed.notes, 2.0, 8.0),
-        _enough(-placed.error_ms, -20.0, -9.0),
+        _enough(-placed.error_ms, -18.0, -8.0),
     )
 
 
 def _enough(value: float, none: float, suffices: float) -> float:
     """0 at `none`, 0.5 / MOST where it `suffices`, then on towards 1."""
     ratio = max(0.0, (value - none) / (suffices - none))
-    return min(1.0, 0.53 * ratio) if ratio <= 1 else 1 - 0.47 * 0.5 ** ((ratio - 1) * 2)
+    half = 0.5 / MOST
+    return half * ratio if ratio <= 1 else 1 - (1 - half) * 0.5 ** (3 * (ratio - 1))
