@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Locator, Page, Playwright, expect
 
 from tests.browser import courtyard
 from tests.browser.clip_stage import PageStage, page_stage
@@ -33,15 +34,15 @@ def open_page(page: Page, stage: PageStage, name: str = "Ola") -> None:
     page.get_by_label("Your name").fill(name)
 
 
-def choose(page: Page, *files: dict[str, object]) -> None:
+def choose(page: Page, *files: dict[str, Any]) -> None:
     """What somebody picks after "Choose your clip"."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose your clip").click()
-    chooser.value.set_files(list(files))  # type: ignore[arg-type]
+    chooser.value.set_files(list(files))
 
 
-def take(page: Page, name: str) -> Page:
-    return page.locator("#takes > li").filter(has_text=name)  # type: ignore[return-value]
+def take(page: Page, name: str) -> Locator:
+    return page.locator("#takes > li").filter(has_text=name)
 
 
 @pytest.mark.parametrize("size", [(1280, 800), PHONE])

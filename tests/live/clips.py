@@ -187,14 +187,14 @@ async def open_stage(data: Path, studio: Studio | None = None, **settings: Any) 
     seam = patch.multiple("unisono.live.app", run_take=studio.analyse, run_mix=studio.mix)
     with seam:
         async with open_house(data, **settings) as house:
-            host = await _sung(house, data)
+            host = await sing(house, data)
             record = house.rooms.services.ledger.performance(performance="p")
             assert record is not None
             folder = data / "performances" / "p"
             yield Stage(house=house, studio=studio, host=host, token=record.token, folder=folder)
 
 
-async def _sung(house: House, data: Path) -> str:
+async def sing(house: House, data: Path) -> str:
     """The host's link; the room and its performance are made the first time."""
     kept = data / "host"
     if not kept.exists():
