@@ -16,9 +16,6 @@ FRAME_RATE: Final = 25
 FRAME_SAMPLES: Final = SAMPLE_RATE // FRAME_RATE
 """Samples of sound under one frame of the film."""
 
-PIECE_FRAMES: Final = 250
-"""Frames in one piece of the film: what is lost at most when its process is killed."""
-
 
 class Knot(Struct, frozen=True, kw_only=True, array_like=True):
     """Take sample `take` belongs at guide position `guide`; from there on `rate` take samples are a guide sample."""
@@ -93,7 +90,8 @@ class Shape(Struct, frozen=True, kw_only=True):
 class Film(Struct, frozen=True, kw_only=True):
     """A film. sound: the mix; samples: how long it is; thanks: lines under the names in the credits.
 
-    lead_s: from the first frame to the mix's sample 0. breath_s: from the mix's end to the credits.
+    lead_s: from the first frame to sample 0 of the mix. breath_s: from its end to the credits. piece_frames: of one
+    piece, which is what is lost when its process is killed.
     """
 
     voices: tuple[Voice, ...]
@@ -108,6 +106,7 @@ class Film(Struct, frozen=True, kw_only=True):
     thanks: tuple[str, ...] = ()
     credits_heading: str = ""
     shape: Shape = Shape()
+    piece_frames: int = 250
     lead_s: float = 4.0
     breath_s: float = 2.5
 
@@ -131,6 +130,6 @@ class Film(Struct, frozen=True, kw_only=True):
         return (frame - self.lead_frames) * FRAME_SAMPLES
 
 
-def pieces(frames: int) -> Sequence[range]:
-    """The film cut into pieces."""
-    return [range(start, min(start + PIECE_FRAMES, frames)) for start in range(0, frames, PIECE_FRAMES)]
+def pieces(film: Film, frames: int) -> Sequence[range]:
+    """The film, `frames` long, cut into pieces."""
+    return [range(start, min(start + film.piece_frames, frames)) for start in range(0, frames, film.piece_frames)]

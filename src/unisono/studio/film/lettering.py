@@ -105,9 +105,9 @@ def _has_face(sign: str) -> bool:
     return any(face.unicharToGlyph(point) for face in _typefaces(500, cjk=point >= _FIRST_CJK))
 
 
-def pixels(surface: skia.Surface) -> F32:
-    """What was drawn: RGBA, premultiplied, float32 (height, width, 4), 0..1."""
-    drawn = surface.toarray(colorType=skia.kRGBA_8888_ColorType)
+def pixels(surface: skia.Surface, band: slice = slice(None)) -> F32:
+    """What was drawn, or some rows of it: RGBA, premultiplied, float32 (height, width, 4), 0..1."""
+    drawn = surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)[band]
     rgba: F32 = drawn.astype(np.float32) / np.float32(255)
     rgba[..., :3] *= rgba[..., 3:]
     return rgba

@@ -7,6 +7,7 @@ adds is then `base + light * loudness`, in planes, and nothing needs to be drawn
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from unisono.studio.film.brief import Film
 from unisono.studio.film.facade import UNITS, Drawn, Window, rgb
 from unisono.studio.film.layout import Layout
 from unisono.studio.film.lettering import pixels, svg_drawing, write
-from unisono.studio.film.planes import F32, Patch, Planes, patch_of, split
+from unisono.studio.film.planes import F32, Patch, Planes, empty, lay, patch_of, split
 
 I16 = NDArray[np.int16]
 
@@ -27,8 +28,11 @@ NAME_PIXELS_MIN = 11.0
 _PLACE_PIXELS_MIN = 15.0
 _DIM = 0.13
 """How much of a window's inside is seen when nobody sounds."""
-_LIT_EMPTY = 0.4
 _NOISE_SEED = 5
+_LAMPS = 1.12
+_BAND_PIXELS = 512
+_BACKDROP_SHARE = 0.55
+"""How much of a backdrop's height, from below, should be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,21 +127,39 @@ def draw(level: Level) -> Drawing:
     light.getCanvas().clear(skia.ColorBLACK)
     _draw_walls(level, walls.getCanvas(), stamps)
     _draw_windows(level, walls.getCanvas(), light.getCanvas(), stamps)
-    sky = _sky(level)
-    drawn = pixels(walls)
-    lit = pixels(light)[..., :3]
-    drawn[..., :3] *= _plaster(level)[..., None]
-    outside = drawn[..., :3] * _ambient(level)
-    base = sky * (1 - drawn[..., 3:]) + outside
-    added = drawn[..., :3] * lit * 1.25
-    base += added * _always_lit(level)[..., None]
-    _write_names(level, base)
-    base = np.clip(base, 0, 1)
-    y, u, v = split(base)
-    planes = Planes(*(np.clip(np.round(plane), 0, 255).astype(np.uint8) for plane in (y, u, v)))
-    light_planes = tuple(np.round(plane).astype(np.int16) for plane in split(added, offset=False))
+    backdrop = _backdrop(level)
+    found = empty(level.width, level.height)
+    light_planes = tuple(np.zeros(plane.shape, np.int16) for plane in found.parts)
+    plaster, always = _Plaster(level), _always_lit(level)
+    # In bands, so that a façade of two hundred windows needs no more memory than one of two.
+    for top in range(0, level.height, _BAND_PIXELS):
+        band = slice(top, min(top + _BAND_PIXELS, level.height))
+        base, added = _band(level, band, (walls, light, backdrop), plaster, always[band])
+        half = slice(band.start // 2, band.stop // 2)
+        for part, plane, rows in zip(found.parts, split(np.clip(base, 0, 1)), (band, half, half), strict=True):
+            part[rows] = np.clip(np.round(plane), 0, 255)
+        for part, plane, rows in zip(light_planes, split(added, offset=False), (band, half, half), strict=True):
+            part[rows] = np.round(plane)
+    _write_names(level, found)
     fronts = tuple(_front(level, kind, stamps) for kind in level.drawn.facts.window)
-    return Drawing(base=planes, light=(light_planes[0], light_planes[1], light_planes[2]), fronts=fronts)
+    return Drawing(base=found, light=(light_planes[0], light_planes[1], light_planes[2]), fronts=fronts)
+
+
+def _band(
+    level: Level,
+    band: slice,
+    surfaces: tuple[skia.Surface, skia.Surface, skia.Surface],
+    plaster: _Plaster,
+    always: F32,
+) -> tuple[F32, F32]:
+    """Some rows of the picture without anybody's light, and what full light adds: RGB."""
+    walls, light, backdrop = (pixels(surface, band) for surface in surfaces)
+    walls[..., :3] *= plaster.rows(band)[..., None]
+    sky = _sky(level, band)
+    sky = sky * (1 - backdrop[..., 3:]) + backdrop[..., :3]
+    added = walls[..., :3] * light[..., :3] * _LAMPS
+    base = sky * (1 - walls[..., 3:]) + walls[..., :3] * _ambient(level)[band] + added * always[..., None]
+    return base, added
 
 
 # The walls
@@ -249,7 +271,7 @@ def _draw_light(level: Level, spot: Spot, light: skia.Canvas) -> None:
     colour = rgb(colours[(spot.bay[0] // level.bay * 5 + spot.bay[1] // level.bay_high * 3) % len(colours)])
     light.save()
     light.clipRect(bay)
-    for reach, strength in ((0.34, 0.5), (0.14, 0.6)):
+    for reach, strength in ((0.6, 0.45), (0.2, 0.6)):
         blur = skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, level.bay * reach * 0.5)
         paint = skia.Paint(
             Color=skia.Color4f(*(c * strength * facts.light.spill for c in colour), 1).toColor(),
@@ -280,42 +302,48 @@ def _fade_edges(level: Level, spot: Spot, light: skia.Canvas) -> None:
 # Sky, plaster, light outside
 
 
-def _sky(level: Level) -> F32:
+def _roof_line(level: Level) -> float:
+    """Where the sky ends, in pixels from the top."""
+    return max(level.top - 0.27 * level.bay, 1.0)
+
+
+def _sky(level: Level, band: slice) -> F32:
     facts = level.drawn.facts
-    low = max(level.top + level.bay * 0.1, 1.0)
-    at = np.clip(np.arange(level.height, dtype=np.float32) / low, 0, 1)
+    at = np.clip(np.arange(level.height, dtype=np.float32)[band] / _roof_line(level), 0, 1)
     stops = np.array([stop for stop, _ in facts.sky.stops])
     colours = np.array([rgb(colour) for _, colour in facts.sky.stops], dtype=np.float32)
     column = np.stack([np.interp(at, stops, colours[:, i]) for i in range(3)], axis=1).astype(np.float32)
     sky = np.repeat(column[:, None], level.width, axis=1)
-    _add_stars(level, sky)
-    if facts.backdrop is None:
-        return sky
+    _add_stars(level, sky, band)
+    return sky
+
+
+def _backdrop(level: Level) -> skia.Surface:
+    """What stands behind the roofs: as wide as the picture where there is sky enough, else small and repeated."""
     surface = skia.Surface(level.width, level.height)
+    name = level.drawn.facts.backdrop
+    if name is None:
+        return surface
+    drawing = svg_drawing(level.drawn.folder / name)
+    size, low = drawing.containerSize(), _roof_line(level)
+    scale = min(level.width / size.width(), low * 0.9 / (size.height() * _BACKDROP_SHARE))
     canvas = surface.getCanvas()
-    drawing = svg_drawing(level.drawn.folder / facts.backdrop)
-    size = drawing.containerSize()
-    # As wide as the picture, but never larger than windows are: then it is repeated.
-    times = max(1, round(level.width / (level.bay * 7)))
-    scale = level.width / times / size.width()
-    for number in range(times):
+    for number in range(math.ceil(level.width / (size.width() * scale))):
         canvas.save()
-        canvas.translate(number * level.width / times, level.top + level.bay * 0.25 - size.height() * scale)
+        canvas.translate(number * size.width() * scale, low + level.bay * 0.06 - size.height() * scale)
         canvas.scale(scale, scale)
         drawing.render(canvas)
         canvas.restore()
-    behind = pixels(surface)
-    return sky * (1 - behind[..., 3:]) + behind[..., :3]
+    return surface
 
 
-def _add_stars(level: Level, sky: F32) -> None:
+def _add_stars(level: Level, sky: F32, band: slice) -> None:
     chance = np.random.default_rng(_NOISE_SEED)
-    across, down = level.layout.width, level.layout.height
-    count = int(260 * level.drawn.facts.sky.stars)
+    count, low = int(260 * level.drawn.facts.sky.stars), _roof_line(level)
+    size = 1 + level.width // (level.layout.width * 2)
     for x, y, bright in zip(chance.random(count), chance.random(count) ** 1.6, chance.random(count) ** 3, strict=True):
-        px, py = int(x * level.width), int(y * min(down, level.top) * level.height / down)
-        size = 1 + int(bright > 0.5) + level.width // (across * 2)
-        sky[py : py + size, px : px + size] += (0.25 + 0.6 * bright) * (1 - py / max(level.top, 1))
+        px, py, across = int(x * level.width), int(y * low) - band.start, size + int(bright > 0.5)
+        sky[max(py, 0) : max(py + across, 0), px : px + across] += (0.25 + 0.6 * bright) * (1 - y)
 
 
 def _ambient(level: Level) -> F32:
@@ -326,21 +354,29 @@ def _ambient(level: Level) -> F32:
     return top * (1 - share) + bottom * share
 
 
-def _plaster(level: Level) -> F32:
+class _Plaster:
     """Unevenness of walls: soft stains and fine grain, around 1."""
-    chance = np.random.default_rng(_NOISE_SEED)
-    whole = np.ones((level.height, level.width), dtype=np.float32)
-    for units, strength in ((1.4, 0.05), (0.35, 0.035), (0.06, 0.03), (0.012, 0.03)):
-        cell = max(2.0, units * level.bay)
-        h, w = int(level.height / cell) + 3, int(level.width / cell) + 3
-        rough = chance.normal(0, strength, (h, w)).astype(np.float32)
-        whole += _stretched(rough, level.height, level.width, cell)
-    return np.clip(whole, 0.75, 1.2)
+
+    def __init__(self, level: Level) -> None:
+        chance = np.random.default_rng(_NOISE_SEED)
+        self._width = level.width
+        self._grids = []
+        for units, strength in ((1.4, 0.05), (0.35, 0.035), (0.06, 0.03), (0.012, 0.03)):
+            cell = max(2.0, units * level.bay)
+            h, w = int(level.height / cell) + 3, int(level.width / cell) + 3
+            self._grids.append((chance.normal(0, strength, (h, w)).astype(np.float32), cell))
+
+    def rows(self, band: slice) -> F32:
+        """What some rows of the walls are multiplied with."""
+        whole = np.ones((band.stop - band.start, self._width), dtype=np.float32)
+        for grid, cell in self._grids:
+            whole += _stretched(grid, band, self._width, cell)
+        return np.clip(whole, 0.75, 1.2)
 
 
-def _stretched(rough: F32, height: int, width: int, cell: float) -> F32:
-    """A coarse grid drawn out, linear between its points."""
-    ys, xs = np.arange(height) / cell, np.arange(width) / cell
+def _stretched(rough: F32, band: slice, width: int, cell: float) -> F32:
+    """Some rows of a coarse grid drawn out, linear between its points."""
+    ys, xs = np.arange(band.start, band.stop) / cell, np.arange(width) / cell
     y0, x0 = ys.astype(int), xs.astype(int)
     fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None]
     rows = rough[y0] * (1 - fy) + rough[y0 + 1] * fy
@@ -357,7 +393,7 @@ def _always_lit(level: Level) -> F32:
     return share
 
 
-def _write_names(level: Level, base: F32) -> None:
+def _write_names(level: Level, base: Planes) -> None:
     """Everybody's name below their balcony, where the letters are large enough to be read."""
     names = level.drawn.facts.names
     size = names.size * level.bay / UNITS
@@ -371,17 +407,10 @@ def _write_names(level: Level, base: F32) -> None:
             if text.strip():
                 line = write(text, em, rgb(names.colour), weight=weight, fit=spot.bay[2] * 0.94, shadow=0.85)
                 x = round(spot.bay[0] + spot.bay[2] / 2 - line.width / 2) - line.left
-                _put(base, line.picture, x, spot.bay[1] + round(names.baseline * level.bay / UNITS) - line.baseline)
-
-
-def _put(base: F32, picture: F32, x: int, y: int) -> None:
-    """Lay RGBA, premultiplied, over RGB, cut off at the edges."""
-    h, w = picture.shape[:2]
-    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, base.shape[1]), min(y + h, base.shape[0])
-    if x0 < x1 and y0 < y1:
-        part = picture[y0 - y : y1 - y, x0 - x : x1 - x]
-        below = base[y0:y1, x0:x1]
-        below[:] = below * (1 - part[..., 3:]) + part[..., :3]
+                y = spot.bay[1] + round(names.baseline * level.bay / UNITS) - line.baseline
+                patch = patch_of(line.picture, x, y)
+                if patch is not None:
+                    lay(base, patch)
 
 
 # What is before the pictures

@@ -93,21 +93,21 @@ def make(
     Whatever interrupts it (an exception out of `on_progress` among others) ends its processes; what is finished stays.
     """
     began = time.monotonic()
-    home = _begin(film, folder)
+    home = begin(film, folder)
     clock = _Clock(on_progress)
     with Crew(home.path, workers or os.cpu_count() or 1) as crew:
-        _look(film, home, crew)
+        look(film, home, crew)
         dim_lights(film, home)
         plan = home.plan()
         assets.draw_titles(film, home.drawn)
-        first, second = _tasks(plan, home)
-        kept = len(pieces(plan.frames)) - len(second)
+        first, second = missing_tasks(plan, home)
+        kept = len(pieces(plan.film, plan.frames)) - len(second)
         clock.start([*first, *second])
         crew.do(first, clock.heard)
         crew.do(second, clock.heard)
     on_progress(Progress(share=0.98, step="join", left_s=1.0))
     out.parent.mkdir(parents=True, exist_ok=True)
-    join(film, [home.piece(number) for number in range(len(pieces(plan.frames)))], out, frames=plan.frames)
+    join(film, [home.piece(number) for number in range(len(pieces(plan.film, plan.frames)))], out, frames=plan.frames)
     write_poster(out, _poster_frame(plan), out.with_suffix(".jpg"))
     subtitles = out.with_suffix(".vtt") if film.words else None
     if subtitles is not None:
@@ -123,7 +123,7 @@ def make(
     )
 
 
-def _begin(film: Film, folder: Path) -> Folder:
+def begin(film: Film, folder: Path) -> Folder:
     """The folder of exactly this film; those of its former versions are deleted, their proxies kept."""
     home = Folder(folder / fingerprint(film))
     home.drawn.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def fingerprint(film: Film) -> str:
     return whole.hexdigest()[:24]
 
 
-def _look(film: Film, home: Folder, crew: Crew) -> None:
+def look(film: Film, home: Folder, crew: Crew) -> None:
     """Find out which clips are wider than high."""
     if home.landscape.is_file():
         return
@@ -158,13 +158,13 @@ def _look(film: Film, home: Folder, crew: Crew) -> None:
     home.landscape.write_bytes(msgspec.json.encode(shapes))
 
 
-def _tasks(plan: Plan, home: Folder) -> tuple[list[Task], list[Task]]:
+def missing_tasks(plan: Plan, home: Folder) -> tuple[list[Task], list[Task]]:
     """What is missing: what must be there first, and the pieces."""
     first = [Task(kind="level", number=bay) for bay in plan.bays]
     for number, voice in enumerate(plan.film.voices):
         if voice.seen is not None and not has_proxies(plan, home, number, voice.seen):
             first.append(Task(kind="proxy", number=number))
-    cut = pieces(plan.frames)
+    cut = pieces(plan.film, plan.frames)
     second = [
         Task(kind="piece", number=number, share=len(frames) / len(cut[0]))
         for number, frames in enumerate(cut)

@@ -79,7 +79,7 @@ class Folder:
 
 def render(plan: Plan, folder: Folder, number: int, on_share: Callable[[float], None]) -> None:
     """Render one piece into its file, whole or not at all."""
-    frames = pieces(plan.frames)[number]
+    frames = pieces(plan.film, plan.frames)[number]
     path = folder.piece(number)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     composer = Composer(plan, folder.drawn, folder.proxies)

@@ -64,7 +64,7 @@ def make(clip: Clip, folder: Path, sizes: tuple[tuple[int, int], ...]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     writers = [_Writer(proxy_path(folder, clip, *size), *size) for size in wanted]
     try:
-        for time_s, source in _frames(clip):
+        for time_s, source in frames(clip):
             for writer in writers:
                 writer.add(time_s, source)
         for writer in writers:
@@ -76,7 +76,7 @@ def make(clip: Clip, folder: Path, sizes: tuple[tuple[int, int], ...]) -> None:
 
 def landscape(clip: Clip) -> bool | None:
     """Whether a clip is wider than high when upright; None if that cannot be told."""
-    for _, source in _frames(clip):
+    for _, source in frames(clip):
         return source.shown_width >= source.shown_height
     return None
 
@@ -147,7 +147,7 @@ def planes_of(frame: av.VideoFrame) -> Planes:
     return Planes(*parts)
 
 
-def _frames(clip: Clip) -> Iterator[tuple[float, _Source]]:
+def frames(clip: Clip) -> Iterator[tuple[float, _Source]]:
     """Every frame that is wanted, with its time on the take's axis, in rising order. Raises TakeUnreadable."""
     try:
         file = Path(clip.path).open("rb")  # noqa: SIM115 - closed below
