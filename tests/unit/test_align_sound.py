@@ -54,6 +54,7 @@ def test_bleed_thirty_decibels_under_a_voice_is_found_and_its_sign_is_right() ->
     found = said(VOICE[: 12 * SECOND] + np.float32(0.03) * GUIDE[3 * SECOND : 15 * SECOND])
     assert found.certain
     assert found.offset_samples == pytest.approx(3 * SECOND, abs=5)
+    assert found.estimates[0].bleed_db == pytest.approx(20 * np.log10(0.03), abs=3)
 
 
 def test_a_fraction_of_a_sample_is_told() -> None:

@@ -19,6 +19,7 @@ from scipy import ndimage, signal, special
 from unisono.studio import line
 from unisono.studio.alignment import Estimate, Lag, Piece
 from unisono.studio.arrival import ECHO_SAMPLES, FINE_SAMPLES, Response, first_arrival, template
+from unisono.studio.leak import leak_db
 from unisono.studio.whiten import (
     PER_RATE,
     RATE,
@@ -140,8 +141,16 @@ def find(take: Audio, guide: Audio) -> Heard | None:
         drift_ppm=placed.drift_ppm,
         confidence=_confidence(evidence, min((_clearer(pair, best, rival) for rival in rivals), default=np.inf)),
         lags=placed.lags,
+        bleed_db=_bleed_db(pair, ours, theirs, best.line),
     )
     return Heard(estimate=estimate, pieces=placed.pieces)
+
+
+def _bleed_db(pair: _Pair, take: Sound, guide: Sound, found: line.Line) -> float | None:
+    """How loud the guide is in the take, by the windows that are on the line."""
+    used = np.array([look.used for look in found.lags])
+    lags = np.round(_lags_on(pair, found.pieces)).astype(np.int64)
+    return leak_db(take, guide, pair.starts[used], lags[used], pair.length)
 
 
 def _place(pair: _Pair, found: line.Line) -> _Place:

@@ -88,7 +88,7 @@ def correlated_near(
     out = np.zeros((len(starts), 2 * reach + 1), dtype=np.float32)
     for row, (start, lag) in enumerate(zip(starts.tolist(), lags.tolist(), strict=True)):
         ours = take[start : start + length]
-        theirs = _cut(guide, start - lag - reach, length + 2 * reach)
+        theirs = cut(guide, start - lag - reach, length + 2 * reach)
         spectrum = np.conj(fft.rfft(ours, size)) * fft.rfft(theirs, size)
         out[row] = fft.irfft(spectrum, size)[: 2 * reach + 1][::-1]
     return standardised(out)
@@ -101,7 +101,7 @@ def standardised(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(seen / np.maximum(np.maximum(spread, level / 2), 1e-20), dtype=np.float32)
 
 
-def _cut(sound: Sound, start: int, length: int) -> Sound:
+def cut(sound: Sound, start: int, length: int) -> Sound:
     """sound[start : start + length], silence where there is none."""
     if start >= 0 and start + length <= len(sound):
         return sound[start : start + length]
