@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from playwright.sync_api import FilePayload
 
 from tests.live.clips import Stage, Studio, open_stage
 from unisono.studio import files
@@ -109,7 +110,7 @@ class PageStage:
         hosts = {self._stage.token[:12]: self._stage.host}
         page.add_init_script(f"localStorage.setItem('unisono.hosts', JSON.stringify({hosts}))")
 
-    def clip(self, name: str) -> dict[str, Any]:
+    def clip(self, name: str) -> FilePayload:
         """A file to choose: the song itself, as somebody recorded it."""
         return {"name": name, "mimeType": "audio/wav", "buffer": (self._stage.folder / "mix.wav").read_bytes()}
 

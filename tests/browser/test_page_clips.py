@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Playwright, expect
+from playwright.sync_api import FilePayload, Locator, Page, Playwright, expect
 
 from tests.browser import courtyard
 from tests.browser.clip_stage import PageStage, page_stage
@@ -34,7 +33,7 @@ def open_page(page: Page, stage: PageStage, name: str = "Ola") -> None:
     page.get_by_label("Your name").fill(name)
 
 
-def choose(page: Page, *files: dict[str, Any]) -> None:
+def choose(page: Page, *files: FilePayload) -> None:
     """What somebody picks after "Choose your clip"."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose your clip").click()
@@ -76,8 +75,8 @@ def test_who_does_not_say_a_name_is_asked_and_what_is_no_clip_is_told(stage: Pag
         expect(page.get_by_text("Please say who you are.")).to_be_visible()
         expect(page.get_by_label("Your name")).to_be_focused()
         page.get_by_label("Your name").fill("Ola")
-        text = {"name": "words.txt", "mimeType": "text/plain", "buffer": b"la la"}
-        empty = {"name": "nothing.mp4", "mimeType": "video/mp4", "buffer": b""}
+        text: FilePayload = {"name": "words.txt", "mimeType": "text/plain", "buffer": b"la la"}
+        empty: FilePayload = {"name": "nothing.mp4", "mimeType": "video/mp4", "buffer": b""}
         choose(page, text, empty)
         expect(page.get_by_text("words.txt is neither sound nor film. nothing.mp4 is empty.")).to_be_visible()
 
@@ -191,7 +190,7 @@ def test_several_at_once_and_by_dropping(stage: PageStage, playwright: Playwrigh
     with visitor(playwright) as page:
         open_page(page, stage)
         clip = stage.clip("one.wav")
-        choose(page, clip, clip | {"name": "two.wav"}, clip | {"name": "three.wav"})
+        choose(page, clip, stage.clip("two.wav"), stage.clip("three.wav"))
         expect(page.locator("#takes > li")).to_have_count(3)
         page.evaluate(DROP)
         expect(page.locator("#takes > li")).to_have_count(4)
