@@ -30,8 +30,10 @@ _DIM = 0.13
 """How much of a window's inside is seen when nobody sounds."""
 _NOISE_SEED = 5
 _LAMPS = 1.12
+_BEHIND_ROOF = 0.06
+"""How far walls go up behind the roofs' drawings, in bays."""
 _BAND_PIXELS = 512
-_BACKDROP_SHARE = 0.55
+_BACKDROP_SHARE = 0.52
 """How much of a backdrop's height, from below, should be seen."""
 
 
@@ -191,7 +193,7 @@ def _draw_walls(level: Level, canvas: skia.Canvas, stamps: _Stamps) -> None:
         x = level.left + column * bay
         roof = stamps.image(facts.roofs[house % len(facts.roofs)])
         wall = skia.Paint(Color=skia.Color4f(*rgb(facts.house.walls[house % len(facts.house.walls)]), 1).toColor())
-        canvas.drawRect(skia.Rect.MakeLTRB(x, level.top - 1, x + bay, level.height), wall)
+        canvas.drawRect(skia.Rect.MakeLTRB(x, level.top - _BEHIND_ROOF * bay, x + bay, level.height), wall)
         canvas.drawImage(roof, x, level.top - roof.height() + 1, _SMOOTH)
         for row in range(level.layout.rows):
             if facts.storey is not None:
@@ -226,8 +228,10 @@ def _draw_window(level: Level, spot: Spot, canvas: skia.Canvas, light: skia.Canv
     canvas.save()
     canvas.clipRect(opening)
     interior = svg_drawing(level.drawn.folder / facts.interior)
-    canvas.translate(x, y)
-    canvas.scale(w / UNITS, h / UNITS)
+    # Every other room the other way round.
+    turned = (spot.bay[0] // level.bay + spot.bay[1] // level.bay_high) % 2
+    canvas.translate(x + w * turned, y)
+    canvas.scale((1 - 2 * turned) * w / UNITS, h / UNITS)
     interior.render(canvas)
     canvas.restore()
     _draw_reveal(canvas, spot.opening)
@@ -326,7 +330,7 @@ def _backdrop(level: Level) -> skia.Surface:
         return surface
     drawing = svg_drawing(level.drawn.folder / name)
     size, low = drawing.containerSize(), _roof_line(level)
-    scale = min(level.width / size.width(), low * 0.9 / (size.height() * _BACKDROP_SHARE))
+    scale = min(1.8 * level.width / size.width(), low * 0.94 / (size.height() * _BACKDROP_SHARE))
     canvas = surface.getCanvas()
     for number in range(math.ceil(level.width / (size.width() * scale))):
         canvas.save()
