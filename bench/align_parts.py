@@ -4,7 +4,8 @@ Singers are a real one (vocadito) and people of arithmetic (bench/singers.py), w
 sometimes wrong. A certain answer is counted false from 50 ms on: further off than people sing; how many are within
 25 ms is what `error_ms_p95` says. Where a take sings another part than its guide's, another song, or one verse of many
 that are the same, nothing may be certain. A voice of a strict canon against another voice's guide is none of these: it
-sings that other voice's notes, and nothing in it says that it does so later.
+sings that other voice's notes, and nothing in it says that it does so later. Claps and free tempo have files of their
+own (bench/align_claps.py, bench/align_warps.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench import degrade, part_scores
+from bench import align_claps, align_warps, degrade, part_scores
 from bench.align_case import Case
 from bench.degrade import Random, Take
 from bench.singers import Singer, sung
@@ -103,26 +104,25 @@ def real_singer(rng: Random) -> Iterator[Case]:
             yield Case(family=family, take=take, guide=guide, wrong_ms=WRONG_MS, due=samples is None)
 
 
-def not_to_be_found(rng: Random, each: int) -> Iterator[Case]:
+def not_to_be_found(rng: Random) -> Iterator[Case]:
     """Other parts, other songs, one verse of many, speech, noise: nothing may be certain."""
-    for _ in range(each):
-        song, fugue = _homophonic(rng), _fugue(rng)
-        for family, voices in (("other_part", song), ("other_voice", fugue)):
-            ours, theirs = rng.permutation(list(voices))[:2]
-            guide = Guide(notes=voices[theirs])
-            yield _nowhere(family, _voice(voices[ours], rng), guide, rng)
-        ours, theirs = rng.permutation(list(PARTS))[:2]
-        yield _nowhere("other_part_recorded", _voice(song[ours], rng), Guide(part=_voice(song[theirs], rng)), rng)
-        yield _nowhere("other_song", degrade.read(degrade.SINGER), Guide(notes=song[ours]), rng)
-        yield _nowhere("other_song", _voice(song[ours], rng), Guide(notes=part_scores.annotated("A1")), rng)
-        yield _nowhere("other_song", _voice(fugue["alto"], rng), Guide(notes=song[ours]), rng)
-        verse = part_scores.written(part_scores.AVIGNON, sixteenth_samples=float(rng.uniform(5500, 7500)), begin=SECOND)
-        guide = Guide(notes=part_scores.verses(verse, int(rng.integers(2, 5)), 2 * SECOND))
-        yield _nowhere("one_verse", _voice(verse, rng), guide, rng)
-        speech = degrade.read(degrade.SPEECH[int(rng.integers(len(degrade.SPEECH)))])[: 40 * SECOND]
-        yield _nowhere("speech_for_part", speech, Guide(notes=song[ours]), rng)
-        band = degrade.read(degrade.SONGS[int(rng.integers(len(degrade.SONGS)))])[: 40 * SECOND]
-        yield _nowhere("band_for_part", band, Guide(notes=song[ours]), rng)
+    song, fugue = _homophonic(rng), _fugue(rng)
+    for family, voices in (("other_part", song), ("other_voice", fugue)):
+        ours, theirs = rng.permutation(list(voices))[:2]
+        guide = Guide(notes=voices[theirs])
+        yield _nowhere(family, _voice(voices[ours], rng), guide, rng)
+    ours, theirs = rng.permutation(list(PARTS))[:2]
+    yield _nowhere("other_part_recorded", _voice(song[ours], rng), Guide(part=_voice(song[theirs], rng)), rng)
+    yield _nowhere("other_song", degrade.read(degrade.SINGER), Guide(notes=song[ours]), rng)
+    yield _nowhere("other_song", _voice(song[ours], rng), Guide(notes=part_scores.annotated("A1")), rng)
+    yield _nowhere("other_song", _voice(fugue["alto"], rng), Guide(notes=song[ours]), rng)
+    verse = part_scores.written(part_scores.AVIGNON, sixteenth_samples=float(rng.uniform(5500, 7500)), begin=SECOND)
+    guide = Guide(notes=part_scores.verses(verse, int(rng.integers(2, 5)), 2 * SECOND))
+    yield _nowhere("one_verse", _voice(verse, rng), guide, rng)
+    speech = degrade.read(degrade.SPEECH[int(rng.integers(len(degrade.SPEECH)))])[: 40 * SECOND]
+    yield _nowhere("speech_for_part", speech, Guide(notes=song[ours]), rng)
+    band = degrade.read(degrade.SONGS[int(rng.integers(len(degrade.SONGS)))])[: 40 * SECOND]
+    yield _nowhere("band_for_part", band, Guide(notes=song[ours]), rng)
 
 
 def _nowhere(family: str, sound: Audio, guide: Guide, rng: Random) -> Case:
@@ -138,4 +138,8 @@ def cases(long: bool, seed: int) -> Iterator[Case]:
         yield from own_part(rng, PARTS if long else ("soprano", "bass"))
         yield from own_voice(rng)
         yield from real_singer(rng)
-        yield from not_to_be_found(rng, 1)
+        yield from not_to_be_found(rng)
+        for _ in range(2 if long else 1):
+            yield from align_claps.clapped(rng)
+            yield from align_claps.not_clapped(rng)
+        yield from align_warps.cases(rng, PARTS if long else ("soprano",))

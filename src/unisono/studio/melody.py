@@ -112,7 +112,7 @@ class Melody:
     def _scores(self, sung: Floats, keys: Iterable[int], tuning: float) -> dict[int, Floats]:
         """For each key, the evidence at each lag from -len(due) to len(sung) - 1."""
         size = fft.next_fast_len(len(sung) + 2 * len(self.due) + 1, real=True)
-        weigh = _Weigher(sung)
+        weigh = Weigher(sung)
         rest, note = weigh.voicing(REST_VOICED), weigh.voicing(NOTE_VOICED)
         sounding = ~np.isnan(self.due)
         timing = _turned(note - rest, size) * np.conj(_turned(sounding, size))
@@ -152,7 +152,7 @@ class Melody:
         return float(right[~np.isnan(sung)].mean())
 
 
-class _Weigher:
+class Weigher:
     """What frames of a take speak for, each as a logarithm of how much likelier that makes them than chance."""
 
     def __init__(self, sung: Floats) -> None:

@@ -41,13 +41,19 @@ class Onset:
     kind: Kind
 
 
-def onsets(contour: Contour, notes: Sequence[Note], *, lag_samples: float, shift: float) -> list[Onset]:
-    """The beginnings that can be seen when the take lags its guide by about lag_samples and is `shift` semitones up."""
+def onsets(
+    contour: Contour, notes: Sequence[Note], *, lag_samples: float | NDArray[np.float64], shift: float
+) -> list[Onset]:
+    """The beginnings that can be seen when the take lags its guide by about lag_samples and is `shift` semitones up.
+
+    lag_samples: one lag for all notes, or one for each.
+    """
+    lags = np.broadcast_to(lag_samples, len(notes))
     smooth_db = ndimage.gaussian_filter1d(contour.level_db, SMOOTH_FRAMES)
     seen = []
     for i, note in enumerate(notes):
         before = notes[i - 1] if i else None
-        low, high = _between(before, note, lag_samples, len(contour))
+        low, high = _between(before, note, float(lags[i]), len(contour))
         if high - low < SHORTEST_FRAMES:
             continue
         found = _seen(contour.pitch[low:high], smooth_db[low:high], before, note, shift)
