@@ -21,7 +21,7 @@ SINGING_ROWS_MAX: Final = 5
 FORWARD_SAMPLES: Final = samples_of_ms(3)
 """The server's share in the first hop, where the leader's packets are forwarded as they are, once they are taken in."""
 
-_READY_MS, _READY_MS_A_VOICE = 6.0, 0.08
+_READY_MS, _READY_MS_A_VOICE = 6.0, 0.16
 
 BUNDLE_SAMPLES: Final = 10 * FRAME_SAMPLES
 """Listeners get their frames ten at a time."""
