@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bench import degrade
+from bench import align_parts, degrade
 from bench.align_case import Case, Outcome, judge
 from bench.degrade import Random, Take
 from unisono.studio.align import align
@@ -183,6 +183,7 @@ def cases(long: bool, seed: int) -> Iterator[Case]:
         yield from clip_bleed(rng)
         for _ in range(3 if long else 1):
             yield from nothing_there(rng)
+    yield from align_parts.cases(long, seed)
 
 
 def run(long: bool, *, seed: int = SEED) -> Figures:

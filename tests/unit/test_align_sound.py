@@ -153,9 +153,9 @@ def test_a_line_is_found_among_outliers_with_its_steps(seed: int, drift: float, 
     found = line.fit(looks(seed, drift, ((20, -960), (40, -480)), outliers), 61 * SECOND)
     assert found is not None
     assert len(found.pieces) == 3
-    assert found.drift_ppm == pytest.approx(drift / (1 - drift * 1e-6), abs=3)
+    assert found.drift_ppm == pytest.approx(drift / (1 - drift * 1e-6), abs=6)
     heights = [piece.take_start - piece.guide_start - drift * 1e-6 * piece.take_start for piece in found.pieces]
-    assert heights == pytest.approx([500, -460, -940], abs=8)
+    assert heights == pytest.approx([500, -460, -940], abs=16)
 
 
 def test_looks_off_the_line_are_kept_unused() -> None:
@@ -184,6 +184,8 @@ def test_the_first_of_two_arrivals_is_the_direct_sound() -> None:
     response = np.random.default_rng(0).normal(0, 0.01, 2 * FINE_SAMPLES + 1)
     response[FINE_SAMPLES], response[FINE_SAMPLES - 150] = 1, -0.6
     assert first_arrival(response) == pytest.approx(-150, abs=0.6)
+    noisier = response + np.random.default_rng(1).normal(0, 0.08, len(response))
+    assert first_arrival(noisier) == pytest.approx(-150, abs=1)
 
 
 @pytest.mark.parametrize("drift_ppm", [0.0, 83.0, -240.0])

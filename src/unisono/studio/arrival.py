@@ -42,7 +42,7 @@ def first_arrival(response: Response) -> float:
     """
     height = np.abs(signal.hilbert(response))
     top = int(height.argmax())
-    peaks, _ = signal.find_peaks(height[: top + 2], height=max(FIRST * height[top], CLEAR * _noise(height)))
+    peaks, _ = signal.find_peaks(height[: top + 2], height=max(FIRST * height[top], CLEAR * _noise(np.abs(response))))
     near = [int(peak) for peak in peaks if top - ECHO_SAMPLES <= peak]
     clear = [peak for peak in near if peak < top - RINGING_SAMPLES or height[peak] > FIRST_NEAR * height[top]]
     inner = int(np.clip(min(clear, default=top), 1, len(height) - 2))
