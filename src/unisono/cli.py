@@ -31,6 +31,7 @@ class _Lazy(click.Group):
         "robots": "unisono.robots.cli:robots",
         "check": "unisono.check:check_command",
         "produce": "unisono.studio.cli:produce",
+        "film": "unisono.studio.film.cli:film",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

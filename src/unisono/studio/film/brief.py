@@ -51,7 +51,7 @@ class Voice(Struct, frozen=True, kw_only=True):
 
     sound: a file with their voice alone on the mix's axis, for their light; without it their window glows evenly.
     pictures: whether they agreed to be seen. Without it `clip` is never opened.
-    flag: two letters of a country, or colours (#rrggbb) of stripes from the left; empty for none.
+    flag: two letters of a country, or colours (#rrggbb) of stripes from the left, or after `=` from above; or empty.
     """
 
     name: str = ""

@@ -55,17 +55,18 @@ def shots(layout: Layout, levels: NDArray[np.float32], first: int, stop: int) ->
     if bay is None:
         return tuple(found)
     candidates = _candidates(layout, bay)
+    inside = _inside(layout, candidates)
     seen = np.zeros(len(levels))
     at = first + _FIRST_WIDE_FRAMES
     while at + REST_FRAMES <= stop - _LAST_WIDE_FRAMES:
         heard = levels[:, at : at + REST_FRAMES].mean(axis=1) if len(levels) else seen
-        shot = _next(found, candidates, heard, seen, layout)
+        shot = _next(found, candidates, inside, heard, seen, layout)
         if shot is None:
             at += REST_FRAMES // 2
             continue
         found.append(Shot(start=at, rect=shot.rect, close=shot.close))
         if shot.close:
-            seen += REST_FRAMES * _inside(layout, shot.rect)
+            seen += REST_FRAMES * inside[candidates.index(shot.rect)]
         at += REST_FRAMES
     if found[-1].close:
         found.append(Shot(start=max(at, stop - _LAST_WIDE_FRAMES), rect=layout.wide))
@@ -75,6 +76,7 @@ def shots(layout: Layout, levels: NDArray[np.float32], first: int, stop: int) ->
 def _next(
     before: Sequence[Shot],
     candidates: Sequence[Rect],
+    inside: NDArray[np.float64],
     heard: NDArray[np.floating],
     seen: NDArray[np.floating],
     layout: Layout,
@@ -84,7 +86,6 @@ def _next(
     if total <= 0:
         return None if not before[-1].close else Shot(start=0, rect=layout.wide)
     sounding = np.where(heard > _SOUNDING, heard, 0.0)
-    inside = np.array([_inside(layout, rect) for rect in candidates])
     shares = inside @ sounding / total
     if shares.max() >= _FOCUS and (sounding > 0).sum() < len(heard):
         best = candidates[int(shares.argmax())]
@@ -97,9 +98,10 @@ def _next(
     return Shot(start=0, rect=others[0], close=True) if others else None
 
 
-def _inside(layout: Layout, rect: Rect) -> NDArray[np.float64]:
-    """1 for every voice whose whole bay is in `rect`, else 0."""
-    return np.array([float(rect.holds(layout.cell(voice))) for voice in range(len(layout.bays))])
+def _inside(layout: Layout, views: Sequence[Rect]) -> NDArray[np.float64]:
+    """1 for every voice whose whole bay is in a view, else 0; shape (views, voices)."""
+    cells = [layout.cell(voice) for voice in range(len(layout.bays))]
+    return np.array([[float(view.holds(cell)) for cell in cells] for view in views])
 
 
 def _candidates(layout: Layout, bay: int) -> list[Rect]:

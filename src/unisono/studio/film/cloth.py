@@ -51,8 +51,11 @@ def _texture(flag: str, width: int, height: int) -> F32:
     canvas = surface.getCanvas()
     colours = _COLOURS.findall(flag)
     if colours:
+        count = len(colours)
         for number, colour in enumerate(colours):
-            stripe = skia.Rect.MakeXYWH(number * width / len(colours), 0, width / len(colours) + 1, height)
+            stripe = skia.Rect.MakeXYWH(number * width / count, 0, width / count + 1, height)
+            if flag.startswith("="):
+                stripe = skia.Rect.MakeXYWH(0, number * height / count, width, height / count + 1)
             canvas.drawRect(stripe, skia.Paint(Color=skia.Color4f(*rgb(colour), 1).toColor()))
     else:
         path = _drawing(flag)

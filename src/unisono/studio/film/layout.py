@@ -24,6 +24,7 @@ SIDE = 0.12
 """Room beside the grid, in units, at each side."""
 
 BAY_PIXELS_MIN = 16
+_NOTHING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +38,13 @@ class Rect:
 
     def overlaps(self, other: Rect) -> bool:
         """Whether the two share some area."""
-        across = self.x < other.x + other.w and other.x < self.x + self.w
-        return across and self.y < other.y + other.h and other.y < self.y + self.h
+        across = self.x < other.x + other.w - _NOTHING and other.x < self.x + self.w - _NOTHING
+        return across and self.y < other.y + other.h - _NOTHING and other.y < self.y + self.h - _NOTHING
 
     def holds(self, other: Rect) -> bool:
         """Whether the other lies within this one."""
-        across = self.x <= other.x + 1e-6 and other.x + other.w <= self.x + self.w + 1e-6
-        return across and self.y <= other.y + 1e-6 and other.y + other.h <= self.y + self.h + 1e-6
+        across = self.x <= other.x + _NOTHING and other.x + other.w <= self.x + self.w + _NOTHING
+        return across and self.y <= other.y + _NOTHING and other.y + other.h <= self.y + self.h + _NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

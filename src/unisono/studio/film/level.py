@@ -140,8 +140,8 @@ def draw(level: Level) -> Drawing:
         half = slice(band.start // 2, band.stop // 2)
         for part, plane, rows in zip(found.parts, split(np.clip(base, 0, 1)), (band, half, half), strict=True):
             part[rows] = np.clip(np.round(plane), 0, 255)
-        for part, plane, rows in zip(light_planes, split(added, offset=False), (band, half, half), strict=True):
-            part[rows] = np.round(plane)
+        for lit, plane, rows in zip(light_planes, split(added, offset=False), (band, half, half), strict=True):
+            lit[rows] = np.round(plane)
     _write_names(level, found)
     fronts = tuple(_front(level, kind, stamps) for kind in level.drawn.facts.window)
     return Drawing(base=found, light=(light_planes[0], light_planes[1], light_planes[2]), fronts=fronts)

@@ -29,7 +29,7 @@ from unisono.studio.picture import display_matrix, orientation
 from unisono.units import SAMPLE_RATE
 
 _RECIPE = "1"
-_FRAMES_PER_SECOND_MAX = 31.0
+_FRAMES_PER_SECOND_MAX = 51.0
 _OPTIONS = {"preset": "veryfast", "crf": "16", "tune": "fastdecode", "g": "12", "bf": "0", "threads": "1"}
 _HDR_TRANSFERS = (16, 18)
 _HD_LINES = 720

@@ -1,0 +1,165 @@
+"""Folder: the brief of a film from what the studio has left in a folder.
+
+A folder has `film.json`, a brief with paths beside it; or `report.json`, of `unisono produce`; or `performance.json`,
+of a live song and the takes that came afterwards. Pictures are used of those who agreed: takes say so themselves, for
+clips that were given to `unisono produce` whoever calls says whose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from unisono.errors import FilmFailed
+from unisono.studio.alignment import Alignment
+from unisono.studio.film.brief import Clip, Film, Knot, Voice
+from unisono.studio.outcome import REPORT_FILE, Outcome, Production
+from unisono.studio.performance import PERFORMANCE_FILE, SeatFacts, read_performance, read_report
+from unisono.studio.takes import VOICE_FILE, TakeFacts, read_placed, take_folder, takes_of
+
+BRIEF_FILE = "film.json"
+_MIX = "mix.wav"
+
+
+def brief_of(folder: Path, pictures: frozenset[str] | None = None) -> Film:
+    """The film that a folder's contents make. pictures: of `unisono produce`, the clips (keys, names) that may be seen;
+    None for all. Raises FilmFailed if there is nothing to make one of.
+    """
+    try:
+        if (folder / BRIEF_FILE).is_file():
+            return _beside(msgspec.json.decode((folder / BRIEF_FILE).read_bytes(), type=Film), folder)
+        if (folder / REPORT_FILE).is_file():
+            return _of_production(folder, pictures)
+        if (folder / PERFORMANCE_FILE).is_file():
+            return _of_performance(folder)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise FilmFailed(reason=f"{folder}: {error}") from error
+    raise FilmFailed(reason=f"{folder} holds neither {BRIEF_FILE}, {REPORT_FILE} nor {PERFORMANCE_FILE}")
+
+
+def _beside(film: Film, folder: Path) -> Film:
+    """Paths in a brief count from its folder."""
+
+    def here(path: str | None) -> str | None:
+        return None if path is None else str(folder / path)
+
+    voices = tuple(
+        msgspec.structs.replace(
+            voice,
+            sound=here(voice.sound),
+            clip=None
+            if voice.clip is None
+            else msgspec.structs.replace(voice.clip, path=str(folder / voice.clip.path)),
+        )
+        for voice in film.voices
+    )
+    return msgspec.structs.replace(film, sound=here(film.sound), voices=voices)
+
+
+def knots_of(alignment: Alignment) -> tuple[Knot, ...]:
+    """Where an alignment says a take's picture belongs."""
+    if len(alignment.warp) > 1:
+        steps = zip(alignment.warp, alignment.warp[1:], strict=False)
+        return tuple(Knot(take=a[0], guide=a[1], rate=(b[0] - a[0]) / max(b[1] - a[1], 1.0)) for a, b in steps)
+    return tuple(
+        Knot(take=piece.take_start, guide=piece.guide_start, rate=1 + piece.drift_ppm * 1e-6)
+        for piece in alignment.pieces
+    )
+
+
+def _of_production(folder: Path, pictures: frozenset[str] | None) -> Film:
+    production = msgspec.json.decode((folder / REPORT_FILE).read_bytes(), type=Production)
+    mixed = [outcome for outcome in production.clips if outcome.state == "mixed"]
+    return Film(
+        voices=tuple(_of_outcome(outcome, folder, pictures) for outcome in mixed),
+        samples=production.samples,
+        sound=_mix(folder),
+        title=production.guide.title,
+    )
+
+
+def _of_outcome(outcome: Outcome, folder: Path, pictures: frozenset[str] | None) -> Voice:
+    report = outcome.report
+    clip = None
+    if report is not None and report.take.picture is not None:
+        knots = knots_of(report.alignment)
+        clip = Clip(path=str(_original(outcome.file, folder)), knots=knots, zero_s=report.take.picture.zero_s)
+    sound = next((folder / file.name for file in outcome.files if file.kind == "wav"), None)
+    return Voice(
+        name=outcome.name,
+        part=outcome.part,
+        row=0 if outcome.lead else 1,
+        pan=outcome.pan,
+        sound=None if sound is None else str(sound),
+        clip=clip,
+        pictures=pictures is None or bool({outcome.key, outcome.name} & pictures),
+    )
+
+
+def _original(file: str, folder: Path) -> Path:
+    return Path(file) if Path(file).is_absolute() or Path(file).is_file() else folder / file
+
+
+def _of_performance(folder: Path) -> Film:
+    facts = read_performance(folder)
+    report = read_report(folder)
+    heard = [stem.seat for stem in report.stems] if report is not None else [seat.seat for seat in facts.seats]
+    live = [_of_seat(seat, folder) for seat in facts.seats if seat.seat in heard]
+    takes = [_of_take(take, folder) for take in takes_of(folder) if take.in_mix]
+    return Film(
+        voices=(*live, *takes),
+        samples=facts.span.samples,
+        sound=_mix(folder),
+        title=facts.title,
+        place=facts.place,
+        date=facts.sung_at[:10],
+    )
+
+
+def _of_seat(seat: SeatFacts, folder: Path) -> Voice:
+    sound = folder / "stems" / f"{seat.seat}.wav"
+    return Voice(
+        name=seat.name,
+        place=seat.place,
+        part=seat.part,
+        row=1 if seat.row is None else seat.row,
+        pan=seat.pan,
+        sound=str(sound) if sound.is_file() else None,
+    )
+
+
+def _of_take(take: TakeFacts, folder: Path) -> Voice:
+    home = take_folder(folder, take.take)
+    placed = read_placed(home)
+    clip = None
+    if take.picture and placed is not None:
+        at = placed.offset_samples if take.offset_samples is None else take.offset_samples
+        clip = Clip(path=str(home / take.original), knots=(Knot(take=0.0, guide=at, rate=1 + placed.drift_ppm * 1e-6),))
+    sound = home / VOICE_FILE
+    return Voice(
+        name=take.name,
+        place=take.place,
+        flag=flag_of(take.flag),
+        part=take.part,
+        pan=take.pan,
+        sound=str(sound) if sound.is_file() else None,
+        clip=clip,
+        pictures=take.picture,
+    )
+
+
+def flag_of(flag: Mapping[str, object] | None) -> str:
+    """A flag as on the wire (a country, or colours side by side or one above the other) as a film knows it."""
+    if not flag:
+        return ""
+    colours = flag.get("colours")
+    if isinstance(colours, list | tuple) and colours:
+        return ("" if flag.get("upright", False) else "=") + " ".join(str(colour) for colour in colours)
+    return str(flag.get("country") or "")
+
+
+def _mix(folder: Path) -> str | None:
+    path = folder / _MIX
+    return str(path) if path.is_file() else None

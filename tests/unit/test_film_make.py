@@ -1,0 +1,195 @@
+"""Films are made: small and short ones, by real workers, read back by FFmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from unisono.errors import FilmFailed
+from unisono.studio import files
+from unisono.studio.film import proxies
+from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Knot, Shape, Voice, Word
+from unisono.studio.film.folder import brief_of
+from unisono.studio.film.make import Progress, make
+from unisono.studio.film.pieces import Folder
+from unisono.units import SAMPLE_RATE
+
+SHAPE = Shape(width=320, height=180, preset="ultrafast", crf=18)
+Luma = NDArray[np.uint8]
+
+
+def clip(path: Path, times_s: list[float], bright: Callable[[float], float], size: tuple[int, int] = (96, 128)) -> Path:
+    """A recording of a plain wall whose brightness is told for each time; a little gradient shows which way is up."""
+    with av.open(str(path), "w", format="mp4") as file:
+        stream = file.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "10", "g": "10"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 90_000)
+        for time_s in times_s:
+            picture = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
+            picture[: size[1]] = round(bright(time_s))
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts, frame.time_base = round(time_s * 90_000), Fraction(1, 90_000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def sound(path: Path, seconds: float) -> Path:
+    at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    tone = (0.2 * np.sin(2 * np.pi * 330 * at)).astype(np.float32)
+    files.write(path, np.stack([tone, tone], axis=1), files.WAV)
+    return path
+
+
+def frames_of(path: Path) -> list[Luma]:
+    with av.open(str(path)) as file:
+        return [proxies.planes_of(frame).y.copy() for frame in file.decode(video=0)]
+
+
+def opening(film: Film, folder: Path, voice: int = 0) -> tuple[slice, slice]:
+    """The middle of a voice's window in the wide view."""
+    home = next(path for path in folder.iterdir() if (path / "film.json").is_file())
+    x, y, w, h = Folder(home).plan().level(Folder(home).plan().bays[0]).spots[voice].opening
+    return slice(y + h // 3, y + h // 2), slice(x + w // 3, x + 2 * w // 3)
+
+
+def short(tmp_path: Path, voice: Voice, **more: object) -> Film:
+    told: dict[str, object] = {"lead_s": 0.4, "breath_s": 0.2, "shape": SHAPE, "samples": 2 * SAMPLE_RATE}
+    told |= {"sound": str(sound(tmp_path / "mix.wav", 2)), "voices": (voice,)}
+    return Film(**told | more)  # type: ignore[arg-type]
+
+
+def test_a_flash_is_seen_in_the_frame_in_which_it_is_heard(tmp_path: Path) -> None:
+    """A clip of uneven frames that runs 0.1 % fast: its flash, at 1.5 s of the take, belongs at 1.2 s of the song."""
+    chance = np.random.default_rng(3)
+    times = [float(t) for t in np.cumsum(chance.uniform(0.022, 0.045, 90))]
+    flash = next(time for time in times if time >= 1.5)
+    path = clip(tmp_path / "c.mp4", times, lambda time: 220 if flash <= time < flash + 0.12 else 40)
+    rate = 1.001
+    placed = Clip(path=str(path), knots=(Knot(take=(flash - 1.2 * rate) * SAMPLE_RATE, guide=0.0, rate=rate),))
+    film = short(tmp_path, Voice(clip=placed, pictures=True))
+    made = make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
+    shown = frames_of(tmp_path / "film.mp4")
+    assert len(shown) == made.frames
+    where = opening(film, tmp_path / "work")
+    bright = [number for number, frame in enumerate(shown) if frame[where].mean() > 130]
+    assert abs(bright[0] - film.lead_frames - 1.2 * FRAME_RATE) <= 0.5
+    assert 2 <= len(bright) <= 4
+
+
+def test_who_did_not_consent_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clip(tmp_path / "secret.mp4", [i / 30 for i in range(60)], lambda _: 235)
+    film = short(tmp_path, Voice(name="A", flag="it", clip=Clip(path=str(path)), pictures=False))
+    make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
+    assert not list((tmp_path / "work").glob("proxies/*"))
+    where = opening(film, tmp_path / "work")
+    assert max(frame[where].mean() for frame in frames_of(tmp_path / "film.mp4")) < 220
+    path.unlink()
+    make(film, tmp_path / "again", tmp_path / "again.mp4", workers=1)
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    film = short(tmp_path, Voice(name="A"), piece_frames=40)
+
+    class Stop(Exception):
+        pass
+
+    def stop_at_half(progress: Progress) -> None:
+        if progress.step == "render" and progress.share > 0.6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        make(film, tmp_path / "work", tmp_path / "film.mp4", stop_at_half, workers=1)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("*/piece-*.mp4")}
+    assert kept
+    assert not (tmp_path / "film.mp4").exists()
+    made = make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
+    assert made.pieces_kept == len(kept)
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert len(frames_of(tmp_path / "film.mp4")) == made.frames
+    assert make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1).pieces_kept > made.pieces_kept
+
+
+def test_the_file_plays_at_once_and_has_sound_words_and_poster(tmp_path: Path) -> None:
+    sung = (Word(start=12_000, text="加油", line=0), Word(start=40_000, text="Wuhan", line=0))
+    film = short(tmp_path, Voice(name="王小明", place="武汉", flag="cn"), words=sung, title="加油", date="2020")
+    told: list[Progress] = []
+    made = make(film, tmp_path / "work", tmp_path / "film.mp4", told.append, workers=1)
+    data = (tmp_path / "film.mp4").read_bytes()
+    assert 0 < data.find(b"moov") < data.find(b"mdat")
+    with av.open(str(tmp_path / "film.mp4")) as file:
+        kinds = {stream.type: stream for stream in file.streams}
+        assert set(kinds) == {"video", "audio", "subtitle"}
+        assert (kinds["video"].width, kinds["video"].height) == (320, 180)  # type: ignore[attr-defined]
+        assert file.streams.video[0].average_rate == FRAME_RATE
+        assert file.streams.video[0].codec_context.pix_fmt == "yuv420p"
+        texts = [bytes(packet)[2:].decode() for packet in file.demux(file.streams.subtitles[0])]
+        assert "加油 Wuhan" in texts
+        assert file.metadata["title"] == "加油"
+    heard = files.read_back(tmp_path / "film.mp4")[:, 0]
+    first = int(np.argmax(np.abs(heard) > 0.05))
+    assert abs(first - film.lead_frames * 1920) < 200
+    assert "加油 Wuhan" in Path(made.subtitles or "").read_text(encoding="utf-8")
+    with av.open(made.poster) as poster:
+        assert next(poster.decode(video=0)).width == 320
+    assert [progress.share for progress in told] == sorted(progress.share for progress in told)
+    assert told[-1].share == 1.0
+
+
+def test_it_is_composed_for_its_shape(tmp_path: Path) -> None:
+    for width, height in ((180, 320), (180, 180)):
+        shape = Shape(width=width, height=height, preset="ultrafast")
+        film = short(tmp_path, Voice(name="A"), shape=shape, facade="towers", samples=SAMPLE_RATE // 5)
+        make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
+        assert frames_of(tmp_path / "film.mp4")[0].shape == (height, width)
+
+
+def test_a_clip_that_is_none_ends_in_words(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"this is no film" * 50)
+    film = short(tmp_path, Voice(clip=Clip(path=str(tmp_path / "bad.mp4")), pictures=True))
+    with pytest.raises(FilmFailed):
+        make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
+
+
+def test_another_façade_is_another_folder(tmp_path: Path) -> None:
+    with pytest.raises(FilmFailed):
+        make(short(tmp_path, Voice(), facade="../courtyard"), tmp_path / "work", tmp_path / "film.mp4", workers=1)
+
+
+def test_proxies_are_upright_and_cover_their_window(tmp_path: Path) -> None:
+    path = clip(tmp_path / "c.mp4", [i / 30 for i in range(10)], lambda time: 60 + 300 * time, size=(160, 90))
+    wanted = Clip(path=str(path))
+    proxies.make(wanted, tmp_path / "p", ((60, 80), (24, 32)))
+    proxy = proxies.proxy_path(tmp_path / "p", wanted, 60, 80)
+    shown = frames_of(proxy)
+    assert len(shown) == 10
+    assert shown[0].shape == (80, 60)
+    times = np.load(proxies.times_path(proxy))
+    assert times.tolist() == [round(i * SAMPLE_RATE / 30) for i in range(10)]
+    assert [round(frame.mean()) for frame in shown[::3]] == pytest.approx([60 + 30 * i for i in range(4)], abs=2)
+
+
+def test_fast_clips_are_thinned(tmp_path: Path) -> None:
+    path = clip(tmp_path / "c.mp4", [i / 60 for i in range(30)], lambda _: 90)
+    wanted = Clip(path=str(path))
+    proxies.make(wanted, tmp_path / "p", ((24, 32),))
+    assert len(np.load(proxies.times_path(proxies.proxy_path(tmp_path / "p", wanted, 24, 32)))) == 15
+
+
+def test_a_brief_in_a_folder_names_files_beside_it(tmp_path: Path) -> None:
+    voice = Voice(name="A", sound="a.wav", clip=Clip(path="a.mp4"), pictures=True)
+    brief = Film(voices=(voice,), samples=10, sound="mix.wav")
+    (tmp_path / "film.json").write_bytes(msgspec.json.encode(brief))
+    read = brief_of(tmp_path)
+    assert read.sound == str(tmp_path / "mix.wav")
+    assert read.voices[0].seen is not None
+    assert read.voices[0].seen.path == str(tmp_path / "a.mp4")
+    with pytest.raises(FilmFailed):
+        brief_of(tmp_path.parent / "nowhere")
