@@ -35,7 +35,13 @@ def opened(file: BinaryIO) -> Iterator[InputContainer]:
     """FFmpeg's view of an open file. Raises TakeUnreadable, TakeTooCostly."""
     try:
         file.seek(0)
-        container = av.open(file, "r", io_open=_refuse, container_options={"protocol_whitelist": "none"}, **_LENIENT)
+        container = av.open(
+            file,
+            "r",
+            io_open=_refuse,
+            container_options={"protocol_whitelist": "none"},
+            metadata_errors="replace",
+        )
     except (MemoryError, av.MemoryError) as error:
         raise TakeTooCostly(what="memory") from error
     except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
@@ -45,9 +51,6 @@ def opened(file: BinaryIO) -> Iterator[InputContainer]:
         if any(name in _NO_RECORDINGS or name.endswith("_pipe") for name in names):
             raise TakeUnreadable(reason=f"a file of the kind {names[0]} is not taken in")
         yield container
-
-
-_LENIENT: Final = {"metadata_errors": "replace"}
 
 
 def _refuse(url: str, flags: int, options: object) -> NoReturn:

@@ -260,7 +260,7 @@ def few_channels(block: Audio, layout: av.AudioLayout) -> Audio:
         return block
     places = np.array([_PLACES.get(channel.name, (0.5, 0.5)) for channel in layout.channels], dtype=np.float32)
     if len(places) != block.shape[1]:
-        return block.mean(axis=1, keepdims=True, dtype=np.float32)
+        return np.asarray(block.mean(axis=1, keepdims=True), dtype=np.float32)
     return np.asarray(block @ places, dtype=np.float32)
 
 

@@ -10,7 +10,7 @@ import math
 from array import array
 from collections.abc import Iterator
 from statistics import median
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import av
 import numpy as np
@@ -80,7 +80,7 @@ class Watching:
             except (av.FFmpegError, ValueError):
                 self.broken = True
                 frames = []
-            self._seen = next((frame for frame in frames if isinstance(frame, av.VideoFrame)), None)
+            self._seen = next(iter(frames), None)
             if self._seen is not None:
                 _allowed(self._seen.width, self._seen.height)
         time = packet.dts if packet.pts is None else packet.pts
@@ -165,10 +165,9 @@ def uneven(times_s: np.ndarray) -> bool:
 
 def display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
     """How the file wants its pictures turned: int32, shape (3, 3), as in ISO/IEC 14496-12, or None."""
-    for data in frame.side_data.keys():  # noqa: SIM118 - this container is not a dict, and iterates over nothing
-        if data.type.name == "DISPLAYMATRIX":
-            return np.frombuffer(bytes(data), dtype="<i4", count=9).reshape(3, 3)
-    return None
+    if "DISPLAYMATRIX" not in frame.side_data:
+        return None
+    return np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), dtype="<i4", count=9).reshape(3, 3)
 
 
 def orientation(matrix: np.ndarray | None) -> tuple[int, bool]:
@@ -201,19 +200,16 @@ def upright_frames(file: BinaryIO, picture: Picture) -> Iterator[tuple[float, av
         stream = best_picture(container)
         if stream is None:
             return
-        graph, chain = Graph(), []
+        graph = Graph()
         chain = [graph.add_buffer(template=stream)]
         chain += [graph.add(name, arguments) for name, arguments in upright_filters(picture)]
         chain.append(graph.add("buffersink"))
         graph.link_nodes(*chain).configure()
         for frame in _decoded(container, stream):
-            time_s = frame.time
-            if time_s is None:
-                continue
             chain[0].push(frame)
-            shown = chain[-1].pull()
-            assert isinstance(shown, av.VideoFrame)
-            yield time_s - picture.zero_s, shown
+            shown = cast(av.VideoFrame, chain[-1].pull())
+            if frame.time is not None:
+                yield frame.time - picture.zero_s, shown
 
 
 def _decoded(container: av.container.InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
@@ -222,4 +218,4 @@ def _decoded(container: av.container.InputContainer, stream: VideoStream) -> Ite
             frames = packet.decode()
         except (av.FFmpegError, ValueError):
             continue
-        yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
+        yield from frames
