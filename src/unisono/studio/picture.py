@@ -10,7 +10,7 @@ import math
 from array import array
 from collections.abc import Iterator
 from statistics import median
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import av
 import numpy as np
@@ -165,9 +165,9 @@ def uneven(times_s: np.ndarray) -> bool:
 
 def display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
     """How the file wants its pictures turned: int32, shape (3, 3), as in ISO/IEC 14496-12, or None."""
-    if "DISPLAYMATRIX" not in frame.side_data:
-        return None
-    return np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), dtype="<i4", count=9).reshape(3, 3)
+    # PyAV's types know of one kind of such data only.
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    return None if data is None else np.frombuffer(bytes(data), dtype="<i4", count=9).reshape(3, 3)
 
 
 def orientation(matrix: np.ndarray | None) -> tuple[int, bool]:
