@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from unisono import songbook
 from unisono.studio import files
 from unisono.units import SAMPLE_RATE, Audio
 
@@ -16,10 +15,20 @@ SECONDS = 8
 
 @cache
 def backing(seconds: float = SECONDS) -> Audio:
-    """The song behind its count-in, float32, shape (samples,)."""
-    piece = songbook.piece("ode-to-joy")
-    whole = songbook.render_backing(piece, 0, 100)[songbook.count_in_samples(piece, 100) :]
-    return whole[: round(seconds * SAMPLE_RATE)]
+    """A band that never plays the same twice: plucked notes and strokes, float32, shape (samples,), peak 0.4."""
+    chance = np.random.default_rng(99)
+    samples = round(seconds * SAMPLE_RATE)
+    sound = np.zeros(samples + 2 * SAMPLE_RATE)
+    long = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    for start in range(0, samples, SAMPLE_RATE // 6):
+        hertz = 110 * 2 ** (chance.choice([0, 2, 3, 5, 7, 8, 10, 12, 15, 19, 24]) / 12)
+        at = start + int(chance.integers(0, 1500))
+        sound[at : at + len(long)] += sum(
+            np.sin(2 * np.pi * n * hertz * long + n) / n * np.exp(-long * (3 + n)) for n in range(1, 12)
+        )
+        sound[at : at + 4800] += chance.uniform(0, 1) * chance.normal(0, 1, 4800) * np.exp(-long[:4800] * 60)
+    band: Audio = (0.4 * sound[:samples] / np.max(np.abs(sound))).astype(np.float32)
+    return band
 
 
 def voice(seed: int, samples: int) -> Audio:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -25,6 +25,8 @@ from unisono.studio.steps import Cancelled, Teller, Work, fingerprint
 from unisono.units import SAMPLE_RATE, Audio
 
 STEMS_FOLDER = "stems"
+
+Written = Future[tuple[FileReport, ...]]
 
 _AFTER_LAST_SAMPLES = SAMPLE_RATE // 4
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
@@ -60,22 +62,29 @@ def make_whole(
     sounding = [outcome for outcome in outcomes if outcome.state == "mixed"]
     samples = _length(sounding, guide)
     mixed, name = _Mixed(lufs=None, reduction_db=0.0, voices=(), shape=()), ""
+    tags = {"title": guide.title, "artist": ", ".join(outcome.name for outcome in sounding)}
     tell("mix", "begun")
-    if sounding:
-        name = fingerprint("mix", _mix_inputs(sounding), samples, guide.name, settings.mix, settings.keep_guide)
-        kept = work.facts(name, _Mixed) if work.sound(name) is not None else None
-        mixed = kept or _mix(sounding, samples, guide, work, name, settings)
-        tell("mix", "kept" if kept else "done")
-    if cancelled():
-        raise Cancelled
-    done = {
-        outcome.key: msgspec.structs.replace(outcome, gain_db=round(gain_db, 2), pan=round(pan, 3))
-        for outcome, (gain_db, pan) in zip(sounding, mixed.voices, strict=True)
-    }
-    tell("files", "begun")
-    stems, reports = _files(list(done.values()), name, guide, work, out, cancelled)
+    with _Writers(work, out, cancelled) as writers:
+        stems = [
+            writers.stem(outcome, stem, {"title": guide.title, "artist": outcome.name})
+            for outcome, stem in zip(sounding, stem_names([outcome.name for outcome in sounding]), strict=True)
+        ]  # they are written while the mix is made: nothing of it is in them
+        if sounding:
+            name = fingerprint("mix", _mix_inputs(sounding), samples, guide.name, settings.mix, settings.keep_guide)
+            kept = work.facts(name, _Mixed) if work.sound(name) is not None else None
+            mixed = kept or _mix(sounding, samples, guide, work, name, settings)
+            tell("mix", "kept" if kept else "done")
+        tell("files", "begun")
+        mixes = [writers.mix(name, form, tags) for form in _slowest_first() if sounding]
+        written = [writers.result(each) for each in stems]
+        reports = [file for each in mixes for file in writers.result(each)]
+    order = [f"mix.{form.kind}" for form in files.MIX_FORMS]
+    _leave_only(out, [file.name for file in (*reports, *(file for each in written for file in each))])
     tell("files", "done")
-    done = {key: msgspec.structs.replace(outcome, files=stems[key]) for key, outcome in done.items()}
+    done = {
+        outcome.key: msgspec.structs.replace(outcome, gain_db=round(gain_db, 2), pan=round(pan, 3), files=stem_files)
+        for outcome, (gain_db, pan), stem_files in zip(sounding, mixed.voices, written, strict=True)
+    }
     return Production(
         guide=guide,
         settings=settings,
@@ -84,7 +93,7 @@ def make_whole(
         axis_samples=axis_samples,
         lufs=mixed.lufs,
         limiter_db=round(mixed.reduction_db, 2),
-        files=reports,
+        files=tuple(sorted(reports, key=lambda file: order.index(file.name))),
         shape=mixed.shape,
         guide_shape=shape(guide_sound(guide, work)),
     )
@@ -125,77 +134,72 @@ def _mix(
     return facts
 
 
-def _files(
-    sounding: Sequence[Outcome], mix_name: str, guide: GuideFacts, work: Work, out: Path, cancelled: Callable[[], bool]
-) -> tuple[dict[str, tuple[FileReport, ...]], tuple[FileReport, ...]]:
-    """Every stem and every form of the mix, a few at a time; what was written before is left as it is."""
-    names = stem_names([outcome.name for outcome in sounding])
-    singers = ", ".join(outcome.name for outcome in sounding)
-    jobs: list[Callable[[], tuple[FileReport, ...]]] = []
-    if mix_name:
-        tags = {"title": guide.title, "artist": singers}
-        # The longest first: two cores end at about the same time.
-        forms = sorted(files.MIX_FORMS, key=lambda form: form.lossless)
-        jobs += [partial(_mix_file, work, out, mix_name, form, tags) for form in forms]
-    for outcome, name in zip(sounding, names, strict=True):
-        jobs.append(partial(_stem_files, work, out, outcome, name, {"title": guide.title, "artist": outcome.name}))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        pending = [pool.submit(_unless, cancelled, job) for job in jobs]
+def _slowest_first() -> list[files.Form]:
+    """The forms of the mix in an order in which several cores end at about the same time."""
+    return sorted(files.MIX_FORMS, key=lambda form: form.lossless)
+
+
+class _Writers:
+    """Threads that write files, most of whose work is done by libraries; what was written before is left as it is."""
+
+    def __init__(self, work: Work, out: Path, cancelled: Callable[[], bool]) -> None:
+        self._work = work
+        self._out = out
+        self._cancelled = cancelled
+        self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def result(self, written: Written) -> tuple[FileReport, ...]:
+        """Wait for files. Raises DiskTrouble, Cancelled."""
         try:
-            written = [each.result() for each in pending]
+            return written.result()
         except OSError as error:
             raise DiskTrouble(reason=str(error)) from error
-        finally:
-            for each in pending:
-                each.cancel()
-    mixes = written[: len(jobs) - len(sounding)]
-    order = [f"mix.{form.kind}" for form in files.MIX_FORMS]
-    reports = sorted((file for each in mixes for file in each), key=lambda file: order.index(file.name))
-    _leave_only(out, [file.name for each in written for file in each])
-    stems = {outcome.key: each for outcome, each in zip(sounding, written[len(mixes) :], strict=True)}
-    return stems, tuple(reports)
 
+    def mix(self, name: str, form: files.Form, tags: dict[str, str]) -> Written:
+        """The mix of this name in one form."""
 
-def _unless(cancelled: Callable[[], bool], job: Callable[[], tuple[FileReport, ...]]) -> tuple[FileReport, ...]:
-    if cancelled():
-        raise Cancelled
-    return job()
+        def write(sound: Audio) -> tuple[FileReport, ...]:
+            return (deliver_mix(self._out, sound, form, tags),)
 
+        return self._pool.submit(self._once, name, fingerprint("files", name, form.kind, tags), write)
 
-def _mix_file(work: Work, out: Path, mix_name: str, form: files.Form, tags: dict[str, str]) -> tuple[FileReport, ...]:
-    def write() -> tuple[FileReport, ...]:
-        sound = work.sound(mix_name)
-        assert sound is not None
-        return (deliver_mix(out, sound, form, tags),)
-
-    return _once(work, out, fingerprint("files", mix_name, form.kind, tags), write)
-
-
-def _stem_files(work: Work, out: Path, outcome: Outcome, name: str, tags: dict[str, str]) -> tuple[FileReport, ...]:
-    assert outcome.report is not None
-    voice = outcome.report.voice
-
-    def write() -> tuple[FileReport, ...]:
-        sound = work.sound(voice)
-        assert sound is not None
+    def stem(self, outcome: Outcome, name: str, tags: dict[str, str]) -> Written:
+        """A voice alone, as it is mixed but for its gain."""
+        assert outcome.report is not None
         paths = [(f"{STEMS_FOLDER}/{name}.{form.kind}", form) for form in files.STEM_FORMS]
-        for path, form in paths:
-            files.write(out / path, sound, form, tags)
-        return tuple(
-            FileReport(name=path, kind=form.kind, size_bytes=(out / path).stat().st_size) for path, form in paths
-        )
 
-    return _once(work, out, fingerprint("files", voice, name, tags), write)
+        def write(sound: Audio) -> tuple[FileReport, ...]:
+            for path, form in paths:
+                files.write(self._out / path, sound, form, tags)
+            sizes = [(self._out / path).stat().st_size for path, _ in paths]
+            return tuple(
+                FileReport(name=path, kind=form.kind, size_bytes=size)
+                for (path, form), size in zip(paths, sizes, strict=True)
+            )
 
+        voice = outcome.report.voice
+        return self._pool.submit(self._once, voice, fingerprint("files", voice, name, tags), write)
 
-def _once(work: Work, out: Path, name: str, write: Callable[[], tuple[FileReport, ...]]) -> tuple[FileReport, ...]:
-    """Files that are there as they were written, or written now."""
-    kept = work.facts(name, _Filed)
-    if kept is not None and all(_size_bytes(out / file.name) == file.size_bytes for file in kept.files):
-        return kept.files
-    written = write()
-    work.keep_facts(name, _Filed(files=written))
-    return written
+    def _once(
+        self, sound_name: str, name: str, write: Callable[[Audio], tuple[FileReport, ...]]
+    ) -> tuple[FileReport, ...]:
+        """Files that are there as they were written, or written now."""
+        if self._cancelled():
+            raise Cancelled
+        kept = self._work.facts(name, _Filed)
+        if kept is not None and all(_size_bytes(self._out / file.name) == file.size_bytes for file in kept.files):
+            return kept.files
+        sound = self._work.sound(sound_name)
+        assert sound is not None, "what is written was kept"
+        written = write(sound)
+        self._work.keep_facts(name, _Filed(files=written))
+        return written
 
 
 def _size_bytes(path: Path) -> int:
