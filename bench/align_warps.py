@@ -38,9 +38,9 @@ class Free(Take):
 
 
 def free(notes: Notes, rng: Random) -> Take:
-    """Somebody who sings notes from a little before the first to a little behind the last, at leisure."""
+    """Somebody who sings notes at leisure, until the last one has begun: when a breath ends it is not written down."""
     margin = SECOND // 5
-    theirs = np.arange(notes[0].start - margin, notes[-1].stop + margin, 480.0)
+    theirs = np.arange(notes[0].start - margin, notes[-1].start + margin, 480.0)
     along = (theirs - theirs[0]) / SECOND
     slow = float(rng.uniform(0.8, 1.3)) * np.ones(len(along))
     for period_s in (23.0, 9.0):
@@ -50,7 +50,10 @@ def free(notes: Notes, rng: Random) -> Take:
         slow *= 1 + float(rng.uniform(0, 0.3)) * np.exp(-np.square((theirs - end) / SECOND))
     ours = np.concatenate([[0.0], np.cumsum(slow[:-1] * 480.0)])
     key = float(rng.integers(-5, 6))
-    starts, stops = (np.interp([getattr(note, edge) for note in notes], theirs, ours) for edge in ("start", "stop"))
+    starts, stops = (
+        np.interp([getattr(note, edge) for note in notes], theirs, ours, right=float(ours[-1]) + SECOND)
+        for edge in ("start", "stop")
+    )
     wanted = tuple(
         Note(start=start, stop=stop, pitch=note.pitch + key)
         for start, stop, note in zip(starts.tolist(), stops.tolist(), notes, strict=True)

@@ -7,7 +7,7 @@ what nobody found stays unplaced, said as method `none`, and is never a quiet ze
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -32,6 +32,10 @@ AGREE_SAMPLES: dict[Method, int] = {
 }
 """How far each way may be off when it is right: people sing a little early and late, sound does not."""
 CLOCK_CONFIDENCE = 0.9
+OFFERED = 0.45
+"""What nobody asked for is not certain, however well it fits."""
+SUNG: tuple[Method, ...] = ("part", "warp")
+"""Both look at the same pitches: that they agree makes neither surer."""
 CONTRADICTED = 0.6
 """What a contradiction by a sure witness of the same rank takes away; a lesser one takes half of it."""
 
@@ -69,7 +73,7 @@ def align(
     samples = max(len(take), 1)
     ways = [*_exact(take, guide, clock_offset_samples), *([] if free_tempo else _sung(take, guide))]
     if free_tempo or not any(way.estimate.confidence >= CERTAIN for way in ways):
-        ways += _mapped(take, guide)
+        ways += _mapped(take, guide, asked=free_tempo)
     ways.sort(key=lambda way: TRUST.index(way.estimate.method))
     if not ways:
         nowhere = Piece(take_start=0, take_stop=samples, guide_start=0.0)
@@ -104,12 +108,16 @@ def _sung(take: Audio, guide: Guide) -> list[_Way]:
     return [_even(found, max(len(take), 1))] if found is not None else []
 
 
-def _mapped(take: Audio, guide: Guide) -> list[_Way]:
-    """A time map, for what was not sung in the guide's time."""
+def _mapped(take: Audio, guide: Guide, *, asked: bool) -> list[_Way]:
+    """A time map, for what was not sung in the guide's time; to whom nobody asked for one it is only offered."""
     if guide.part is None and not guide.notes and guide.sound is None:
         return []
     found = warp.find(take, guide)
-    return [_Way(estimate=found.estimate, pieces=found.pieces, warp=found.knots)] if found is not None else []
+    if found is None:
+        return []
+    confidence = found.estimate.confidence if asked else min(found.estimate.confidence, OFFERED)
+    estimate = replace(found.estimate, confidence=confidence)
+    return [_Way(estimate=estimate, pieces=found.pieces, warp=found.knots)]
 
 
 def _even(estimate: Estimate, samples: int) -> _Way:
@@ -145,6 +153,8 @@ def _weighed(confidence: float, chosen: _Way, other: _Way, at: float) -> float:
     mine, theirs = chosen.estimate.method, other.estimate.method
     apart = abs(chosen.guide_position(at) - other.guide_position(at))
     if apart <= max(AGREE_SAMPLES[mine], AGREE_SAMPLES[theirs]):
+        if mine in SUNG and theirs in SUNG:
+            return confidence
         return 1 - (1 - confidence) * (1 - other.estimate.confidence)
     same_rank = (mine in EXACT) == (theirs in EXACT) or theirs in EXACT
     taken = CONTRADICTED if same_rank else CONTRADICTED / 2

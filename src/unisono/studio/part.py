@@ -109,7 +109,7 @@ def _confidence(fit: Fit, placed: _Placed) -> float:
         _enough(fit.evidence, 2.0, 10.0),
         _enough(fit.matched, 0.5, 0.68),
         _enough(placed.notes, 2.0, 8.0),
-        _enough(-placed.error_ms, -18.0, -8.0),
+        _enough(-placed.error_ms, -18.0, -7.5),
     )
 
 
@@ -117,4 +117,4 @@ def _enough(value: float, none: float, suffices: float) -> float:
     """0 at `none`, 0.5 / MOST where it `suffices`, then on towards 1."""
     ratio = max(0.0, (value - none) / (suffices - none))
     half = 0.5 / MOST
-    return half * ratio if ratio <= 1 else 1 - (1 - half) * 0.5 ** (3 * (ratio - 1))
+    return half * ratio if ratio <= 1 else 1 - (1 - half) * 0.5 ** (5 * (ratio - 1))

@@ -26,6 +26,7 @@ MIDDLE_LAG = 48
 """The lag whose window lies exactly on its frame; others are off by half of how much they differ."""
 CANDIDATES = 4
 FRAMES_AT_ONCE = 4000
+LOW_HZ, HIGH_HZ = 55.0, 2200.0
 QUIET_DB = 50.0
 """What is so far below the loudest is no voice."""
 
@@ -82,11 +83,12 @@ def contour(sound: Audio) -> Contour:
 
 
 def _lowered(sound: Audio) -> Floats:
-    """A sound at RATE, without what lies below voices."""
+    """A sound at RATE, without what lies below voices, and without what between two lags of RATE looks like nothing."""
     low = soxr.resample(sound, SAMPLE_RATE, RATE).astype(np.float64)
     if len(low) < 32:
         return np.zeros(32)
-    return np.asarray(signal.sosfiltfilt(signal.butter(2, 55, "highpass", fs=RATE, output="sos"), low, padlen=31))
+    low = signal.sosfiltfilt(signal.butter(2, LOW_HZ, "highpass", fs=RATE, output="sos"), low, padlen=31)
+    return np.asarray(signal.sosfiltfilt(signal.butter(3, HIGH_HZ, "lowpass", fs=RATE, output="sos"), low, padlen=31))
 
 
 def _power(padded: Floats, frames: int, ahead: int) -> Floats:

@@ -38,6 +38,10 @@ STRAY_SAMPLES = samples_of_ms(150)
 STEEPEST = 3.0
 VOICED, RESTING = 0.93, 0.3
 MATCH_SEMITONES = 0.8
+TEMPO_SAMPLES = 10 * SAMPLE_RATE
+OPEN_END = 2.0
+LOOSE_SECONDS = 5.0
+"""While one pitch is repeated for longer, an even tempo is too much of a guess."""
 MOST = 0.95
 
 Floats = NDArray[np.float64]
@@ -215,11 +219,13 @@ def _keys(voiced: Floats, due: _Notes | _Mix) -> list[int]:
 def _carried(take: Audio, sung: Contour, notes: Sequence[Note], due: _Notes | _Mix, found: _Found) -> Warp | None:
     """The path as knots, and the straight line nearest to it."""
     at = found.path.frames.astype(np.float64) * due.frame
+    loose_samples = 0.0
     if len(at) < 2 or np.ptp(at[:, 1]) < SAMPLE_RATE:
         return None
     points, near = at, MIX_KNOT_SAMPLES
     if isinstance(due, _Notes):
-        at = _anchored(at, due.due[found.path.frames[:, 1]])
+        at = _anchored(at, np.nan_to_num(np.round(due.due), nan=-1.0), due.frame)
+        loose_samples = _loose(at)
         begun = _begun(sung, notes, at, found.shift)
         points, near = (_with_ends(begun, at), KNOT_SAMPLES) if len(begun) >= FEWEST_NOTES else (at, MIX_KNOT_SAMPLES)
     knots = _to_the_ends(_thin(_rising(points), near), len(take))
@@ -229,15 +235,36 @@ def _carried(take: Audio, sung: Contour, notes: Sequence[Note], due: _Notes | _M
     drift_ppm = float((1 / max(slope, 1e-3) - 1) * 1e6)
     piece = Piece(take_start=0, take_stop=len(take), guide_start=float(offset), drift_ppm=drift_ppm)
     estimate = Estimate(
-        method="warp", offset_samples=float(offset), drift_ppm=drift_ppm, confidence=_confidence(found, len(points))
+        method="warp",
+        offset_samples=float(offset),
+        drift_ppm=drift_ppm,
+        confidence=_confidence(found, len(points), loose_samples),
     )
     return Warp(estimate=estimate, knots=tuple((float(ours), float(theirs)) for ours, theirs in knots), pieces=(piece,))
 
 
-def _anchored(path: Floats, due: Floats) -> Floats:
-    """A path's ends and where its pitch changes: while a pitch is repeated nothing says when, so the tempo is even."""
-    changes = np.flatnonzero(np.diff(np.nan_to_num(np.round(due), nan=-1.0))) + 1
-    return np.asarray(path[np.unique([0, *changes.tolist(), len(path) - 1])])
+def _anchored(path: Floats, due: Floats, frame: int) -> Floats:
+    """A path's ends and where its pitch changes: while a pitch is repeated nothing says when, so the tempo is even.
+
+    Before the first change it is the tempo behind it, back to where that pitch begins in the guide or the take begins.
+    """
+    passed = due[(path[:, 1] / frame).astype(int)]
+    changes = np.flatnonzero(np.diff(passed)) + 1
+    anchors = path[np.unique([0, *changes.tolist(), len(path) - 1])]
+    soon = anchors[(anchors[:, 0] > anchors[0, 0]) & (anchors[:, 0] < anchors[0, 0] + TEMPO_SAMPLES)]
+    if len(soon) < FEWEST_NOTES or np.ptp(soon[:, 1]) == 0:
+        return np.asarray(anchors)
+    each = np.ptp(soon[:, 0]) / np.ptp(soon[:, 1])
+    other = np.flatnonzero(due[: int(path[0, 1] / frame)] != passed[0])
+    begins = (other[-1] + 1) * frame if len(other) else 0
+    first = max(soon[0, 0] - (soon[0, 1] - begins) * each, 0.0)
+    return np.concatenate([[[first, soon[0, 1] - (soon[0, 0] - first) / each]], anchors[1:]])
+
+
+def _loose(anchors: Floats) -> float:
+    """The longest stretch without a change of pitch, in samples; the first one has an anchor at one end only."""
+    lengths = np.diff(anchors[:, 0])
+    return float(max(OPEN_END * lengths[0], lengths.max()))
 
 
 def _begun(sung: Contour, notes: Sequence[Note], path: Floats, shift: float) -> Floats:
@@ -296,8 +323,8 @@ def _to_the_ends(knots: Floats, samples: int) -> Floats:
     return np.array([*before, *knots.tolist(), *after])
 
 
-def _confidence(found: _Found, points: int) -> float:
-    """The weakest of what must all be so (`bench align`)."""
+def _confidence(found: _Found, points: int, loose_samples: float) -> float:
+    """The weakest of what must all be so (`bench align`). loose_samples: the longest stretch on one repeated pitch."""
     evidence = max(found.evidence, 1e-9)
     return MOST * min(
         _enough(found.evidence, 3.0, 14.0),
@@ -305,6 +332,7 @@ def _confidence(found: _Found, points: int) -> float:
         _enough(1 - max(found.chance, 0.0) / evidence, 0.0, 0.35),
         _enough(found.right, 0.5, 0.75),
         _enough(points, 2.0, 8.0),
+        _enough(-loose_samples / SAMPLE_RATE, -12.0, -LOOSE_SECONDS),
     )
 
 
