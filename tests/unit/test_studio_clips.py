@@ -19,6 +19,7 @@ import pytest
 from tests.unit.clips import backing, sung_to, voice, write_clip, write_guide
 from unisono.errors import DiskTrouble, GuideNotFound
 from unisono.studio import files
+from unisono.studio.cli import produce
 from unisono.studio.clip import Clip
 from unisono.studio.clips import produce_clips
 from unisono.studio.jobs import worker_environment
@@ -332,6 +333,24 @@ def test_a_full_disk_is_told_and_originals_stay(choir: Path, tmp_path: Path) -> 
         signal.signal(signal.SIGXFSZ, handler)
     assert not list((tmp_path / "out").rglob("*.part"))
     assert {clip.path: Path(clip.path).read_bytes() for clip in clips_of(choir)} == before
+
+
+def test_the_example_in_the_docs_mixes(choir: Path, made: tuple[Path, Production, list[Told]], tmp_path: Path) -> None:
+    example = tmp_path / "example.py"
+    page = (Path(__file__).parents[2] / "docs/studio.md").read_text(encoding="utf-8")
+    example.write_text(page.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    out = begun(made, tmp_path / "out")
+    command = [sys.executable, str(example), str(choir / "guide.flac"), str(out), *[c.path for c in clips_of(choir)]]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=worker_environment()).stdout
+    assert "Ada mixed placed by the guide's bleed" in said
+    assert (out / "report.html").is_file()
+    assert (out / "mix.opus").is_file()
+
+
+def test_every_option_of_the_command_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs/studio.md").read_text(encoding="utf-8")
+    options = {option for parameter in produce.params for option in parameter.opts if option.startswith("--")}
+    assert {option for option in options if option not in page} == set()
 
 
 def test_no_guide_is_told_with_what_there_is(tmp_path: Path, choir: Path) -> None:

@@ -125,7 +125,7 @@ def lags(
     for share, text in ((0.0, f"+{reach_ms:g} ms"), (0.5, "0"), (1.0, f"-{reach_ms:g} ms")):
         y = top + share * _LAG_HEIGHT
         parts += [_line(_LEFT, y, _WIDTH - _LEFT, y, _LINE), _text(_WIDTH - _LEFT, y - 5, text, _DIM, anchor="end")]
-    bars = floor + 30
+    bars = floor + 38
     parts.append(_text(_LEFT, bars - 8, labels[1], _CREAM, size=16))
     wide = max(2.0, (_WIDTH - 2 * _LEFT) / max(len(looks), 1) - 2)
     for look, ms in zip(looks, off_ms, strict=True):

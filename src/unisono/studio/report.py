@@ -44,6 +44,11 @@ def time_told(samples: float) -> str:
     return f"{'-' if samples < 0 and tenths else ''}{minutes}:{seconds}"
 
 
+def _second_told(samples: int) -> str:
+    """To the nearest second: nobody asks for more of a silence."""
+    return time_told(round(samples / SAMPLE_RATE) * SAMPLE_RATE)
+
+
 def said_of(outcome: Outcome) -> tuple[Said, ...]:
     """Everything that is to be told about what became of a clip, most important first."""
     if outcome.state == "broken":
@@ -57,7 +62,9 @@ def said_of(outcome: Outcome) -> tuple[Said, ...]:
     if outcome.state == "silent":
         return (said("silent.all"), *_said_of_file(report))
     mixed = outcome.state == "mixed"
-    return (*_said_of_place(report, mixed=mixed), *said_of_sound(report, outcome.gain_db if mixed else 0.0))
+    if not mixed:
+        return (*_said_of_place(report, mixed=False), *_said_of_file(report))
+    return (*_said_of_place(report, mixed=True), *said_of_sound(report, outcome.gain_db))
 
 
 def _said_of_place(report: ClipReport, *, mixed: bool) -> Iterator[Said]:
@@ -75,14 +82,19 @@ def said_of_alignment(report: ClipReport) -> Iterator[Said]:
         yield said("guess.apart", apart_ms=float(apart_ms))
     if stands.method == "none":
         return
+    if stands.certain:
+        yield from _said_of_clock(stands)
+    spread_ms = ms_of_samples(stands.spread_samples)
+    if spread_ms >= _TOLD_SPREAD_MS:
+        yield said("disagree", spread_ms=float(round(spread_ms)))
+
+
+def _said_of_clock(stands: Alignment) -> Iterator[Said]:
     if abs(stands.drift_ppm) >= _TOLD_DRIFT_PPM:
         yield said("drift", drift_ppm=f"{stands.drift_ppm:+.0f}")
     steps = len(stands.pieces) - 1
     if steps:
         yield said("step") if steps == 1 else said("steps", steps=float(steps))
-    spread_ms = ms_of_samples(stands.spread_samples)
-    if spread_ms >= _TOLD_SPREAD_MS:
-        yield said("disagree", spread_ms=float(round(spread_ms)))
 
 
 def _placed(report: ClipReport) -> Said:
@@ -117,7 +129,7 @@ def said_of_sound(report: ClipReport, gain_db: float = 0.0) -> Iterator[Said]:
     if abs(gain_db) >= _TOLD_GAIN_DB:
         yield said("gain.up" if gain_db > 0 else "gain.down", gain_db=round(abs(gain_db), 1))
     for start, stop in report.silent:
-        yield said("silent.between", start=time_told(start), stop=time_told(stop))
+        yield said("silent.between", start=_second_told(start), stop=_second_told(stop))
     if report.clipped:
         yield said("clipped")
     yield from _said_of_file(report)
@@ -141,7 +153,9 @@ def waves_picture(
         pictures.before_lane(sentence("lane.before", {}, language), report.before, report.take.samples),
     ]
     if report.alignment.method != "none":
-        lanes.append(pictures.after_lane(sentence("lane.after", {}, language), report.after, axis, report.silent))
+        label = sentence("lane.after" if report.alignment.certain else "lane.guess", {}, language)
+        missing = report.silent if report.alignment.certain else ()
+        lanes.append(pictures.after_lane(label, report.after, axis, missing))
     return pictures.waves(
         lanes,
         title=sentence("picture.waves", {}, language),

@@ -70,6 +70,7 @@ SENTENCES: Mapping[str, str] = {
     "lane.guide": _("the guide"),
     "lane.before": _("as it came"),
     "lane.after": _("in its place, cleaned"),
+    "lane.guess": _("where it was guessed to be"),
     "lags.lags": _("lag around its middle; hollow looks were thrown out"),
     "lags.confidence": _("how sure each look was"),
 }
