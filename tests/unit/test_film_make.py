@@ -19,6 +19,7 @@ from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Knot, Shape, Voice
 from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Progress, make
 from unisono.studio.film.pieces import Folder
+from unisono.studio.film.tiles import Tile
 from unisono.units import SAMPLE_RATE
 
 SHAPE = Shape(width=320, height=180, preset="ultrafast", crf=18)
@@ -174,6 +175,24 @@ def test_proxies_are_upright_and_cover_their_window(tmp_path: Path) -> None:
     times = np.load(proxies.times_path(proxy))
     assert times.tolist() == [round(i * SAMPLE_RATE / 30) for i in range(10)]
     assert [round(frame.mean()) for frame in shown[::3]] == pytest.approx([60 + 30 * i for i in range(4)], abs=2)
+
+
+def test_a_tile_shows_the_frame_of_a_moment_wherever_it_is_asked_to_go(tmp_path: Path) -> None:
+    """On, far on, back, past the end, and again after it was closed: each frame of the clip has its own brightness."""
+    path = clip(tmp_path / "c.mp4", [0.5 + i / 25 for i in range(100)], lambda time: 30 + 50 * (time - 0.5))
+    wanted = Clip(path=str(path))
+    proxies.make(wanted, tmp_path / "p", ((24, 32),))
+    tile = Tile(proxies.proxy_path(tmp_path / "p", wanted, 24, 32))
+    for number in (0, 1, 2, 60, 61, 5, 99, 4, 4):
+        shown = tile.at((0.5 + number / 25) * SAMPLE_RATE)
+        assert shown is not None
+        assert shown.y.mean() == pytest.approx(30 + 2 * number, abs=1.5), number
+        if number == 61:
+            tile.close()
+    assert tile.at(0.3 * SAMPLE_RATE) is None
+    assert tile.strength(0.3 * SAMPLE_RATE) == 0
+    assert 0 < tile.strength(0.6 * SAMPLE_RATE) < 256 == tile.strength(2.0 * SAMPLE_RATE)
+    assert tile.strength(6.0 * SAMPLE_RATE) == 0
 
 
 def test_fast_clips_are_thinned(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _next(
     sounding = np.where(heard > _SOUNDING, heard, 0.0)
     shares = inside @ sounding / total
     if shares.max() >= _FOCUS and (sounding > 0).sum() < len(heard):
-        best = candidates[int(shares.argmax())]
+        best = candidates[int((shares - 0.02 * _aside(layout, candidates, sounding)).argmax())]
         return None if before[-1].rect == best else Shot(start=0, rect=best, close=True)
     if len(heard) <= 8 or sum(shot.close for shot in before[-2:]) == 2:
         return None if not before[-1].close else Shot(start=0, rect=layout.wide)
@@ -102,6 +102,16 @@ def _inside(layout: Layout, views: Sequence[Rect]) -> NDArray[np.float64]:
     """1 for every voice whose whole bay is in a view, else 0; shape (views, voices)."""
     cells = [layout.cell(voice) for voice in range(len(layout.bays))]
     return np.array([[float(view.holds(cell)) for cell in cells] for view in views])
+
+
+def _aside(layout: Layout, views: Sequence[Rect], sounding: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far the middle of all that sounds is from each view's middle, in units."""
+    cells = [layout.cell(voice) for voice in range(len(layout.bays))]
+    middles = np.array([(cell.x + cell.w / 2, cell.y + cell.h / 2) for cell in cells])
+    middle = sounding @ middles / sounding.sum()
+    at = np.array([(view.x + view.w / 2, view.y + view.h / 2) for view in views])
+    away: NDArray[np.float64] = np.hypot(*(at - middle).T)
+    return away
 
 
 def _candidates(layout: Layout, bay: int) -> list[Rect]:

@@ -85,7 +85,7 @@ class Empty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Facade(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `facade.toml` says."""
+    """What `facade.toml` says. `pavement` is what lies below the drawing of the ground floor."""
 
     bay_height: Annotated[float, Meta(ge=0.4, le=2.5)]
     sky: Sky
@@ -98,6 +98,7 @@ class Facade(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     empty: tuple[Empty, ...]
     roofs: tuple[str, ...]
     ground: str
+    pavement: Hex
     storey: str | None = None
     backdrop: str | None = None
 

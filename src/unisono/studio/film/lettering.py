@@ -120,7 +120,7 @@ def _argb(colour: Colour, alpha: float = 1.0) -> int:
 def _fitted(text: str, size: float, weight: int, fit: float | None) -> tuple[str, float]:
     if fit is None or (wide := width(text, size, weight)) <= fit:
         return text, size
-    size = max(size * max(0.7, fit / wide), _SMALLEST)
+    size = max(size * max(0.7, 0.99 * fit / wide), _SMALLEST)
     kept = text
     while kept and width(text, size, weight) > fit:
         kept = kept[:-1]
@@ -140,7 +140,12 @@ def _draw(canvas: skia.Canvas, run: str, x: float, baseline: float, size: float,
     canvas.scale(edge / _EMOJI_UNITS, edge / _EMOJI_UNITS)
     drawing = svg_drawing(file)
     drawing.setContainerSize(skia.Size(_EMOJI_UNITS, _EMOJI_UNITS))
+    # Their outlines are black, and are written on dark walls.
+    halo = skia.ImageFilters.DropShadow(0, 0, 2, 2, _argb((1, 0.97, 0.9)))
+    halo = skia.ImageFilters.DropShadow(0, 0, 2, 2, _argb((1, 0.97, 0.9)), halo)
+    canvas.saveLayer(None, skia.Paint(ImageFilter=halo))
     drawing.render(canvas)
+    canvas.restore()
     canvas.restore()
 
 

@@ -198,7 +198,10 @@ def _draw_walls(level: Level, canvas: skia.Canvas, stamps: _Stamps) -> None:
         for row in range(level.layout.rows):
             if facts.storey is not None:
                 canvas.drawImage(stamps.image(facts.storey), x, level.row_top(row), _SMOOTH)
-        canvas.drawImage(stamps.image(facts.ground), x, ground, _SMOOTH)
+        floor = stamps.image(facts.ground)
+        canvas.drawImage(floor, x, ground, _SMOOTH)
+        street = skia.Paint(Color=skia.Color4f(*rgb(facts.pavement), 1).toColor())
+        canvas.drawRect(skia.Rect.MakeLTRB(x, ground + floor.height() - 1, x + bay, level.height), street)
         if first and facts.house.joint is not None:
             joint = stamps.image(facts.house.joint)
             for row in range(level.layout.rows + 1):

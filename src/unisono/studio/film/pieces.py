@@ -61,16 +61,20 @@ class Folder:
         self.proxies = path.parent / "proxies"
         self.light = path / "light.npy"
         self.landscape = path / "landscape.json"
+        self._plan: Plan | None = None
 
     def film(self) -> Film:
         """The brief. Raises OSError, msgspec.DecodeError."""
         return msgspec.json.decode(self.brief.read_bytes(), type=Film)
 
     def plan(self) -> Plan:
-        """The plan, once lights and shapes are known."""
+        """The plan, once lights and shapes are known; worked out once."""
+        if self._plan is not None:
+            return self._plan
         film = self.film()
         landscape = msgspec.json.decode(self.landscape.read_bytes(), type=tuple[bool | None, ...])
-        return work_out(film, np.load(self.light), landscape, len(credit_pages(film)))
+        self._plan = work_out(film, np.load(self.light), landscape, len(credit_pages(film)))
+        return self._plan
 
     def piece(self, number: int) -> Path:
         """A piece's file."""
@@ -165,8 +169,9 @@ def _lines() -> Iterator[bytes]:
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
-        for line in sys.stdin.buffer:
-            waiting.put(line)
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as tasks:
+            for line in tasks:
+                waiting.put(line)
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -33,6 +34,7 @@ _FRAMES_PER_SECOND_MAX = 51.0
 _OPTIONS = {"preset": "veryfast", "crf": "16", "tune": "fastdecode", "g": "12", "bf": "0", "threads": "1"}
 _HDR_TRANSFERS = (16, 18)
 _HD_LINES = 720
+_EXACT = int(Interpolation.ACCURATE_RND) | int(Interpolation.FULL_CHR_H_INT)
 
 
 def proxy_path(folder: Path, clip: Clip, width: int, height: int) -> Path:
@@ -133,9 +135,15 @@ def _scaled(frame: av.VideoFrame, width: int, height: int) -> Planes:
         dst_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
         dst_color_range=ColorRange.MPEG,
-        interpolation=Interpolation.AREA if width * 2 < frame.width else Interpolation.BICUBIC,
+        interpolation=_how(width * 2 < frame.width, exact=full or space != Colorspace.ITU709),
     )
     return planes_of(small)
+
+
+def _how(smaller: bool, *, exact: bool) -> Interpolation:
+    """How swscale goes about it. Where it converts colours its shortcuts would darken them by two steps."""
+    chosen = int(Interpolation.AREA if smaller else Interpolation.BICUBIC)
+    return cast(Interpolation, chosen | (_EXACT if exact else 0))
 
 
 def planes_of(frame: av.VideoFrame) -> Planes:

@@ -62,8 +62,8 @@ class Tile:
     def _seek(self, wanted: int) -> None:
         if self._file is None:
             self._file = av.open(str(self._proxy))
+            self._file.streams.video[0].codec_context.thread_count = 1
         stream = self._file.streams.video[0]
-        stream.codec_context.thread_count = 1
         assert stream.time_base is not None
         self._file.seek(int(wanted * _TICK / stream.time_base), stream=stream, backward=True)
         self._frames = ((round((frame.time or 0.0) * 25), frame) for frame in self._file.decode(stream))
