@@ -32,8 +32,8 @@ AGREE_SAMPLES: dict[Method, int] = {
 }
 """How far each way may be off when it is right: people sing a little early and late, sound does not."""
 CLOCK_CONFIDENCE = 0.9
-OFFERED = 0.45
-"""What nobody asked for is not certain, however well it fits."""
+OFFERED = 0.3
+"""What nobody asked for is not certain however well it fits; a straight line that nearly fits is the better guess."""
 SUNG: tuple[Method, ...] = ("part", "warp")
 """Both look at the same pitches: that they agree makes neither surer."""
 CONTRADICTED = 0.6
