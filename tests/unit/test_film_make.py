@@ -152,9 +152,20 @@ def test_it_is_composed_for_its_shape(tmp_path: Path) -> None:
         assert frames_of(tmp_path / "film.mp4")[0].shape == (height, width)
 
 
-def test_a_clip_that_is_none_ends_in_words(tmp_path: Path) -> None:
+def test_a_clip_that_is_none_holds_nobody_up_and_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"this is no film" * 50)
-    film = short(tmp_path, Voice(clip=Clip(path=str(tmp_path / "bad.mp4")), pictures=True))
+    only_sound = sound(tmp_path / "only.wav", 1)
+    voices = tuple(
+        Voice(name=name, clip=Clip(path=str(path)), pictures=True)
+        for name, path in (("A", tmp_path / "bad.mp4"), ("B", only_sound))
+    )
+    made = make(short(tmp_path, Voice(), voices=voices), tmp_path / "work", tmp_path / "film.mp4", workers=1)
+    assert made.without_picture == ("A", "B")
+    assert len(frames_of(tmp_path / "film.mp4")) == made.frames
+
+
+def test_a_clip_that_is_gone_ends_in_words(tmp_path: Path) -> None:
+    film = short(tmp_path, Voice(clip=Clip(path=str(tmp_path / "gone.mp4")), pictures=True))
     with pytest.raises(FilmFailed):
         make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
 

@@ -19,12 +19,14 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from unisono.errors import FilmFailed
 from unisono.studio.film import assets, facade, words
 from unisono.studio.film.brief import Film, pieces
 from unisono.studio.film.crew import Crew
 from unisono.studio.film.finish import join, write_poster
-from unisono.studio.film.pieces import Folder, Task, Told, dim_lights, has_proxies
+from unisono.studio.film.pieces import Folder, Task, Told, dim_lights, has_proxies, sizes
 from unisono.studio.film.plan import Plan
+from unisono.studio.film.proxies import is_empty, proxy_path
 
 _RECIPE = "1"
 """Another number makes every film anew."""
@@ -46,7 +48,7 @@ _STEPS = {"look": "look", "proxy": "proxies", "level": "draw", "piece": "render"
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """What was made: files, frames, seconds it took, pieces that were there already."""
+    """What was made: files, frames, seconds it took, pieces that were there already; whose clips have no picture."""
 
     film: str
     subtitles: str | None
@@ -54,6 +56,7 @@ class Made(Struct, frozen=True, kw_only=True):
     frames: int
     seconds: float
     pieces_kept: int
+    without_picture: tuple[str, ...] = ()
 
 
 @dataclass
@@ -120,6 +123,16 @@ def make(
         frames=plan.frames,
         seconds=round(time.monotonic() - began, 2),
         pieces_kept=kept,
+        without_picture=_without_picture(plan, home),
+    )
+
+
+def _without_picture(plan: Plan, home: Folder) -> tuple[str, ...]:
+    """The names of those whose clip turned out to have no picture that can be shown."""
+    return tuple(
+        voice.name
+        for number, voice in enumerate(plan.film.voices)
+        if voice.seen and is_empty(proxy_path(home.proxies, voice.seen, *sizes(plan, number)[0]))
     )
 
 
@@ -134,13 +147,16 @@ def begin(film: Film, folder: Path) -> Folder:
 
 
 def fingerprint(film: Film) -> str:
-    """A hash of the brief, the façade and the files it names, by size and time."""
+    """A hash of the brief, the façade and the files it names, by size and time. Raises FilmFailed if one is gone."""
     whole = hashlib.sha256(_RECIPE.encode() + msgspec.json.encode(film))
     whole.update(facade.read(film.facade).fingerprint.encode())
     named = [film.sound, *(voice.sound for voice in film.voices), *(v.seen.path for v in film.voices if v.seen)]
     for name in named:
         if name is not None:
-            stat = Path(name).stat()
+            try:
+                stat = Path(name).stat()
+            except OSError as error:
+                raise FilmFailed(reason=f"a recording is gone: {error}") from error
             whole.update(f"{name}\0{stat.st_size} {stat.st_mtime_ns}\0".encode())
     return whole.hexdigest()[:24]
 

@@ -11,6 +11,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from unisono.errors import FilmFailed
+from unisono.errors import FilmFailed, TakeUnreadable
 from unisono.studio.film.brief import Clip
 from unisono.studio.film.hdr import to_standard_range
 from unisono.studio.film.planes import Planes
@@ -44,6 +45,11 @@ def proxy_path(folder: Path, clip: Clip, width: int, height: int) -> Path:
     return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.mp4"
 
 
+def is_empty(proxy: Path) -> bool:
+    """Whether its clip has no picture."""
+    return not len(np.load(times_path(proxy)))
+
+
 def times_path(proxy: Path) -> Path:
     """Where the times of its frames are: int64, in samples of the take."""
     return proxy.with_suffix(".npy")
@@ -57,8 +63,8 @@ def is_made(proxy: Path) -> bool:
 def make(clip: Clip, folder: Path, sizes: tuple[tuple[int, int], ...]) -> None:
     """Make the proxies of one clip at several sizes (even) in one pass; what is there is kept.
 
-    A clip without any picture that can be decoded gets an empty proxy: its window stays a window. Raises TakeUnreadable
-    for what is no recording, OSError when the disk is full.
+    A clip without any picture that can be decoded gets an empty proxy: its window stays a window. Raises FilmFailed
+    when the clip is gone, OSError when the disk is full.
     """
     wanted = [size for size in dict.fromkeys(sizes) if not is_made(proxy_path(folder, clip, *size))]
     if not wanted:
@@ -156,12 +162,12 @@ def planes_of(frame: av.VideoFrame) -> Planes:
 
 
 def frames(clip: Clip) -> Iterator[tuple[float, _Source]]:
-    """Every frame that is wanted, with its time on the take's axis, in rising order. Raises TakeUnreadable."""
+    """Every frame that is wanted, with its time on the take's axis, in rising order; none of what is no recording."""
     try:
         file = Path(clip.path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise FilmFailed(reason=f"a clip cannot be read: {error}") from error
-    with file, opened(file) as container:
+    with file, suppress(TakeUnreadable), opened(file) as container:
         stream = best_picture(container)
         if stream is None:
             return
@@ -202,6 +208,7 @@ class _Writer:
     def finish(self) -> None:
         self._file.mux(self._stream.encode(None))
         self._file.close()
+        self._part.touch()  # without a frame nothing is written
         np.save(times_path(self._path), np.array(self._times, np.int64))
         self._part.replace(self._path)
 
