@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,8 @@ from unisono.units import SAMPLE_RATE
 
 SHAPE = Shape(width=320, height=180, preset="ultrafast", crf=18)
 Luma = NDArray[np.uint8]
+DATA = Path(os.environ.get("UNISONO_TEST_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+PHONES = DATA / "phone-video"
 
 
 def clip(path: Path, times_s: list[float], bright: Callable[[float], float], size: tuple[int, int] = (96, 128)) -> Path:
@@ -211,6 +214,19 @@ def test_fast_clips_are_thinned(tmp_path: Path) -> None:
     wanted = Clip(path=str(path))
     proxies.make(wanted, tmp_path / "p", ((24, 32),))
     assert len(np.load(proxies.times_path(proxies.proxy_path(tmp_path / "p", wanted, 24, 32)))) == 15
+
+
+@pytest.mark.parametrize("name", [name for name in ("sample_rotate_and_reflect.mp4",) if (PHONES / name).is_file()])
+def test_a_picture_that_was_turned_and_mirrored_is_shown_as_its_file_says(name: str, tmp_path: Path) -> None:
+    """The same recording once as it is, once with a matrix that swaps x and y."""
+    plain, turned = (Clip(path=str(PHONES / file)) for file in ("sample.mp4", name))
+    proxies.make(plain, tmp_path, ((120, 80),))
+    proxies.make(turned, tmp_path, ((80, 120),))
+    one = frames_of(proxies.proxy_path(tmp_path, plain, 120, 80))[0].astype(int)
+    other = frames_of(proxies.proxy_path(tmp_path, turned, 80, 120))[0].astype(int)
+    assert proxies.landscape(plain) is True
+    assert proxies.landscape(turned) is False
+    assert np.abs(one - other.T).mean() < 6 < np.abs(one - other.T[::-1]).mean()
 
 
 def test_a_brief_in_a_folder_names_files_beside_it(tmp_path: Path) -> None:
