@@ -34,6 +34,23 @@ for (const [name, said] of Object.entries(ONE_CARD)) {
   }
 }
 
+/** A microphone 98 ppm faster than the ears, whose own times are good to half a millisecond. */
+const ROUGH = [-1.3, 0.9, 8.5, 9.6, 13.2, 4.8, 5.1, 4.7, 1.3, 1.4, -0.6, -0.6, -0.5, -0.9, 0.0, -0.6, 0.1, 0.4, 0.2, 0.6, 0.7, 0.6, 0.9, 0.3, 0.7, 1.1, 0.7, 1.5, 1.4, 0.6, 0.8, 1.4, 1.4, 1.8, 0.9, 1.6, 1.6, 2.0, 1.9, 2.6, 1.5, 1.8, 2.6, 2.3, 2.8, 2.6, 2.4, 2.8, 3.4, 3.2];
+
+test("two clocks are told by rough times too, if it takes half a minute", () => {
+  const lines = asked(ROUGH, 0);
+  for (const { seconds, line } of lines.slice(30)) assert.ok(line?.suspected || line?.believed, `at ${seconds} s`);
+  const { seconds, line } = lines[lines.length - 1];
+  assert.ok(line?.believed && Math.abs(line.slope * 1e6 - 98) < 20, `${line?.slope} at ${seconds} s`);
+});
+
+test("rough times of one clock are nothing but rough", () => {
+  const even = ROUGH.map((ms, i) => ms - 0.098 * i).slice(12);
+  for (const said of [even, even.map((ms) => -ms), [...even].reverse(), [...even, ...even, ...even]]) {
+    for (const { seconds, line } of asked(said, 0)) assert.ok(!line?.believed && !(line?.suspected && Math.abs(line.at(1000 * seconds)) > 0.7), `at ${seconds} s`);
+  }
+});
+
 test("where the system says nothing, glimpses decide, and no slope that sound cards cannot have", () => {
   const seen = (/** @type {number} */ ppm, /** @type {number} */ phase) => Array.from({ length: 40 }, (_, i) => ({ x: 1000 * i, y: ppm * 1e-3 * i - Math.abs(0.4 * Math.sin(5 * i + phase)) }));
   for (const [ppm, believed] of /** @type {[number, boolean][]} */ ([[0, false], [100, true], [2_000, false]])) {
