@@ -306,6 +306,10 @@ def test_what_is_not_certain_is_not_mixed_until_a_person_says_where_it_stands(
     assert (report.alignment.method, report.alignment.offset_samples) == ("person", 72_000)
     assert words(production, "alone").startswith("placed by hand")
     assert {each.step for each in told if each.clip == "alone" and each.state == "done"} == {"clean", "measure"}
+    outside = Clip(key="alone", path=str(alone), place_samples=1e7)
+    production = produce_clips([clips[0], outside], choir / "guide.flac", begun(made, tmp_path / "outside"))
+    assert [clip.state for clip in production.clips] == ["mixed", "silent"]
+    assert "nothing of it falls into the song" in words(production, "alone")
     stem = files.read_back(out / "stems/Zoë.flac")[:, 0]
     assert np.max(np.abs(stem[: 72_000 - 100])) < 1e-3
 

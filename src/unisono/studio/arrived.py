@@ -11,16 +11,19 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 from unisono.config import Settings
-from unisono.errors import DiskTrouble, TakeEmpty
+from unisono.errors import DiskTrouble, TakeEmpty, TakeUnreadable
+from unisono.store.stems import read_packets
 from unisono.studio import files
 from unisono.studio.clip import Clip, ClipReport, ClipSettings, analyse, names_of
 from unisono.studio.decoded import decoded
 from unisono.studio.guides import GuideFacts, guide_sound, performance_guide
-from unisono.studio.outcome import Outcome, OutcomeState
+from unisono.studio.outcome import Outcome, state_of
 from unisono.studio.pictures import shape
 from unisono.studio.report import lags_picture, said, said_of, waves_picture
+from unisono.studio.stem import decode_stem
 from unisono.studio.steps import Course, State, Step, Teller, Told, Work, write_whole
 from unisono.studio.takes import (
     LISTEN_FILE,
@@ -33,9 +36,11 @@ from unisono.studio.takes import (
     take_folder,
     write_placed,
 )
+from unisono.units import span
 from unisono.web.i18n import SOURCE_LANGUAGE
 
 WORK_FOLDER = "work"
+STEM_SOUND = "stem.wav"
 _TOLD_AS_MARKS = ("gaps", "broken", "cut_off", "no_sound")
 _GUESSED_SECONDS = 60.0
 
@@ -54,12 +59,17 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
     work = Work(folder / WORK_FOLDER)
     work.clear_parts()
     guide = _guide(performance, work)
+    sound, stem_marks = folder / facts.original, cast("tuple[str, ...]", ())
+    if facts.sung is not None:
+        sound, stem_marks = _from_stem(folder, facts, facts.sung, guide)
     clip = Clip(
         key=take,
-        path=str(folder / facts.original),
+        path=str(sound),
         name=facts.name,
         part=facts.part,
         place_samples=facts.offset_samples,
+        clock_samples=None if facts.sung is None else 0.0,
+        stamped=facts.sung is not None,
     )
     settings = ClipSettings(samples=guide.samples)
     tell = Teller(Course({take: _GUESSED_SECONDS}, 0.0, hands=1), on_told)
@@ -72,7 +82,7 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
     found = analyse(clip, guide, work, settings, step)
     names = names_of(clip, guide, settings)
     try:
-        report = _left(folder, facts, found, guide, work, names.decode, began)
+        report = _left(folder, facts, found, guide, work, names.decode, began, stem_marks)
     except OSError as error:
         raise DiskTrouble(reason=str(error)) from error
     work.use([names.decode, names.align, names.clean, names.measure, guide.name])
@@ -94,8 +104,34 @@ def _guide(performance: Path, work: Work) -> GuideFacts:
     return guide
 
 
+def _from_stem(
+    folder: Path, facts: TakeFacts, sung: tuple[int, int], guide: GuideFacts
+) -> tuple[Path, tuple[str, ...]]:
+    """A take that was sung along in a courtyard, as a recording whose sample 0 is the guide's, and its marks.
+
+    Its packets were stamped with the positions of the guide's samples that its singer heard. Raises TakeEmpty, OSError.
+    """
+    start, stop = sung
+    try:
+        stem = decode_stem(read_packets(folder / facts.original), span(start, min(stop, start + guide.samples)))
+    except ValueError as error:
+        raise TakeUnreadable(reason=str(error)) from error
+    if "silent" in stem.marks:
+        raise TakeEmpty
+    path = folder / WORK_FOLDER / STEM_SOUND
+    files.write(path, stem.sound, files.WAV_24)
+    return path, stem.marks
+
+
 def _left(
-    folder: Path, facts: TakeFacts, found: ClipReport, guide: GuideFacts, work: Work, decode: str, began: float
+    folder: Path,
+    facts: TakeFacts,
+    found: ClipReport,
+    guide: GuideFacts,
+    work: Work,
+    decode: str,
+    began: float,
+    stem_marks: tuple[str, ...],
 ) -> TakeReport:
     """Voice, listening copy, pictures and, last of all, the report. Raises OSError, DiskTrouble."""
     stands = found.alignment
@@ -114,7 +150,7 @@ def _left(
         samples=found.take.samples,
         said=said_of(_outcome(facts, found)),
         pictures=tuple(_pictures(folder, found, guide, work)),
-        marks=tuple(_marks(found)),
+        marks=tuple(dict.fromkeys((*stem_marks, *_marks(found)))),
         seconds=round(time.monotonic() - began, 3),
     )
     write_placed(folder, report)
@@ -123,15 +159,14 @@ def _left(
 
 def _outcome(facts: TakeFacts, found: ClipReport) -> Outcome:
     """As a clip's, for its words: whether it is mixed is for the page to say."""
-    certain = found.alignment.certain
-    state: OutcomeState = "silent" if found.quiet or found.heard is None else "mixed" if certain else "unsure"
+    state = state_of(found)
     return Outcome(
         key=facts.take, file=facts.original, name=facts.name, part=facts.part or found.part, state=state, report=found
     )
 
 
 def _marks(found: ClipReport) -> Iterator[str]:
-    if found.quiet or found.heard is None:
+    if state_of(found) == "silent":
         yield "silent"
     if found.clipped:
         yield "clipped"

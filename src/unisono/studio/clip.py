@@ -42,7 +42,7 @@ class Clip(Struct, frozen=True, kw_only=True):
 
     key: its name in this run, unlike any other's. part: the part of the piece that was sung, empty if nobody said so.
     place_samples: where a person placed its sample 0 on the guide's axis. clock_samples: where a clock that it shared
-    with the guide says that it stands.
+    with the guide says that it stands. stamped: each of its samples was, as it was sung: the clock has the only word.
     """
 
     key: str
@@ -51,6 +51,7 @@ class Clip(Struct, frozen=True, kw_only=True):
     part: str = ""
     place_samples: float | None = None
     clock_samples: float | None = None
+    stamped: bool = False
     lead: bool = False
 
 
@@ -68,7 +69,8 @@ class ClipReport(Struct, frozen=True, kw_only=True):
     voice: the name of its sound in the work folder: float32, shape (samples, channels), on the guide's axis. alignment
     is what it was placed by, guess what was found without a person (they differ where one placed it). heard: guide
     positions [start, stop) between which it sounds, None for nowhere; silent: where it does not although the guide
-    does. before, after: peaks for the pictures, of the take on its own axis and of the voice on the guide's.
+    does. quiet: there is nothing to hear in the take itself, wherever it stands. before, after: peaks for the pictures,
+    of the take on its own axis and of the voice on the guide's.
     """
 
     key: str
@@ -112,7 +114,7 @@ class Names(Struct, frozen=True, kw_only=True):
 def names_of(clip: Clip, guide: GuideFacts, settings: ClipSettings) -> Names:
     """What each step's result will be called: a hash of all that decides it. Raises OSError."""
     decode = decode_name(content_hash(Path(clip.path)))
-    align = fingerprint("align", decode, guide, clip.part, clip.clock_samples, settings.free_tempo)
+    align = fingerprint("align", decode, guide, clip.part, clip.clock_samples, clip.stamped, settings.free_tempo)
     clean = fingerprint("clean", align, clip.place_samples, settings.clean, settings.samples)
     return Names(decode=decode, align=align, clean=clean, measure=fingerprint("measure", clean))
 
@@ -175,6 +177,8 @@ class _Analysis:
 
     def _aligned(self, sound: Audio) -> _Found:
         """By the guide as a whole; a take left in doubt by this is tried against every part, if nobody said which."""
+        if self._clip.stamped and self._clip.clock_samples is not None:
+            return _Found(alignment=at_offset(len(sound), self._clip.clock_samples), part=self._clip.part)
         own = self._guide.part(self._clip.part)
         first = self._ask(sound, own.name if own else "")
         if own is not None or first.certain or not self._guide.parts:
@@ -207,6 +211,7 @@ class _Analysis:
         voice = self._work.sound(self._names.clean)
         assert voice is not None, "it was kept a moment ago"
         measured = measure(Voice(seat=0, sound=voice))
+        quiet = measured.quiet and measure(Voice(seat=0, sound=take.sound)).quiet
         return ClipReport(
             key=self._clip.key,
             voice=self._names.clean,
@@ -216,9 +221,9 @@ class _Analysis:
             part=found.part,
             cleaned=did,
             lufs=measured.lufs,
-            quiet=measured.quiet,
+            quiet=quiet,
             clipped=measured.clipped,
-            heard=heard_in(voice),
+            heard=None if measured.quiet else heard_in(voice),
             silent=silences(voice, guide_sound(self._guide, self._work)),
             before=shape(take.sound),
             after=shape(voice),

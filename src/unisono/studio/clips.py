@@ -22,7 +22,7 @@ from unisono.studio.clip import Clip, ClipReport, ClipSettings, Names, kept_repo
 from unisono.studio.crew import Crew
 from unisono.studio.guides import GuideFacts, read_guide
 from unisono.studio.hand import Line, Task
-from unisono.studio.outcome import Outcome, OutcomeState, ProduceSettings, Production, outcome_of, write_report
+from unisono.studio.outcome import Outcome, ProduceSettings, Production, outcome_of, state_of, write_report
 from unisono.studio.steps import CLIP_STEPS, Course, Teller, Told, Work
 from unisono.studio.whole import STEMS_FOLDER, make_whole
 from unisono.studio.worker import alone
@@ -170,11 +170,7 @@ class _Run:
         """Whether a clip is mixed."""
         names = self._names[clip.key]
         self._work.use([names.decode, names.align, names.clean, names.measure])
-        state: OutcomeState = "unsure"
-        if report.take.sound is None or report.quiet or report.heard is None:
-            state = "silent"
-        elif report.alignment.certain or (self._settings.include_unsure and report.alignment.method != "none"):
-            state = "mixed"
+        state = state_of(report, include_unsure=self._settings.include_unsure)
         self._outcomes[clip.key] = outcome_of(clip, state, report=report)
 
 

@@ -108,6 +108,15 @@ def outcome_of(
     )
 
 
+def state_of(report: ClipReport, *, include_unsure: bool = False) -> OutcomeState:
+    """What becomes of a clip that went through all steps."""
+    if report.take.sound is None or report.quiet:
+        return "silent"
+    if not report.alignment.certain and (report.alignment.method == "none" or not include_unsure):
+        return "unsure"
+    return "mixed" if report.heard is not None else "silent"
+
+
 def write_report(folder: Path, production: Production) -> None:
     """Write `report.json`, whole or not at all. Raises DiskTrouble."""
     write_whole(folder / REPORT_FILE, msgspec.json.format(msgspec.json.encode(production), indent=1))

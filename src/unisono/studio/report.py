@@ -60,7 +60,7 @@ def said_of(outcome: Outcome) -> tuple[Said, ...]:
     if report.take.sound is None:
         return (said("no_sound"),)
     if outcome.state == "silent":
-        return (said("silent.all"), *_said_of_file(report))
+        return (said("silent.all" if report.quiet else "outside"), *_said_of_file(report))
     mixed = outcome.state == "mixed"
     if not mixed:
         return (*_said_of_place(report, mixed=False), *_said_of_file(report))

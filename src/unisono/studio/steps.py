@@ -36,7 +36,7 @@ RECIPES: Final[Mapping[Step, int]] = {
     "decode": 1,
     "align": 1,
     "clean": 1,
-    "measure": 1,
+    "measure": 2,
     "mix": 1,
     "files": 1,
 }

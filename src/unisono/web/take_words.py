@@ -47,6 +47,7 @@ SENTENCES: Mapping[str, str] = {
     "gain.down": _("{gain_db} dB down"),
     "silent.between": _("nothing heard between {start} and {stop}"),
     "silent.all": _("nothing is heard in it"),
+    "outside": _("where it was placed, nothing of it falls into the song"),
     "no_sound": _("it has a picture and no sound"),
     "clipped": _("too loud for its microphone in places"),
     "take.several_sounds": _("it has several soundtracks; the first was taken"),

@@ -1,0 +1,134 @@
+"""A take on a performance's page: worked on in a process of its own, left for the page, and heard in the next mix."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.clips import backing, sung_to, voice, write_clip
+from tests.unit.test_studio_jobs import START, performance, quiet, sing
+from tests.unit.test_studio_stem import opus_packets, sine
+from unisono.errors import TakeFailed
+from unisono.studio import files
+from unisono.studio.faders import Fader, Faders, write_faders
+from unisono.studio.jobs import run_mix, run_take
+from unisono.studio.takes import FIRST_SEAT, TakeFacts, take_folder, write_take
+from unisono.units import SAMPLE_RATE, Audio
+from unisono.web.i18n import words
+
+TAKE = "0123456789abcdef"
+LATE = 9_000
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """A performance that one seat sang to a backing, mixed."""
+    folder = performance(tmp_path / "p", len(backing()) / SAMPLE_RATE, 1, backing=backing())
+    sing(folder, 1, opus_packets(voice(7, len(backing())), start=START))
+    asyncio.run(run_mix(folder, quiet))
+    return folder
+
+
+def add(folder: Path, sound: Audio, *, offset_samples: float | None = None, in_mix: bool = False) -> Path:
+    """A clip as the page leaves it."""
+    take = take_folder(folder, TAKE)
+    take.mkdir(parents=True, exist_ok=True)
+    write_clip(take / "original.m4a", sound)
+    facts = TakeFacts(
+        take=TAKE,
+        seat=FIRST_SEAT,
+        original="original.m4a",
+        name="Zoë",
+        part="alto",
+        offset_samples=offset_samples,
+        in_mix=in_mix,
+    )
+    write_take(take, facts)
+    return take
+
+
+def test_a_take_is_placed_left_for_the_page_and_heard_in_the_next_mix(song: Path) -> None:
+    take = add(song, sung_to(backing(), seed=3, late_samples=LATE, bleed_db=-12), in_mix=True)
+    heard: list[tuple[float, str]] = []
+    report = asyncio.run(run_take(song, TAKE, lambda share, step: heard.append((share, step))))
+    assert (report.method, report.certain) == ("bleed", True)
+    assert abs(report.offset_samples - LATE) < 0.001 * SAMPLE_RATE
+    assert [share for share, _ in heard] == sorted(share for share, _ in heard)
+    assert heard[-1] == (1.0, "measure")
+    voice_sound = files.read_back(take / "voice.wav")
+    assert len(voice_sound) == len(backing())
+    assert len(files.read_back(take / "listen.m4a")) >= len(backing()) - LATE
+    assert {name for name, _ in report.pictures} == {"waves.svg", "lags.svg"}
+    assert all((take / name).read_text().startswith("<svg") for name, _ in report.pictures)
+    assert report.said[0].code == "placed.bleed_db"
+    assert words("it").gettext(report.said[0].words) != report.said[0].words, "a page can translate it"
+
+    mixed = asyncio.run(run_mix(song, quiet))
+    assert [stem.seat for stem in mixed.stems] == [1, FIRST_SEAT]
+    assert mixed.stems[1].name == "Zoë"
+    assert (song / f"stems/{FIRST_SEAT}.flac").is_file()
+    write_faders(song, Faders(voices=(Fader(seat=FIRST_SEAT, muted=True),)))
+    muted = asyncio.run(run_mix(song, quiet))
+    assert muted.fingerprint != mixed.fingerprint
+    sung = voice(3, len(backing()) - LATE)
+    with_it, without = (loudness_of(song, sung, again) for again in (False, True))
+    assert with_it > 4 * without
+
+
+def loudness_of(song: Path, sung: Audio, muted: bool) -> float:
+    """How much of the take's own voice is in a mix made now."""
+    write_faders(song, Faders(voices=(Fader(seat=FIRST_SEAT, muted=muted),)))
+    asyncio.run(run_mix(song, quiet))
+    mix = files.read_back(song / "mix.flac").mean(axis=1)[LATE:][: len(sung)]
+    return abs(float(np.dot(mix, sung[: len(mix)]) / np.linalg.norm(mix) / np.linalg.norm(sung)))
+
+
+def test_a_person_has_the_last_word_and_what_they_sang_to_stays_what_it_was(song: Path) -> None:
+    add(song, voice(5, 4 * SAMPLE_RATE))
+    report = asyncio.run(run_take(song, TAKE, quiet))
+    assert not report.certain
+    assert "unsure.left_out" in {each.code for each in report.said}
+    (song / "mix.wav").unlink()  # as another mix would take its place
+    files.write(song / "mix.wav", sine(300, SAMPLE_RATE)[:, np.newaxis], files.WAV)
+    add(song, voice(5, 4 * SAMPLE_RATE), offset_samples=1.25 * SAMPLE_RATE)
+    heard: list[str] = []
+    report = asyncio.run(run_take(song, TAKE, lambda _, step: heard.append(step)))
+    assert (report.method, report.certain, report.offset_samples) == ("person", True, 60_000)
+    assert report.said[0].code == "placed.person"
+
+
+def test_what_is_no_recording_is_told_by_its_code(song: Path) -> None:
+    take = add(song, voice(5, SAMPLE_RATE))
+    (take / "original.m4a").write_bytes(b"not a recording")
+    with pytest.raises(TakeFailed) as caught:
+        asyncio.run(run_take(song, TAKE, quiet))
+    assert caught.value.why == "take_unreadable"
+    assert not (take / "placed.json").exists()
+
+
+async def test_a_take_can_be_stopped_and_goes_on_from_there(song_folder: Path) -> None:
+    add(song_folder, sung_to(backing(), seed=3, late_samples=LATE, bleed_db=-12))
+    begun = asyncio.Event()
+    task = asyncio.create_task(run_take(song_folder, TAKE, lambda _, step: begun.set() if step == "align" else None))
+    await asyncio.wait_for(begun.wait(), 60)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not (take_folder(song_folder, TAKE) / "placed.json").exists()
+    report = await run_take(song_folder, TAKE, quiet)
+    assert report.certain
+    assert not parts(song_folder)
+
+
+def parts(folder: Path) -> list[Path]:
+    """What is half written."""
+    return list(folder.rglob("*.part"))
+
+
+@pytest.fixture
+def song_folder(song: Path) -> Path:
+    """The same, made before a loop runs."""
+    return song
