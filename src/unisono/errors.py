@@ -277,6 +277,22 @@ class NotReady(UserError):
 
 
 @dataclass(eq=False, kw_only=True)
+class GuideGone(UserError):
+    """A performance that somebody sings along to has been deleted meanwhile."""
+
+    code: ClassVar[str] = "guide_gone"
+    says: ClassVar[str] = "the performance that this sings along to is not there any more"
+
+
+@dataclass(eq=False, kw_only=True)
+class NothingSung(UserError):
+    """A performance that is to be kept, in which nobody was heard."""
+
+    code: ClassVar[str] = "nothing_sung"
+    says: ClassVar[str] = "nobody was heard in it"
+
+
+@dataclass(eq=False, kw_only=True)
 class TakeUnreadable(UserError):
     """A file that FFmpeg cannot read as a recording, or that is none (a playlist, a still picture, a text)."""
 

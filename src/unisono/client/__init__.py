@@ -15,10 +15,21 @@
 
 A voice is placed by what its singer heard: `Courtyard.sing` plays and records through a simulated card (`CardSpec`: its
 round trip and its clock's drift) and stamps as pages do. `Courtyard.hearing` gives what was heard, by position.
-`open_courtyard` makes a room; `pieces`, `performances`, `performance` and `download` read what is there.
+`open_courtyard` makes a room; `pieces`, `performances`, `performance` and `download` read what is there. `sing_along`
+makes a room for singing along to a performance, and `keep` adds what was sung there to it.
 """
 
-from unisono.client.api import Links, Refused, download, open_courtyard, performance, performances, pieces
+from unisono.client.api import (
+    Links,
+    Refused,
+    download,
+    keep,
+    open_courtyard,
+    performance,
+    performances,
+    pieces,
+    sing_along,
+)
 from unisono.client.device import CardSpec
 from unisono.client.guest import Event, Guest, Lost, SeatLost
 from unisono.client.link import Link, parse_link
@@ -43,6 +54,7 @@ __all__ = [
     "WeatherSpec",
     "download",
     "echo",
+    "keep",
     "messages",
     "open_courtyard",
     "parse_link",
@@ -50,4 +62,5 @@ __all__ = [
     "performances",
     "pieces",
     "recording",
+    "sing_along",
 ]

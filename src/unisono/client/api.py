@@ -45,6 +45,26 @@ async def open_courtyard(http: aiohttp.ClientSession, server: str, *, title: str
     return Links(host=host, singers=singers, listeners=listeners, recovery=answer["recovery"])
 
 
+async def sing_along(http: aiohttp.ClientSession, server: str, *, token: str) -> Link:
+    """A room of one's own in which a performance is sung along to: the host's link.
+
+    Everything is picked there: whoever has come and done the sound check starts. Raises Refused, aiohttp.ClientError.
+    """
+    server = server.rstrip("/")
+    answer = await _post(http, f"{server}/api/along", {"token": token})
+    return Link(server=server, token=answer["host"])
+
+
+async def keep(http: aiohttp.ClientSession, link: Link, *, performance: str, add: bool = False) -> list[dict[str, Any]]:
+    """What was sung along by a host's link becomes part of the performance it was sung to: its takes and their keys.
+
+    It replaces what was kept from the same seat before, unless it is to be added. Raises Refused, aiohttp.ClientError.
+    """
+    body = {"token": link.token, "performance": performance, "add": add}
+    kept: list[dict[str, Any]] = (await _post(http, f"{link.server}/api/along/keep", body))["takes"]
+    return kept
+
+
 async def pieces(http: aiohttp.ClientSession, server: str) -> list[dict[str, Any]]:
     """The server's songbook, as docs/wire.md describes a piece. Raises Refused, aiohttp.ClientError."""
     async with http.get(f"{server.rstrip('/')}/api/pieces") as response:

@@ -26,6 +26,11 @@ class Picking:
         return self._pieces.get(self.picked.piece) if self.picked and self.picked.piece else None
 
     @property
+    def along(self) -> bool:
+        """Whether this room sings along to what was sung elsewhere, and to nothing else."""
+        return any(piece.fixed for piece in self._pieces.values())
+
+    @property
     def key(self) -> int:
         """Semitones from the written key."""
         return self.picked.key if self.picked else 0
@@ -38,13 +43,14 @@ class Picking:
     def pick(self, by: Seat, message: Pick) -> bool:
         """What is sung next; False if there is no such piece."""
         piece = self._pieces.get(message.piece) if message.piece else None
-        if message.piece and piece is None:
+        if piece is None and (message.piece or self.along):
             return False
+        key = piece.key(message.key) if piece else message.key
         tempo = piece.tempo(message.tempo_bpm) if piece else 0
-        self.picked = Picked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number)
+        self.picked = Picked(piece=message.piece, key=key, tempo_bpm=tempo, by=by.number)
         self.backing = None
         self._start_waits_for = None
-        self._outbox.send_all(PiecePicked(piece=message.piece, key=message.key, tempo_bpm=tempo, by=by.number))
+        self._outbox.send_all(PiecePicked(piece=message.piece, key=key, tempo_bpm=tempo, by=by.number))
         self._prepare()
         return True
 

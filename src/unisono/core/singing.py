@@ -146,7 +146,9 @@ class Singing:
         """The backing was rendered (or cannot be: None); a start that waited for it goes ahead."""
         waited = self._picking.backing_ready(piece=piece, key=key, tempo_bpm=tempo_bpm, backing=backing)
         starter = self._seats.find(waited) if waited else None
-        if starter and not self.running:
+        if starter and backing is None and self._picking.along:
+            self._problem(starter, "guide_gone", "what was to be sung along to is not there any more")
+        elif starter and not self.running:
             self._begin(starter, now)
 
     def _problem(self, seat: Seat, code: str, text: str) -> None:

@@ -25,25 +25,42 @@ _SPAN_MARGIN_SAMPLES: Final = 2 * FRAME_SAMPLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """A piece that was sung already, and is sung along to: as it was then. `tempo_bpm` is 0 if it was sung freely."""
+
+    key: int
+    tempo_bpm: int
+    count_in_samples: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PieceFacts:
-    """What a room must know of a piece of the songbook."""
+    """What a room must know of a piece. One that is `fixed` has neither another key nor another tempo."""
 
     id: str
     beats: float
     tempo_bpm: int
     count_in_beats: int
     first_midi: int
+    fixed: Fixed | None = None
+
+    def key(self, key: int) -> int:
+        """The key meant, in semitones from the written one."""
+        return key if self.fixed is None else self.fixed.key
 
     def tempo(self, tempo_bpm: int) -> int:
         """The tempo meant: 0 is as written."""
-        return tempo_bpm or self.tempo_bpm
+        return tempo_bpm or self.tempo_bpm if self.fixed is None else self.fixed.tempo_bpm
 
     def count_in_samples(self, tempo_bpm: int) -> int:
         """How long the count-in lasts."""
-        return beat_samples(self.count_in_beats, tempo_bpm)
+        return beat_samples(self.count_in_beats, tempo_bpm) if self.fixed is None else self.fixed.count_in_samples
 
     def samples(self, tempo_bpm: int) -> int:
         """From the start of the count-in to the end, the last note's ring included."""
+        if self.fixed is not None:
+            return self.fixed.samples
         return self.count_in_samples(tempo_bpm) + beat_samples(self.beats, tempo_bpm) + TAIL_SAMPLES
 
 

@@ -52,7 +52,7 @@ class Api:
         self._rooms = app[ROOMS]
         self._services = app[ROOMS].services
         per_hour = app[SETTINGS].rooms_per_hour
-        self._openings = PerAddress(per_hour=per_hour, burst=per_hour)
+        self.openings = PerAddress(per_hour=per_hour, burst=per_hour)
         self._drawings = PerAddress(per_hour=600, burst=60)
         self._guesses = PerAddress(per_hour=600, burst=60)
 
@@ -74,7 +74,7 @@ class Api:
     async def open_room(self, request: web.Request) -> web.Response:
         """A new courtyard."""
         wanted = await body_of(request, _NewRoom)
-        self._openings.spend(request, "rooms")
+        self.openings.spend(request, "rooms")
         title = clean(wanted.title, characters_max=_TITLE_MAX)
         if not title:
             raise web.HTTPBadRequest(reason="a courtyard needs a title")

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from unisono.config import Settings
 from unisono.live import pages
+from unisono.live.along_api import AlongApi
 from unisono.live.api import Api
 from unisono.live.clips import Clips
 from unisono.live.http import ROOMS, SETTINGS, PerAddress, add_headers, kindly
@@ -30,12 +31,13 @@ async def make_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[ROOMS] = Rooms(settings)
     app[_SOCKETS] = PerAddress(per_hour=36_000, burst=1500)
-    app.add_routes(Api(app).routes())
+    api = Api(app)
+    app.add_routes(api.routes())
     app.add_routes(pages.routes())
     app.router.add_get("/media/{key}/{path:.+}", media)
     app.router.add_get("/live", live)
     app.add_routes(Streams(app).routes())
-    _add_takes(app)
+    _add_takes(app, api)
     app.cleanup_ctx.append(_run_rooms)
     app.cleanup_ctx.append(_run_takes)
     app.on_response_prepare.append(_headers)
@@ -48,8 +50,8 @@ async def _run_rooms(app: web.Application) -> AsyncIterator[None]:
     await app[ROOMS].stop()
 
 
-def _add_takes(app: web.Application) -> None:
-    """Clips that people add to a performance."""
+def _add_takes(app: web.Application, api: Api) -> None:
+    """Clips that people add to a performance, and what they sing along to it."""
     services = app[ROOMS].services
     clips = Clips(app[SETTINGS].performances)
     app[TAKES] = Takes(services, clips, analyse=run_take, mix=run_mix)
@@ -57,6 +59,7 @@ def _add_takes(app: web.Application) -> None:
     app.add_routes(TakesApi(app, services, app[TAKES]).routes())
 
 
+    app.add_routes(AlongApi(app, services, app[TAKES], clips, api.openings).routes())
 async def _run_takes(app: web.Application) -> AsyncIterator[None]:
     await app[TAKES].start()
     yield

@@ -79,6 +79,15 @@ class Clips:
                 os.fsync(file.fileno())
             self._arriving(take).rename(self.original(take))
 
+    def keep(self, take: TakeRecord, source: Path) -> None:
+        """Copy what was sung in a courtyard: the take's original from now on, whole or not at all. Raises OSError."""
+        self.folder(take).mkdir(parents=True, exist_ok=True)
+        part = self.original(take).with_suffix(".part")
+        shutil.copyfile(source, part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(self.original(take))
+
     def original(self, take: TakeRecord) -> Path:
         """The clip as it came."""
         return self.folder(take) / take.original

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import msgspec
 
 from unisono.core.room import Room
 from unisono.core.song import SongRun
-from unisono.errors import MixFailed
+from unisono.errors import GuideGone, MixFailed
 from unisono.live.services import Services
 from unisono.live.trouble import WELL_DISK
 from unisono.store.records import PerformanceRecord, RoomRecord, StemRecord
@@ -35,6 +36,7 @@ class Publishing:
     def __init__(self, record: RoomRecord, services: Services, room: Room, now: Callable[[], Position]) -> None:
         self._record = record
         self._services = services
+        self._shelf = services.shelf(record.along)
         self._room = room
         self._now = now
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,7 +68,7 @@ class Publishing:
 
     def keep(self, song: SongRun) -> None:
         """The song began or changed: the ledger keeps it as it is now."""
-        title = self._services.songs.title(song.piece)
+        title = self._shelf.title(song.piece)
         copied = msgspec.convert(msgspec.to_builtins(song), SongRun)
         self._services.keep(self._services.ledger.keep_song, self._record.room, copied, title=title)
 
@@ -163,9 +165,9 @@ class Publishing:
         stems = self._stems(folder, song)
         backing: bytes | None = None
         if song.piece and song.backing:
-            backing = await self._services.on_files(
-                self._services.songs.backing_wav, song.piece, song.key, song.tempo_bpm
-            )
+            with suppress(GuideGone):
+                wanted = (song.piece, song.key, song.tempo_bpm)
+                backing = await self._services.on_files(self._shelf.backing_wav, *wanted)
         checks = self._checks(stems)
         name = "backing.wav" if backing else None
         facts = _facts(song, record, self._record.place, stems, checks, backing=name)

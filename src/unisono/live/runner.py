@@ -18,6 +18,7 @@ from unisono.core.messages import Backing, Check, FromPage, FromRoom, Hello, Lea
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
+from unisono.errors import GuideGone
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
@@ -29,7 +30,6 @@ from unisono.live.publishing import Publishing
 from unisono.live.recorder import Taken, Wrote
 from unisono.live.services import Services
 from unisono.live.session import Session
-from unisono.live.songs import backing_url
 from unisono.live.talk import TalkDesk
 from unisono.live.trouble import Trouble, Well
 from unisono.live.waking import Waking
@@ -48,10 +48,11 @@ class Runner:
         settings = services.settings
         self._record = record
         self._services = services
+        self._shelf = services.shelf(record.along)
         self.room = Room(
             title=record.title,
             place=record.place,
-            pieces=services.songs.facts,
+            pieces=self._shelf.facts,
             fresh_id=tokens.fresh_id,
             limits=RoomLimits(
                 performers_max=settings.performers_max,
@@ -64,7 +65,7 @@ class Runner:
         self._memory = record.memory
         self._memory_due = Position(0)
         self._sessions: dict[int, Session] = {}
-        self._broadcast = Broadcast(services.fetch_backing)
+        self._broadcast = Broadcast(lambda *wanted: services.fetch_backing(self._shelf, *wanted))
         self._audience = Audience(self.room, self._sessions, overhear=self._broadcast.feed)
         self._publishing = Publishing(record, services, self.room, self.pulse.now)
         self._desk: Desk | None = None
@@ -391,8 +392,9 @@ class Runner:
         backing: Backing | None = None
         piece, key, tempo_bpm = event.piece, event.key, event.tempo_bpm
         try:
-            samples = await self._services.on_files(self._services.songs.backing_samples, piece, key, tempo_bpm)
-            backing = Backing(url=backing_url(piece, key, tempo_bpm), samples=samples)
+            with suppress(GuideGone):
+                samples = await self._services.on_files(self._shelf.backing_samples, piece, key, tempo_bpm)
+                backing = Backing(url=self._shelf.backing_url(piece, key, tempo_bpm), samples=samples)
         finally:
             now = self.pulse.now()
             self.room.singing.backing_ready(piece=piece, key=key, tempo_bpm=tempo_bpm, backing=backing, now=now)

@@ -10,12 +10,14 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from unisono.config import Settings
+from unisono.live.along import AlongShelf
 from unisono.live.keeping import Keeping
 from unisono.live.recorder import Recorder, Wrote
-from unisono.live.songs import Songs
+from unisono.live.songs import Shelf, Songs
 from unisono.live.trouble import Trouble, Well
 from unisono.store.blobs import Blobs
 from unisono.store.ledger import Ledger
+from unisono.store.records import Along
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -70,9 +72,15 @@ class Services:
         """Something slow with files or arithmetic, on a thread."""
         return await asyncio.wrap_future(self._files_thread.submit(what, *args, **kwargs))
 
-    def fetch_backing(self, piece: str, key: int, tempo_bpm: int) -> Future[bytes]:
+    def shelf(self, along: Along | None) -> Shelf:
+        """What a room sings from: the songbook, or what it was opened to sing along to."""
+        if along is None:
+            return self.songs
+        return AlongShelf(along, self.songs.piece(along.piece or ""), self.settings.performances)
+
+    def fetch_backing(self, shelf: Shelf, piece: str, key: int, tempo_bpm: int) -> Future[bytes]:
         """A piece's backing as a WAV, once it is there."""
-        return self._files_thread.submit(self.songs.backing_wav, piece, key, tempo_bpm)
+        return self._files_thread.submit(shelf.backing_wav, piece, key, tempo_bpm)
 
     async def on_requests(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Arithmetic that anybody may ask for, one at a time: rooms never wait behind it."""

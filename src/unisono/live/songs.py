@@ -1,4 +1,7 @@
-"""Songs: the songbook as the live room needs it: facts of pieces, backings as WAV files."""
+"""Songs: the songbook as the live room needs it: facts of pieces, backings as WAV files.
+
+A room sings from a `Shelf`: that of all pieces, or one on which stands only what it sings along to (live/along.py).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import threading
 import wave
 from collections import OrderedDict
 from pathlib import Path
+from typing import Protocol
 
 from unisono.core.song import PieceFacts
 from unisono.live.pcm import frame_of
@@ -14,6 +18,26 @@ from unisono.songbook import Piece, read_shelf, render_backing, tempo_of
 from unisono.units import SAMPLE_RATE
 
 _KEPT = 8
+
+
+class Shelf(Protocol):
+    """What a room may sing."""
+
+    @property
+    def facts(self) -> dict[str, PieceFacts]:
+        """What the room must know of each piece."""
+
+    def title(self, piece: str | None, /) -> str:
+        """What a performance of it is called."""
+
+    def backing_wav(self, piece: str, key: int, tempo_bpm: int, /) -> bytes:
+        """16-bit mono WAV at 48 kHz, its head WAV_HEAD_BYTES long; takes its time. Raises GuideGone."""
+
+    def backing_samples(self, piece: str, key: int, tempo_bpm: int, /) -> int:
+        """How long that backing is; takes its time. Raises GuideGone."""
+
+    def backing_url(self, piece: str, key: int, tempo_bpm: int, /) -> str:
+        """Where pages fetch it (docs/wire.md)."""
 
 
 class Songs:
@@ -71,13 +95,12 @@ class Songs:
         """How long that backing is."""
         return (len(self.backing_wav(piece, key, tempo_bpm)) - WAV_HEAD_BYTES) // 2
 
+    def backing_url(self, piece: str, key: int, tempo_bpm: int) -> str:
+        """Where pages fetch it (docs/wire.md)."""
+        return f"/api/pieces/{piece}/backing.wav?key={key}&tempo_bpm={tempo_bpm}"
+
 
 WAV_HEAD_BYTES = 44
-
-
-def backing_url(piece: str, key: int, tempo_bpm: int) -> str:
-    """Where pages fetch it (docs/wire.md)."""
-    return f"/api/pieces/{piece}/backing.wav?key={key}&tempo_bpm={tempo_bpm}"
 
 
 def _wav(samples: bytes) -> bytes:

@@ -35,6 +35,8 @@ from unisono.studio.takes import FIRST_SEAT, TakeFacts, TakeReport, read_placed
 WHO_MAX: Final = 40
 PLACE_MAX: Final = 60
 PART_MAX: Final = 40
+TAKES_MAX: Final = 500
+"""So many takes a performance may have."""
 GUIDE_FILES = {"guide.wav": "mix.wav", "guide.m4a": "mix.m4a"}
 """What takes are sung and aligned to: the mix as it was before any take was in it."""
 _SWEEP_SECONDS = 600.0
@@ -162,11 +164,11 @@ class Takes:
 
     async def place(self, take: TakeRecord, offset_samples: float | None) -> None:
         """A person says where it stands; None asks the studio again."""
-        await self._anew(take, offset_samples=offset_samples)
+        await self.anew(take, offset_samples=offset_samples)
 
     async def again(self, take: TakeRecord) -> None:
         """Analyse it once more, after a failure or a stop."""
-        await self._anew(take)
+        await self.anew(take)
 
     async def change(self, take: TakeRecord, **changes: Any) -> None:
         """Another name, place, flag or part, or hidden and shown again: what sounds is made to fit."""
@@ -203,7 +205,8 @@ class Takes:
         text = await self._services.ask(self._ledger.faders, performance)
         return msgspec.json.decode(text, type=Faders) if text else Faders()
 
-    async def _anew(self, take: TakeRecord, **changes: Any) -> None:
+    async def anew(self, take: TakeRecord, **changes: Any) -> None:
+        """Something of it that decides its place changes: the studio looks at it from the start."""
         await self._end(take.take)
         found = await self._services.ask(self._ledger.set, take.take, state="waiting", code="", **changes)
         if found is not None:
@@ -373,4 +376,5 @@ def _facts(take: TakeRecord) -> TakeFacts:
         pan=_pan(take.seat),
         offset_samples=take.offset_samples,
         in_mix=_sounds(take),
+        sung=(take.sung.start, take.sung.stop) if take.sung else None,
     )

@@ -25,7 +25,7 @@ from unisono.errors import ClipEmpty, ClipsFull, ClipTooBig, Flood, LinkNotValid
 from unisono.live.clips import Clips, original_name
 from unisono.live.http import SETTINGS, PerAddress, answer
 from unisono.live.services import Services
-from unisono.live.takes import FIRST_SEAT, PART_MAX, PLACE_MAX, WHO_MAX, Takes
+from unisono.live.takes import FIRST_SEAT, PART_MAX, PLACE_MAX, TAKES_MAX, WHO_MAX, Takes
 from unisono.store import tokens
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.store.takes import now as wall_now
@@ -33,7 +33,6 @@ from unisono.store.takes import now as wall_now
 VERSION: Final = "1.0.0"
 _BLOCK_BYTES = 1 << 20
 _SILENCE_SECONDS_MAX = 60.0
-_TAKES_MAX = 500
 _METADATA_CHARACTERS_MAX = 4000
 _MB, _GB = 10**6, 10**9
 
@@ -100,7 +99,7 @@ class Uploads:
         if size_bytes > self._bytes_max:
             raise ClipTooBig(size_bytes=size_bytes, most_bytes=self._bytes_max)
         there = await self._services.ask(self._services.ledger.takes.of, performance.performance)
-        if len(there) >= _TAKES_MAX or sum(t.size_bytes for t in there) + size_bytes > self._performance_bytes_max:
+        if len(there) >= TAKES_MAX or sum(t.size_bytes for t in there) + size_bytes > self._performance_bytes_max:
             raise ClipsFull(whose="this performance")
         if not await self._services.on_files(self._clips.has_room_for, size_bytes):
             raise NoRoomForClip

@@ -18,7 +18,8 @@ from obstore.store import from_url
 from unisono.errors import BadSetting
 
 _FILES = re.compile(
-    r"(mix\.(wav|flac|opus|m4a)|guide\.m4a|stems/[0-9]{1,5}\.(wav|flac)|takes/[0-9a-f]{16}/(listen\.m4a|[a-z_]{1,30}\.svg))"
+    r"(mix\.(wav|flac|opus|m4a)|guide\.m4a|along/[0-9a-z]{1,12}\.wav|stems/[0-9]{1,5}\.(wav|flac)"
+    r"|takes/[0-9a-f]{16}/(listen\.m4a|[a-z_]{1,30}\.svg))"
 )
 TYPES = {
     ".wav": "audio/wav",

@@ -24,7 +24,7 @@ from unisono.core.seats import Seat
 from unisono.core.song import SongRun
 from unisono.errors import DiskTrouble, LinkNotValid
 from unisono.store import tokens
-from unisono.store.records import Admission, Anchor, Keys, PerformanceRecord, RoomRecord, StemRecord
+from unisono.store.records import Admission, Along, Anchor, Keys, PerformanceRecord, RoomRecord, StemRecord
 from unisono.store.schema import LinkRow, PerformanceRow, RoomRow, SeatRow, StemRow
 from unisono.store.takes import TakeLedger
 from unisono.units import Position
@@ -82,8 +82,10 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------ rooms and links
 
-    def open_room(self, *, title: str, place: str, anchor: Anchor) -> Keys:
-        """A new room and its three links."""
+    def open_room(
+        self, *, title: str, place: str, anchor: Anchor, along: Along | None = None, memory: Memory | None = None
+    ) -> Keys:
+        """A new room and its three links. `along`: all that is sung in it; `memory`: what is known there already."""
         secret, host, recovery = tokens.fresh_secret(), tokens.fresh_token(), tokens.fresh_recovery()
         with self._session() as session:
             room = RoomRow(
@@ -97,7 +99,8 @@ class Ledger:
                 monotonic_ns=anchor.monotonic_ns,
                 wall_ns=anchor.wall_ns,
                 reached_samples=0,
-                memory="",
+                memory=msgspec.json.encode(memory).decode() if memory else "",
+                along=msgspec.json.encode(along).decode() if along else "",
             )
             session.add(room)
             session.flush()
@@ -122,6 +125,12 @@ class Ledger:
         with self._session() as session:
             room, secret = _open_by_host(session, host_token)
             return _keys(session, room.id, host_token, secret)
+
+    def take_key(self, host_token: str, take: str) -> str:
+        """The key of a take that was sung in this host's room, always the same. Raises LinkNotValid."""
+        with self._session() as session:
+            _, secret = _open_by_host(session, host_token)
+            return tokens.take_key(secret, take)
 
     def revoke(self, host_token: str, role: Role) -> tuple[Keys, frozenset[int]]:
         """Replace the link of `role`; returns the three links and the ids of those now revoked. Raises LinkNotValid."""
@@ -169,6 +178,7 @@ class Ledger:
                 anchor=anchor,
                 reached=Position(reached),
                 memory=_memory(row.memory),
+                along=msgspec.json.decode(row.along, type=Along) if row.along else None,
             )
 
     def keep_memory(self, room: int, memory: Memory) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from unisono.core.memory import Memory
 from unisono.core.messages import Flag, Role
 from unisono.core.song import SongRun
@@ -41,9 +43,40 @@ class Admission:
     place: str
 
 
+class Along(Struct, frozen=True, kw_only=True):
+    """What a room sings along to: a performance's mix as it was when the room was opened.
+
+    version: of that mix (live/performances.py). samples: its length. The rest is the performance's own: `piece` is the
+    songbook's, or None; `media_key` opens its files.
+    """
+
+    performance: str
+    media_key: str
+    version: str
+    samples: int
+    title: str
+    piece: str | None
+    key: int
+    tempo_bpm: int
+    count_in_samples: int
+
+
+class SungAlong(Struct, frozen=True, kw_only=True):
+    """Where a take was sung along: by which seat of which room, in which performance there, over [start, stop).
+
+    Positions are those of that room's axis: `start` is the first sample of what was sung to.
+    """
+
+    room: int
+    performance: str
+    seat: int
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomRecord:
-    """A room as it is loaded."""
+    """A room as it is loaded. `along`: what it was opened to sing along to, if it was."""
 
     room: int
     title: str
@@ -51,6 +84,7 @@ class RoomRecord:
     anchor: Anchor
     reached: Position
     memory: Memory
+    along: Along | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +119,7 @@ class TakeRecord:
 
     state: `uploading`, then `waiting` for the studio, then `placed`, `unsure` (a person must place it), `failed` or
     `stopped` (somebody cancelled). code: why it failed. offset_samples: where a person placed its sample 0, or None.
-    picture: whether it may be seen in a film. hidden: the host keeps it out.
+    picture: whether it may be seen in a film. hidden: the host keeps it out. sung: in which courtyard, if in one.
     """
 
     take: str
@@ -104,3 +138,4 @@ class TakeRecord:
     hidden: bool
     created_at: datetime
     key_hash: str
+    sung: SungAlong | None = None

@@ -16,7 +16,10 @@ class Base(DeclarativeBase):
 
 
 class RoomRow(Base):
-    """A courtyard: its name, its sealed secret, where its clock's zero lies (live/pulse.py), and its Memory as JSON."""
+    """A courtyard: its name, its sealed secret, where its clock's zero lies (live/pulse.py), and its Memory as JSON.
+
+    along: what it sings along to (JSON of store.records.Along), or nothing.
+    """
 
     __tablename__ = "rooms"
 
@@ -32,6 +35,7 @@ class RoomRow(Base):
     wall_ns: Mapped[int] = mapped_column(BigInteger)
     reached_samples: Mapped[int] = mapped_column(BigInteger)
     memory: Mapped[str] = mapped_column(Text, server_default="")
+    along: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class LinkRow(Base):
@@ -101,7 +105,10 @@ class StemRow(Base):
 
 
 class TakeRow(Base):
-    """A clip that somebody added to a performance; of the key with which they change it, only the hash is kept."""
+    """A clip that somebody added to a performance; of the key with which they change it, only the hash is kept.
+
+    sung: where it was sung along (JSON of store.records.SungAlong), or nothing.
+    """
 
     __tablename__ = "takes"
     __table_args__ = (UniqueConstraint("performance_id", "seat"),)
@@ -122,3 +129,4 @@ class TakeRow(Base):
     hidden: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     key_hash: Mapped[str] = mapped_column(String(64))
+    sung: Mapped[str] = mapped_column(Text, server_default="")

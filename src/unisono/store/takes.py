@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from unisono.core.messages import Flag
-from unisono.store.records import TakeRecord
+from unisono.store.records import SungAlong, TakeRecord
 from unisono.store.schema import PerformanceRow, TakeRow
 
 _UNFINISHED = ("uploading", "waiting")
@@ -46,6 +46,7 @@ class TakeLedger:
                 hidden=take.hidden,
                 created_at=take.created_at,
                 key_hash=take.key_hash,
+                sung=_sung_text(take.sung),
             )
             session.add(row)
             session.flush()
@@ -77,7 +78,7 @@ class TakeLedger:
             if row is None:
                 return None
             for name, value in changes.items():
-                setattr(row, name, _flag_text(value) if name == "flag" else value)
+                setattr(row, name, _TEXTS[name](value) if name in _TEXTS else value)
             session.flush()
             return _record(row)
 
@@ -130,11 +131,19 @@ def _record(row: TakeRow) -> TakeRecord:
         hidden=row.hidden,
         created_at=created_at,
         key_hash=row.key_hash,
+        sung=msgspec.json.decode(row.sung, type=SungAlong) if row.sung else None,
     )
 
 
 def _flag_text(flag: Flag | None) -> str:
     return msgspec.json.encode(flag).decode() if flag else ""
+
+
+def _sung_text(sung: SungAlong | None) -> str:
+    return msgspec.json.encode(sung).decode() if sung else ""
+
+
+_TEXTS: dict[str, Callable[[Any], str]] = {"flag": _flag_text, "sung": _sung_text}
 
 
 def now() -> datetime:

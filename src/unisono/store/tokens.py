@@ -62,5 +62,14 @@ def sealed(secret: bytes, under: str) -> bytes:
 
 def link_token(secret: bytes, role: str, number: int) -> str:
     """The token of the room's `number`th link for this role."""
-    digest = hmac.new(secret, f"{role}:{number}".encode(), hashlib.sha256).digest()
+    return _derived(secret, f"{role}:{number}")
+
+
+def take_key(secret: bytes, take: str) -> str:
+    """The key of a take that was sung in the room: its host is told it as often as it is asked for."""
+    return _derived(secret, f"take:{take}")
+
+
+def _derived(secret: bytes, what: str) -> str:
+    digest = hmac.new(secret, what.encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

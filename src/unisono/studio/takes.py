@@ -1,6 +1,6 @@
 """Takes: what the folder of a take holds, where the live server and the studio meet.
 
-    takes/<take>/original.<ext>   as it was uploaded, never changed
+    takes/<take>/original.<ext>   as it was uploaded, never changed; original-<performance>.stem: sung in a courtyard
     takes/<take>/take.json        TakeFacts: who, and what they and the host decided; the live server writes it
     takes/<take>/placed.json      TakeReport: what the studio found and did; the studio writes it, last of all
     takes/<take>/voice.wav        the voice on the performance's axis (sample 0 is the performance's start): it is mixed
@@ -33,6 +33,7 @@ class TakeFacts(Struct, frozen=True, kw_only=True):
 
     picture: whether it may be decoded into a film. offset_samples: where its person placed sample 0 of the take on the
     performance's axis; None leaves it to the studio. in_mix: whether it is to sound; the studio mixes no other.
+    sung: if the original is a stem, the span of its own axis that it was sung on, from the performance's start on.
     """
 
     take: str
@@ -46,6 +47,7 @@ class TakeFacts(Struct, frozen=True, kw_only=True):
     pan: float = 0.0
     offset_samples: float | None = None
     in_mix: bool = False
+    sung: tuple[int, int] | None = None
 
 
 class Said(Struct, frozen=True, kw_only=True):
