@@ -35,12 +35,11 @@ AFTER_SAMPLES = 7680
 
 _TAPS = BEFORE_SAMPLES + AFTER_SAMPLES
 _WINDOW = 16_384
-_HOP = 4096
-_ASKED = 2
+_HOP = 8192
 _SHAPE = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
 _STRETCH_SAMPLES = 12 * SAMPLE_RATE
 _STEP_SAMPLES = 8 * SAMPLE_RATE
-_ITERATIONS = 4
+_ITERATIONS = 3
 _ALIKE = 0.3
 _TRUST_BINS = 129
 _SLIP_MIN_SAMPLES = 0.15
@@ -141,8 +140,8 @@ def _weights(spectra: Spectra) -> NDArray[np.float32]:
 
 
 def _low(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What nine in ten windows are above, in each bin; of neighbours, which share most of their sound, one is asked."""
-    by_bin = np.ascontiguousarray(power[::_ASKED].T)
+    """What nine in ten windows are above, in each bin."""
+    by_bin = np.ascontiguousarray(power.T)
     tenth = (by_bin.shape[1] - 1) // 10
     low: NDArray[np.float32] = np.partition(by_bin, tenth, axis=1)[:, tenth]
     return low
