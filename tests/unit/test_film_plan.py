@@ -72,6 +72,15 @@ def test_who_sings_alone_is_seen_large_and_then_all_are_seen_again() -> None:
     assert not plan[-1].close
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_come_near_and_go_back_in_turn(count: int) -> None:
+    layout = lay_out(voices(count), 1920, 1080, 1.12)
+    plan = camera.shots(layout, np.ones((count, 1800), np.float32), 0, 1800)
+    close = [shot.close for shot in plan]
+    assert close[:4] == [False, True, False, True]
+    assert all(shot.rect.holds(layout.cell(voice)) for shot in plan for voice in range(count))
+
+
 @settings(max_examples=12)
 @given(count=st.integers(1, 200), seed=st.integers(0, 5))
 def test_the_camera_never_leaves_the_façade_and_never_jumps(count: int, seed: int) -> None:

@@ -20,9 +20,9 @@ REST_FRAMES = 7 * FRAME_RATE
 _FIRST_WIDE_FRAMES = 6 * FRAME_RATE
 _LAST_WIDE_FRAMES = 9 * FRAME_RATE
 _NEARER_MIN, _NEARER_MAX = 1.3, 4.0
-_CLOSE_ROWS = (1, 2, 3)
-_BAY_SHARE = 0.36
+_BAY_SHARE, _BAY_SHARE_OF_FEW = 0.36, 0.78
 """In a close shot a bay is about this part of the frame's height, so that two or three stand above each other."""
+_FEW = 6
 _SOUNDING = 0.12
 _FOCUS = 0.85
 """Where so much of all that sounds fits into one close shot, it is shown."""
@@ -39,7 +39,7 @@ class Shot:
 
 def close_bay(layout: Layout) -> int | None:
     """Pixels across a bay in close shots, even, or None where the wide shot is close enough."""
-    wanted = min(layout.height, layout.width) * _BAY_SHARE * (1.5 if len(layout.bays) <= 6 else 1.0)
+    wanted = min(layout.height, layout.width) * (_BAY_SHARE_OF_FEW if len(layout.bays) <= _FEW else _BAY_SHARE)
     bay = round(min(wanted / layout.bay_height, layout.bay * _NEARER_MAX) / 2) * 2
     return bay if bay >= layout.bay * _NEARER_MIN else None
 
@@ -87,7 +87,8 @@ def _next(
         return None if not before[-1].close else Shot(start=0, rect=layout.wide)
     sounding = np.where(heard > _SOUNDING, heard, 0.0)
     shares = inside @ sounding / total
-    if shares.max() >= _FOCUS and (sounding > 0).sum() < len(heard):
+    alone = (sounding > 0).sum() < len(heard)
+    if shares.max() >= _FOCUS and (alone or (len(heard) <= _FEW and not before[-1].close)):
         best = candidates[int((shares - 0.02 * _aside(layout, candidates, sounding)).argmax())]
         return None if before[-1].rect == best else Shot(start=0, rect=best, close=True)
     if len(heard) <= 8 or sum(shot.close for shot in before[-2:]) == 2:
