@@ -31,6 +31,7 @@ from unisono.studio.whiten import (
     silent,
     standardised,
     whitened,
+    window_spectra,
 )
 from unisono.units import Audio
 
@@ -120,7 +121,8 @@ def find(take: Audio, guide: Audio) -> Heard | None:
         return None
     pair = _paired(whitened(ours, 1.0), whitened(theirs, 0.5))
     lags = _candidates(correlated(pair.take, pair.guide), len(pair.guide))
-    tried = [found for found in (_agreeing(pair, lag) for lag in lags) if found is not None]
+    spectra = window_spectra(pair.take, pair.starts, pair.length, _near(pair))
+    tried = [found for found in (_agreeing(pair, lag, spectra) for lag in lags) if found is not None]
     if not tried:
         return None
     least = CONTENDS * max(each.score for each in tried)
@@ -187,11 +189,15 @@ def _candidates(correlation: NDArray[np.float32], guide_samples: int) -> list[in
     return [at - (guide_samples - 1) for at in found]
 
 
-def _agreeing(pair: _Pair, lag: int) -> _Tried | None:
+def _near(pair: _Pair) -> int:
+    """How far from one lag windows look: as far as the greatest drift takes them."""
+    return NEAR_SAMPLES + int(DRIFT_MAX * len(pair.take) / 2)
+
+
+def _agreeing(pair: _Pair, lag: int, spectra: NDArray[np.complex64]) -> _Tried | None:
     """What windows near a lag agree on, without steps, and the energy of those that do."""
-    reach = NEAR_SAMPLES + int(DRIFT_MAX * len(pair.take) / 2)
     lags = np.full(len(pair.starts), lag)
-    seen = correlated_near(pair.take, pair.guide, pair.starts, pair.length, lags, reach)
+    seen = correlated_near(pair.take, pair.guide, pair.starts, pair.length, lags, _near(pair), spectra=spectra)
     offsets, heights = _strongest(seen)
     found = line.fit(_looks(pair, lags, offsets, heights), len(pair.take) * PER_RATE, steps=False)
     if found is None:

@@ -76,21 +76,36 @@ def correlated(take: Sound, guide: Sound) -> NDArray[np.float32]:
     return np.concatenate([circular[size - (len(guide) - 1) :], circular[: len(take)]]).astype(np.float32)
 
 
+def window_spectra(take: Sound, starts: NDArray[np.int64], length: int, reach: int) -> NDArray[np.complex64]:
+    """What `correlated_near` needs of the take's windows, for whoever asks at several lags with one reach."""
+    size = fft.next_fast_len(length + 2 * reach, real=True)
+    out = np.empty((len(starts), size // 2 + 1), dtype=np.complex64)
+    for row, start in enumerate(starts.tolist()):
+        out[row] = np.conj(fft.rfft(take[start : start + length], size))
+    return out
+
+
 def correlated_near(
-    take: Sound, guide: Sound, starts: NDArray[np.int64], length: int, lags: NDArray[np.int64], reach: int
+    take: Sound,
+    guide: Sound,
+    starts: NDArray[np.int64],
+    length: int,
+    lags: NDArray[np.int64],
+    reach: int,
+    *,
+    spectra: NDArray[np.complex64] | None = None,
 ) -> NDArray[np.float32]:
     """Windows of `take` (at `starts`, each `length` long) against `guide`, at lags within `reach` of each one's own.
 
     float32, shape (windows, 2 * reach + 1): column c is lag lags[window] + c - reach. Scaled so that what has nothing
-    to do with the guide has a standard deviation of one.
+    to do with the guide has a standard deviation of one. spectra: the windows' `window_spectra`, if they are known.
     """
     size = fft.next_fast_len(length + 2 * reach, real=True)
+    ours = window_spectra(take, starts, length, reach) if spectra is None else spectra
     out = np.zeros((len(starts), 2 * reach + 1), dtype=np.float32)
     for row, (start, lag) in enumerate(zip(starts.tolist(), lags.tolist(), strict=True)):
-        ours = take[start : start + length]
         theirs = cut(guide, start - lag - reach, length + 2 * reach)
-        spectrum = np.conj(fft.rfft(ours, size)) * fft.rfft(theirs, size)
-        out[row] = fft.irfft(spectrum, size)[: 2 * reach + 1][::-1]
+        out[row] = fft.irfft(ours[row] * fft.rfft(theirs, size), size)[: 2 * reach + 1][::-1]
     return standardised(out)
 
 
