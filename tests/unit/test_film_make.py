@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +18,11 @@ from unisono.errors import FilmFailed
 from unisono.studio import files
 from unisono.studio.film import proxies
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Knot, Shape, Voice, Word
+from unisono.studio.film.crew import Crew
+from unisono.studio.film.finish import write_webm
 from unisono.studio.film.folder import brief_of
-from unisono.studio.film.make import Progress, make
-from unisono.studio.film.pieces import Folder
+from unisono.studio.film.make import Progress, begin, make
+from unisono.studio.film.pieces import Folder, Task, Told, dim_lights
 from unisono.studio.film.tiles import Tile
 from unisono.units import SAMPLE_RATE
 
@@ -165,6 +168,35 @@ def test_a_clip_that_is_none_holds_nobody_up_and_is_told(tmp_path: Path) -> None
     made = make(short(tmp_path, Voice(), voices=voices), tmp_path / "work", tmp_path / "film.mp4", workers=1)
     assert made.without_picture == ("A", "B")
     assert len(frames_of(tmp_path / "film.mp4")) == made.frames
+
+
+def test_a_clip_that_takes_its_reader_down_is_left_out(tmp_path: Path) -> None:
+    """A named pipe that nobody writes to: whoever opens it never comes back, until its process is ended."""
+    path = clip(tmp_path / "c.mp4", [i / 30 for i in range(30)], lambda _: 235)
+    film = short(tmp_path, Voice(name="A", clip=Clip(path=str(path)), pictures=True))
+    home = begin(film, tmp_path / "work")
+    home.landscape.write_bytes(b"[null]")
+    told: list[Told] = []
+
+    def heard(_task: Task, said: Told) -> None:
+        told.append(said)
+
+    dim_lights(film, home)
+    path.unlink()
+    os.mkfifo(path)
+    with Crew(home.path, 1) as crew:
+        threading.Timer(1.0, lambda: crew.workers[0].process.kill()).start()
+        crew.do([Task(kind="proxy", number=0), Task(kind="level", number=home.plan().bays[0])], heard)
+    assert [said.lost for said in told if said.done] == [True, False]
+
+
+def test_the_same_as_webm(tmp_path: Path) -> None:
+    film = short(tmp_path, Voice(name="A"), samples=SAMPLE_RATE // 5)
+    made = make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
+    write_webm(film, tmp_path / "film.mp4", tmp_path / "film.webm")
+    with av.open(str(tmp_path / "film.webm")) as file:
+        assert [stream.codec_context.codec.canonical_name for stream in file.streams] == ["vp9", "opus"]
+    assert len(frames_of(tmp_path / "film.webm")) == made.frames
 
 
 def test_a_clip_that_is_gone_ends_in_words(tmp_path: Path) -> None:

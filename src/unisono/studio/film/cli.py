@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from unisono.errors import UnisonoError
 from unisono.studio.film import facade
 from unisono.studio.film.brief import Film, Shape
+from unisono.studio.film.finish import write_webm
 from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Made, make
 from unisono.studio.film.make import Progress as Share
@@ -43,6 +44,7 @@ _SAYS = {
 @click.option("--picture", "pictures", multiple=True, metavar="NAME", help="Show only the pictures of these clips.")
 @click.option("--no-pictures", is_flag=True, help="Show flags and light only.")
 @click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Where pieces grow; beside --out.")
+@click.option("--webm", is_flag=True, help="A WebM (VP9, Opus) beside it, too.")
 @click.option("--json", "as_json", is_flag=True, help="Tell progress as lines of JSON.")
 def film(
     folder: Path,
@@ -57,6 +59,7 @@ def film(
     pictures: tuple[str, ...],
     no_pictures: bool,
     work: Path | None,
+    webm: bool,
     as_json: bool,
 ) -> None:
     """Make the film of FOLDER: a performance's, or one that `unisono produce` made, or one with a film.json.
@@ -72,6 +75,8 @@ def film(
         given = {name: value for name, value in told.items() if value is not None}
         brief = msgspec.structs.replace(brief, shape=_shape(size, preset, crf), **given)
         made = _make(brief, work or out.with_name(f".{out.stem}.film"), out, as_json)
+        if webm:
+            write_webm(brief, out, out.with_suffix(".webm"))
     except UnisonoError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import msgspec
 
@@ -19,6 +21,7 @@ from unisono.studio.jobs import worker_environment
 
 Heard = Callable[[Task, Told], None]
 _STOP_SECONDS = 2.0
+_MAY_BE_LOST = ("look", "proxy")
 
 
 class _Worker:
@@ -40,12 +43,37 @@ class _Worker:
 
     def hear(self) -> list[Told] | None:
         """What it has said; None when it is no more."""
-        assert self.process.stdout is not None
-        block = os.read(self.process.stdout.fileno(), 65536)
+        block = os.read(self.out.fileno(), 65536)
         if not block:
             return None
         *lines, self.rest = (self.rest + block).split(b"\n")
         return [msgspec.json.decode(line, type=Told) for line in lines]
+
+    @property
+    def out(self) -> IO[bytes]:
+        """What it says comes from here."""
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def let_go(self, *, at_once: bool) -> None:
+        """Ask it to end."""
+        assert self.process.stdin is not None
+        if at_once:
+            self.process.terminate()
+        else:
+            self.process.stdin.close()
+
+    def end(self) -> None:
+        """Wait for its end, or bring it about."""
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
+        self.out.close()
 
 
 class Crew:
@@ -53,7 +81,7 @@ class Crew:
 
     def __init__(self, folder: Path, workers: int) -> None:
         self._folder, self._count = folder, workers
-        self._workers: list[_Worker] = []
+        self.workers: list[_Worker] = []
 
     def __enter__(self) -> Crew:
         return self
@@ -61,39 +89,48 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        for worker in self._workers:
-            assert worker.process.stdin is not None
-            worker.process.terminate() if kind is not None else worker.process.stdin.close()
-        for worker in self._workers:
-            try:
-                worker.process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
-            assert worker.process.stdin is not None
-            assert worker.process.stdout is not None
-            worker.process.stdin.close()
-            worker.process.stdout.close()
+        for worker in self.workers:
+            worker.let_go(at_once=kind is not None)
+        for worker in self.workers:
+            worker.end()
 
     def do(self, tasks: Sequence[Task], heard: Heard) -> None:
-        """Have all tasks done; `heard` is called here with what is said. Raises FilmFailed at the first that fails."""
+        """Have all tasks done; `heard` is called here with what is said. Raises FilmFailed at the first that fails.
+
+        A clip that takes its worker down is told to be `lost`, and another worker goes on.
+        """
         waiting = deque(tasks)
-        while len(self._workers) < min(self._count, len(waiting)):
-            self._workers.append(_Worker(self._folder))
+        while len(self.workers) < min(self._count, len(waiting)):
+            self.workers.append(_Worker(self._folder))
         with selectors.DefaultSelector() as selector:
-            for worker in self._workers:
-                assert worker.process.stdout is not None
-                selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+            for worker in self.workers:
+                selector.register(worker.out, selectors.EVENT_READ, worker)
                 if waiting:
                     worker.give(waiting.popleft())
-            while any(worker.task for worker in self._workers):
+            while any(worker.task for worker in self.workers):
                 for key, _ in selector.select():
-                    self._hear(key.data, waiting, heard)
+                    told = key.data.hear()
+                    if told is not None:
+                        self._hear(key.data, told, waiting, heard)
+                        continue
+                    selector.unregister(key.data.out)
+                    fresh = self._replaced(key.data, heard)
+                    selector.register(fresh.out, selectors.EVENT_READ, fresh)
+                    if waiting:
+                        fresh.give(waiting.popleft())
 
-    def _hear(self, worker: _Worker, waiting: deque[Task], heard: Heard) -> None:
-        told = worker.hear()
-        if told is None:
-            raise FilmFailed(reason=f"a worker ended with {worker.process.wait()}")
+    def _replaced(self, worker: _Worker, heard: Heard) -> _Worker:
+        """Another worker for one that is no more, if what it did may be left out."""
+        code = worker.process.wait()
+        if worker.task is None or worker.task.kind not in _MAY_BE_LOST:
+            raise FilmFailed(reason=f"a worker ended with {code}")
+        heard(worker.task, Told(done=True, lost=True))
+        worker.end()
+        fresh = _Worker(self._folder)
+        self.workers[self.workers.index(worker)] = fresh
+        return fresh
+
+    def _hear(self, worker: _Worker, told: Sequence[Told], waiting: deque[Task], heard: Heard) -> None:
         for one in told:
             assert worker.task is not None
             if one.error:

@@ -10,7 +10,10 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.stream import Stream
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
 
 from unisono.studio.film import words
 from unisono.studio.film.brief import FRAME_RATE, FRAME_SAMPLES, Film
@@ -19,6 +22,7 @@ from unisono.units import SAMPLE_RATE
 Packet: TypeAlias = "av.Packet[Any]"
 
 _BIT_RATE = 192_000
+_OPUS_BIT_RATE = 128_000
 _BLOCK_SAMPLES = 2**15
 _TEXT_TIME_BASE = Fraction(1, 1000)
 
@@ -153,6 +157,33 @@ def _text(stream: Stream, text: str, start_ms: int, stop_ms: int) -> Packet:
     packet.pts = packet.dts = start_ms
     packet.duration = stop_ms - start_ms
     return packet
+
+
+def write_webm(film: Film, mp4: Path, path: Path) -> None:
+    """The finished film once more as VP9 and Opus, for whoever wants no H.264. Raises OSError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with av.open(str(mp4)) as source, av.open(str(part), "w", format="webm") as file:
+            file.metadata.update(_tags(film))
+            shown = source.streams.video[0]
+            options = {"crf": "33", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
+            video = file.add_stream("libvpx-vp9", rate=FRAME_RATE, options=options)
+            video.width, video.height, video.pix_fmt = shown.width, shown.height, "yuv420p"
+            sound = file.add_stream("libopus", rate=SAMPLE_RATE, layout="stereo")
+            assert isinstance(sound, AudioStream)
+            sound.bit_rate = _OPUS_BIT_RATE
+            _interleave(file, [_encoded(source, video), _sounds(film, sound, shown.frames)])
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encoded(source: InputContainer, video: VideoStream) -> Iterator[Packet]:
+    for number, frame in enumerate(source.decode(video=0)):
+        frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
+        frame.pict_type = PictureType.NONE
+        yield from video.encode(frame)
+    yield from video.encode(None)
 
 
 def write_poster(film: Path, at_frame: int, path: Path) -> None:

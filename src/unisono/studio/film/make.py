@@ -26,7 +26,7 @@ from unisono.studio.film.crew import Crew
 from unisono.studio.film.finish import join, write_poster
 from unisono.studio.film.pieces import Folder, Task, Told, dim_lights, has_proxies, sizes
 from unisono.studio.film.plan import Plan
-from unisono.studio.film.proxies import is_empty, proxy_path
+from unisono.studio.film.proxies import is_empty, make_empty, proxy_path
 
 _RECIPE = "1"
 """Another number makes every film anew."""
@@ -106,7 +106,14 @@ def make(
         first, second = missing_tasks(plan, home)
         kept = len(pieces(plan.film, plan.frames)) - len(second)
         clock.start([*first, *second])
-        crew.do(first, clock.heard)
+
+        def heard(task: Task, told: Told) -> None:
+            clip = plan.film.voices[task.number].seen if task.kind == "proxy" else None
+            if told.lost and clip is not None:
+                make_empty(clip, home.proxies, sizes(plan, task.number))
+            clock.heard(task, told)
+
+        crew.do(first, heard)
         crew.do(second, clock.heard)
     on_progress(Progress(share=0.98, step="join", left_s=1.0))
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from unisono.studio.film.proxies import frame_of
 from unisono.studio.film.titles import credit_pages
 
 NICENESS = 10
+_MEMORY_BYTES = 8 * 2**30
 _TELL_FRAMES = 5
 _KEY_FRAMES = 4 * FRAME_RATE
 
@@ -48,6 +50,8 @@ class Told(Struct, frozen=True, kw_only=True):
     share: float = 0.0
     done: bool = False
     landscape: bool | None = None
+    lost: bool = False
+    """It cannot be done, and the film goes on without: a clip that takes its reader down."""
     error: str = ""
 
 
@@ -119,7 +123,11 @@ def carry_out(folder: Folder, task: Task, tell: Callable[[Told], None]) -> None:
     if task.kind == "proxy":
         clip = plan.film.voices[task.number].seen
         if clip is not None:
-            proxies.make(clip, folder.proxies, sizes(plan, task.number))
+            try:
+                proxies.make(clip, folder.proxies, sizes(plan, task.number))
+            except MemoryError:
+                tell(Told(done=True, lost=True))
+                return
     elif task.kind == "level":
         assets.draw_level(plan, task.number, folder.drawn)
     else:
@@ -153,6 +161,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m unisono.studio.film.pieces FOLDER\n")
         return 2
     os.nice(NICENESS)
+    _limit_memory()
     folder = Folder(Path(arguments[0]))
     for line in _lines():
         try:
@@ -162,6 +171,13 @@ def main(arguments: list[str]) -> int:
         except (OSError, MemoryError, ValueError, av.FFmpegError) as error:
             _tell(Told(error=f"{type(error).__name__}: {error}"))
     return 0
+
+
+def _limit_memory() -> None:
+    """A strange clip, or a strange film, cannot take the machine down."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = _MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _lines() -> Iterator[bytes]:

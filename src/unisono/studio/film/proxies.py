@@ -27,7 +27,7 @@ from unisono.studio.film.brief import Clip
 from unisono.studio.film.hdr import to_standard_range
 from unisono.studio.film.planes import Planes
 from unisono.studio.foreign import best_picture, opened, presentation_zero_s
-from unisono.studio.picture import display_matrix, orientation
+from unisono.studio.picture import PIXELS_MOST, display_matrix, orientation
 from unisono.units import SAMPLE_RATE
 
 _RECIPE = "1"
@@ -43,6 +43,16 @@ def proxy_path(folder: Path, clip: Clip, width: int, height: int) -> Path:
     stat = Path(clip.path).stat()
     told = f"{_RECIPE} {Path(clip.path).resolve()} {stat.st_size} {stat.st_mtime_ns} {clip.zero_s} {width}x{height}"
     return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.mp4"
+
+
+def make_empty(clip: Clip, folder: Path, sizes: tuple[tuple[int, int], ...]) -> None:
+    """Leave a clip out: nothing of it is shown. For one that cannot be read without harm."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for size in sizes:
+        proxy = proxy_path(folder, clip, *size)
+        if not is_made(proxy):
+            np.save(times_path(proxy), np.zeros(0, np.int64))
+            proxy.touch()
 
 
 def is_empty(proxy: Path) -> bool:
@@ -180,6 +190,8 @@ def frames(clip: Clip) -> Iterator[tuple[float, _Source]]:
             except (av.FFmpegError, ValueError):
                 continue
             for frame in frames:
+                if frame.width * frame.height > PIXELS_MOST:
+                    return
                 shown_s = math.nan if frame.pts is None else frame.time
                 if not shown_s - last_s >= 1 / _FRAMES_PER_SECOND_MAX - 1e-4:
                     continue
