@@ -8,6 +8,7 @@ Each step's result is kept in the work folder under its fingerprint. Runs in a w
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,9 @@ OnStep = Callable[[Step, State, float], None]
 
 AGREE_SAMPLES = SAMPLE_RATE // 20
 """Two parts that a take is tried against say the same if their offsets are this near."""
+
+LEAK_DB_MAX = 0.0
+"""A guide louder in a take than all else has not leaked into it: the take is a recording of it, and stays whole."""
 
 
 class Clip(Struct, frozen=True, kw_only=True):
@@ -203,7 +207,9 @@ class _Analysis:
     def _cleaned(self, sound: Audio, stands: Alignment) -> _Done:
         """The voice in its place and cleaned, kept in the work folder."""
         laid = placed(sound, stands, self._settings.samples)
-        cleaned = cleaning.clean(laid, self._settings.clean, guide=guide_sound(self._guide, self._work))
+        is_guide = any((one.bleed_db or -math.inf) > LEAK_DB_MAX for one in stands.estimates)
+        guide = None if is_guide else guide_sound(self._guide, self._work)
+        cleaned = cleaning.clean(laid, self._settings.clean, guide=guide)
         self._work.keep_sound(self._names.clean, cleaned.sound)
         return _Done(did=cleaned.did)
 

@@ -35,7 +35,7 @@ WHOLE_STEPS: Final[tuple[Step, ...]] = ("mix", "files")
 RECIPES: Final[Mapping[Step, int]] = {
     "decode": 1,
     "align": 1,
-    "clean": 1,
+    "clean": 2,
     "measure": 2,
     "mix": 1,
     "files": 1,
