@@ -59,6 +59,8 @@ class Settings:
     """Hours for which a clip that stopped arriving can go on; then what came of it is deleted."""
     studio_workers: int = 2
     """Clips that are analysed, and mixes that are made anew, at the same time."""
+    films: bool = True
+    """Whether a film is made of each song; small servers may say no."""
     log: str = "info"
     """How much is logged: debug, info, warning or error. Tokens and names never are."""
 

@@ -169,6 +169,25 @@ async def _media(_request: web.Request) -> web.Response:
     return web.Response(body=file.getvalue(), content_type="audio/wav")
 
 
+FILMS = {
+    "films": True,
+    "making": None,
+    "wanted": ["wide"],
+    "code": "",
+    "forms": [
+        {
+            "form": "wide",
+            "seconds": 52.0,
+            "files": [
+                {"name": "film/wide.mp4", "url": "/media/sung/film/wide.mp4?v=1", "bytes": 23_400_000, "kind": "mp4"},
+                {"name": "film/wide.vtt", "url": "/media/sung/film/wide.vtt?v=1", "bytes": 900, "kind": "vtt"},
+            ],
+        }
+    ],
+    "host": False,
+}
+
+
 def build() -> web.Application:
     app = web.Application()
     for path, template in {
@@ -198,6 +217,7 @@ def build() -> web.Application:
         "/api/performances": [row],
         "/api/performance": SUNG,
         "/api/takes": TAKES,
+        "/api/film": FILMS,
         "/api/stream": {"url": "/media/k/live.ogg"},
         "/api/qr": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h3v3h-3z"/></svg>'},
     }

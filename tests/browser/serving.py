@@ -43,8 +43,8 @@ class Server(Closing):
         source = str(Path(__file__).parents[2] / "src")
         path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
         with self._log.open("ab") as log:
-            return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log,
-                                    start_new_session=True)
+            environ = {**os.environ, "UNISONO_FILMS": "no", "PYTHONPATH": path}
+            return subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
 
     def _wait_until_ready(self) -> None:
         deadline_s = time.monotonic() + READY_TIMEOUT_S

@@ -198,6 +198,7 @@ async def wait_until(position: int, page: Page) -> None:
 @asynccontextmanager
 async def open_house(data: Path, **settings: Any) -> AsyncIterator[House]:
     """A server on a free port; stopped as Ctrl-C would at the end."""
+    settings = {"films": False} | settings
     app = await make_app(Settings(data=data, host="127.0.0.1", port=0, **settings))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -32,7 +33,9 @@ class Served:
 async def serve(data: Path, *, port: int = 0) -> Served:
     """Start a server and wait until it says where it is."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "unisono", "serve", "--port", str(port), "--data", str(data), stdout=PIPE
+        *(sys.executable, "-m", "unisono", "serve", "--port", str(port), "--data", str(data)),
+        stdout=PIPE,
+        env=os.environ | {"UNISONO_FILMS": os.environ.get("UNISONO_FILMS", "no")},
     )
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()

@@ -145,6 +145,28 @@ class Discard(Message, frozen=True, kw_only=True):
     performance: Identifier
 
 
+class Watch(Message, frozen=True, kw_only=True):
+    """Watch the film of this performance together, from its beginning or where the others are."""
+
+    performance: Identifier
+
+
 FromPage = (
-    Hello | Who | Check | Link | Wave | Hand | Write | Talk | Pick | Lead | Note | Start | Stop | Again | Sent | Discard
+    Hello
+    | Who
+    | Check
+    | Link
+    | Wave
+    | Hand
+    | Write
+    | Talk
+    | Pick
+    | Lead
+    | Note
+    | Start
+    | Stop
+    | Again
+    | Sent
+    | Discard
+    | Watch
 )

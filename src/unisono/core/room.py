@@ -37,12 +37,14 @@ from unisono.core.messages import (
     Start,
     Stop,
     Talk,
+    Watch,
     Wave,
     Welcome,
     Who,
     Write,
     Written,
 )
+from unisono.core.screening import Screenings
 from unisono.core.seats import Seat, Seats
 from unisono.core.singing import Singing
 from unisono.core.song import PieceFacts
@@ -104,6 +106,7 @@ class Room:
             fresh_id=fresh_id,
             song_samples_max=limits.song_samples_max,
         )
+        self.screenings = Screenings(outbox=self._outbox, running=lambda: self.singing.running)
         self._conducting = Conducting(outbox=self._outbox, seats=self.seats, singing=self.singing)
         self._watching_max = limits.performers_max + limits.listeners_max
         self._watching: dict[int, Joining] = {}
@@ -233,6 +236,7 @@ class Room:
         self._outbox.send(connection, message)
         if self.singing.premiere is not None:
             self._outbox.send(connection, self.singing.premiere)
+        self.screenings.welcome(connection, now)
         if self.singing.rows_said:
             self._outbox.send(connection, Rows(rows=self.singing.rows_said))
 
@@ -289,6 +293,8 @@ class Room:
                     self._rows_changed(now)
             case Pick() | Note() | Start() | Stop() | Again() | Discard():
                 self._conducting.obey(seat, message, now)
+            case Watch():
+                self.screenings.watch(seat, message, now)
             case _:
                 assert_never(message)
 

@@ -235,6 +235,34 @@ class Premiere(Message, frozen=True, kw_only=True):
     samples: SampleCount
 
 
+class Film(Message, frozen=True, kw_only=True):
+    """How the film of a performance is: its `share` (0..1) while it is made, `url` and its length when it is there.
+
+    An empty `step` says that there is none, or none any more.
+    """
+
+    performance: Identifier
+    share: Annotated[float, Meta(ge=0, le=1)]
+    step: str
+    seconds_left: float | None = None
+    url: str | None = None
+    poster: str | None = None
+    words: str | None = None
+    samples: SampleCount = 0
+
+
+class Screening(Message, frozen=True, kw_only=True):
+    """Whoever wants to watch the film sees its first frame at position `start` of the room's clock."""
+
+    performance: Identifier
+    start: AxisPosition
+    url: str
+    poster: str | None
+    words: str | None
+    samples: SampleCount
+    by: SeatNumber
+
+
 class Rows(Message, frozen=True, kw_only=True):
     """The seating as it would be now."""
 
@@ -268,6 +296,8 @@ FromRoom = (
     | Way
     | MixProgress
     | Premiere
+    | Film
+    | Screening
     | Rows
     | Problem
 )

@@ -16,6 +16,7 @@ import msgspec
 from unisono.core.room import Room
 from unisono.core.song import SongRun
 from unisono.errors import GuideGone, MixFailed
+from unisono.live.films import Films
 from unisono.live.services import Services
 from unisono.live.trouble import WELL_DISK
 from unisono.store.records import PerformanceRecord, RoomRecord, StemRecord
@@ -33,9 +34,12 @@ _log = logging.getLogger(__name__)
 class Publishing:
     """What a room has under way besides singing. Every task is known here, and ended with the room."""
 
-    def __init__(self, record: RoomRecord, services: Services, room: Room, now: Callable[[], Position]) -> None:
+    def __init__(
+        self, record: RoomRecord, services: Services, films: Films, room: Room, now: Callable[[], Position]
+    ) -> None:
         self._record = record
         self._services = services
+        self._films = films
         self._shelf = services.shelf(record.along)
         self._room = room
         self._now = now
@@ -78,6 +82,7 @@ class Publishing:
         if mixing is not None:
             mixing.cancel()
             await asyncio.gather(mixing, return_exceptions=True)
+        await self._films.forget(performance)
         found = await self._services.ask(self._services.ledger.delete_performance, self._record.room, performance)
         if found:
             self._services.recorder.delete(performance)
@@ -140,6 +145,7 @@ class Publishing:
         singing.mix_ready(performance, page=page, url=url, samples=report.samples, now=self._now())
         settled()
         self._services.keep(ledger.set_state, performance, "done")
+        await self._films.mixed(performance)
 
     def _can_be_played(self, performance: str) -> bool:
         """Whether the first file is where pages fetch it; the studio says `files` for the first time when it is made.

@@ -8,12 +8,15 @@ import logging
 from collections.abc import Iterable
 
 from unisono.config import Settings
+from unisono.core.messages import Film
+from unisono.live.films import FilmNow, Films, MakeFilm
 from unisono.live.pulse import now_ns
 from unisono.live.recorder import Wrote
 from unisono.live.runner import Runner
 from unisono.live.services import Services
 from unisono.live.session import Session
 from unisono.live.trouble import WELL_LEDGER, Trouble, Well
+from unisono.units import SAMPLE_RATE
 
 _EMPTY_SECONDS_MAX = 300.0
 _SWEEP_SECONDS = 30.0
@@ -23,10 +26,12 @@ _log = logging.getLogger(__name__)
 class Rooms:
     """All rooms of this server, and what they share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, film: MakeFilm) -> None:
+        """`film` makes one (studio/jobs.py)."""
         self.services = Services(
             settings, on_wrote=self._wrote, on_trouble=self._trouble, on_ledger_trouble=self._ledger_trouble
         )
+        self.films = Films(self.services, film=film, singing=self._singing, tell=self._film_told)
         self._runners: dict[int, Runner] = {}
         self._loading: dict[int, asyncio.Lock] = {}
         self._numbers = itertools.count(1)
@@ -59,7 +64,7 @@ class Rooms:
             runner = self._runners.get(room)
             if runner is None:
                 record = await self.services.ask(self.services.ledger.room, room)
-                runner = Runner(record, self.services)
+                runner = Runner(record, self.services, self.films)
                 await runner.start()
                 self._runners[room] = runner
             return runner
@@ -77,6 +82,15 @@ class Rooms:
         runner = self._runners.get(room)
         if runner is not None:
             runner.revoke(links, apart_from_key=apart_from_key)
+
+    def _singing(self) -> bool:
+        """Whether a song is sung anywhere."""
+        return any(runner.room.singing.running for runner in self._runners.values())
+
+    def _film_told(self, now: FilmNow) -> None:
+        runner = self._runners.get(now.room)
+        if runner is not None:
+            runner.film(film_message(now))
 
     def _wrote(self, batch: list[Wrote]) -> None:
         for wrote in batch:
@@ -104,3 +118,17 @@ class Rooms:
                     async with self._loading[room]:
                         del self._runners[room]
                         await runner.stop()
+
+
+def film_message(now: FilmNow) -> Film:
+    """What a room's pages are told of a film."""
+    return Film(
+        performance=now.performance,
+        share=min(1.0, max(0.0, now.share)),
+        step=now.step,
+        seconds_left=now.left_s,
+        url=now.url,
+        poster=now.poster,
+        words=now.words,
+        samples=round(now.seconds * SAMPLE_RATE),
+    )

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from unisono.core import events as ev
 from unisono.core.memory import memory_of
-from unisono.core.messages import Backing, Check, FromPage, FromRoom, Hello, Lead, Pick, Who, encode
+from unisono.core.messages import Backing, Check, Film, FromPage, FromRoom, Hello, Lead, Pick, Who, encode
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
@@ -23,6 +23,7 @@ from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
 from unisono.live.desk import LISTENERS, Desk
+from unisono.live.films import Films
 from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
 from unisono.live.mail import Mail
@@ -44,7 +45,7 @@ _log = logging.getLogger(__name__)
 class Runner:
     """One room, loaded. Made by `Rooms`, which also puts it away when nobody is left."""
 
-    def __init__(self, record: RoomRecord, services: Services) -> None:
+    def __init__(self, record: RoomRecord, services: Services, films: Films) -> None:
         settings = services.settings
         self._record = record
         self._services = services
@@ -67,7 +68,7 @@ class Runner:
         self._sessions: dict[int, Session] = {}
         self._broadcast = Broadcast(lambda *wanted: services.fetch_backing(self._shelf, *wanted))
         self._audience = Audience(self.room, self._sessions, overhear=self._broadcast.feed)
-        self._publishing = Publishing(record, services, self.room, self.pulse.now)
+        self._publishing = Publishing(record, services, films, self.room, self.pulse.now)
         self._desk: Desk | None = None
         self._leading: Leading | None = None
         self._song_of_desk = ""
@@ -175,6 +176,11 @@ class Runner:
             self.room.disk_well(trouble.codes)
         else:
             self.room.disk_trouble(trouble.code, trouble.text, self.pulse.now())
+        self._settle()
+
+    def film(self, told: Film) -> None:
+        """How a film is now."""
+        self.room.screenings.tell(told)
         self._settle()
 
     async def discard(self, performance: str) -> None:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -84,10 +84,21 @@ class _Work:
     again: bool = False
 
 
+class Films(Protocol):
+    """Who is told what a performance's film must follow (films.py)."""
+
+    async def outdate(self, performance: str, *, shows_too_much: bool) -> None:
+        """What is sung or seen changes."""
+
+    async def mixed(self, performance: str) -> None:
+        """There is a new mix."""
+
+
 class Takes:
     """The takes of all rooms: which are under way, and what is done when they change. Made once per server."""
 
-    def __init__(self, services: Services, clips: Clips, *, analyse: Analyse, mix: Mix) -> None:
+    def __init__(self, services: Services, clips: Clips, *, analyse: Analyse, mix: Mix, films: Films) -> None:
+        self._films = films
         self._services, self._clips = services, clips
         self._analyse, self._mix = analyse, mix
         self._ledger = services.ledger.takes
@@ -173,7 +184,9 @@ class Takes:
     async def change(self, take: TakeRecord, **changes: Any) -> None:
         """Another name, place, flag or part, or hidden and shown again: what sounds is made to fit."""
         found = await self._services.ask(self._ledger.set, take.take, **changes)
-        if found is None or found.state != "placed":
+        if changes.get("hidden") or changes.get("picture") is False:
+            await self._films.outdate(take.performance, shows_too_much=True)
+        if found is None or not await self._is_heard(found):
             return
         if found.hidden:
             await self._silence(found)
@@ -187,11 +200,14 @@ class Takes:
 
     async def withdraw(self, take: TakeRecord) -> None:
         """Delete it, its original too; a mix in which it sounded is made anew."""
+        heard = await self._is_heard(take)
         await self._services.ask(self._ledger.forget, take.take)
         await self._end(take.take)
+        if heard:
+            await self._films.outdate(take.performance, shows_too_much=True)
         await self._services.on_files(self._clips.delete, take)
         await self._services.blobs.delete(take.performance, beginning=f"takes/{take.take}/")
-        if take.state == "placed":
+        if heard:
             await self._silence(take)
             self.mix_anew(take.performance)
 
@@ -296,6 +312,7 @@ class Takes:
 
     async def _mix_until_it_fits(self, performance: str, work: _Work) -> None:
         while True:
+            await self._films.outdate(performance, shows_too_much=False)
             await self._others_of(performance)
             work.progress.share, work.progress.step = 0.0, ""
             async with self._turns:
@@ -308,7 +325,9 @@ class Takes:
                     _log.error("performance %s was not mixed anew: %s", performance, error)
                     self._unmixed.add(performance)
             if not work.again:
-                return
+                break
+        if performance not in self._unmixed:
+            await self._films.mixed(performance)
 
     async def _others_of(self, performance: str) -> None:
         """Until no other take of it is at the studio, or not much longer: many clips at once make one new mix."""
@@ -326,6 +345,18 @@ class Takes:
         await self._services.on_files(self._write_all, folder, takes, faders)
         await self._mix(folder, progress.tell)
         await self._services.blobs.publish(folder, performance)
+
+    async def write_facts(self, performance: str) -> None:
+        """Every take.json as the ledger has it now: a film that is made next shows nobody who withdrew."""
+        takes = await self._services.ask(self._ledger.of, performance)
+        faders = await self.faders(performance)
+        await self._services.on_files(self._write_all, self._folder(performance), takes, faders)
+
+    async def _is_heard(self, take: TakeRecord) -> bool:
+        """Whether it is in the mix, or in the last one while its place is looked for again."""
+        return take.state == "placed" or take.seat in await self._services.on_files(
+            self._mixed_seats, self._folder(take.performance)
+        )
 
     def _write_all(self, folder: Path, takes: list[TakeRecord], faders: Faders) -> None:
         """What the mix is made by: every take.json, and the faders."""

@@ -17,6 +17,8 @@ from unisono.errors import NoSuchClip, UnisonoError
 from unisono.studio.clean import CleanSettings
 from unisono.studio.clip import Clip
 from unisono.studio.clips import produce_clips
+from unisono.studio.film.folder import brief_of
+from unisono.studio.film.make import Made, make
 from unisono.studio.outcome import ProduceSettings
 from unisono.studio.progress import Lines, Screen, Watcher
 from unisono.studio.report import write_page
@@ -41,6 +43,7 @@ _INTERRUPTED = 130
 @click.option("--without", multiple=True, type=click.Choice(CLEANING_STEPS), help="A step of cleaning to leave out.")
 @click.option("--key", type=int, default=0, help="Semitones from the written key, if the guide is a piece.")
 @click.option("--tempo", "tempo_bpm", type=int, default=0, help="Beats per minute, if the guide is a piece.")
+@click.option("--film", "with_film", is_flag=True, help="Make a film of it, too: every clip in its window.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; that of this terminal if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Tell progress as lines of JSON.")
 def produce(
@@ -53,6 +56,7 @@ def produce(
     leads: tuple[str, ...],
     language: str | None,
     as_json: bool,
+    with_film: bool,
     without: tuple[str, ...],
     include_unsure: bool,
     keep_guide: bool,
@@ -63,8 +67,9 @@ def produce(
     """Make one mix of anybody's clips, each placed where it was sung to the guide.
 
     CLIPS are recordings of any kind, or folders of them. Into the folder --out come the mix, every voice alone, and
-    report.html, which says what was done to each clip. A clip whose place is not certain is left out of the mix until
-    --place says where it begins. Run again, it does only what has changed; Ctrl-C ends it, and it goes on from there.
+    report.html, which says what was done to each clip; with --film the film, in which every clip's picture is shown. A
+    clip whose place is not certain is left out of the mix until --place says where it begins. Run again, it does only
+    what has changed; Ctrl-C ends it, and it goes on from there.
     """
     spoken = language or _language_here()
     settings = ProduceSettings(
@@ -82,6 +87,8 @@ def produce(
             songbook = Settings.read().songbook
             done = produce_clips(wanted, guide, out, settings=settings, on_told=watcher.hear, songbook=songbook)
             write_page(out, done, spoken)
+            if with_film and done.files:
+                watcher.filmed(_film(out, watcher))
         except UnisonoError as error:
             watcher.fail(error)
             sys.exit(1)
@@ -91,6 +98,11 @@ def produce(
         watcher.done(done, out)
     if not done.files:
         sys.exit(1)
+
+
+def _film(out: Path, watcher: Watcher) -> Made:
+    """The film of what is in `out`. Whoever gives a clip in a terminal agrees that it is shown. Raises FilmFailed."""
+    return make(brief_of(out), out / "work" / "film", out / "film.mp4", watcher.film)
 
 
 def _watcher(as_json: bool, language: str) -> Watcher:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 import unisono
-from unisono.errors import MixFailed, TakeFailed
+from unisono.errors import FilmFailed, MixFailed, TakeFailed
+from unisono.studio.film.released import Release, read_release
 from unisono.studio.performance import MixReport, read_report
 from unisono.studio.takes import TakeReport, read_placed, take_folder
 
 TIMEOUT_SECONDS = 900.0
+_FILM_TIMEOUT_SECONDS = 6 * 3600.0
 _STOP_SECONDS = 2.0
+_LOOK_SECONDS = 0.25
 _STDERR_BYTES_KEPT = 2000
 
 
@@ -26,6 +31,7 @@ class _Line(msgspec.Struct, frozen=True):
 
     share: float = 0.0
     step: str = ""
+    left_s: float | None = None
     done: bool = False
     error: dict[str, str] | None = None
 
@@ -63,6 +69,61 @@ async def run_take(
     return report
 
 
+async def run_film(
+    folder: Path,
+    form: str,
+    on_progress: Callable[[float, str, float | None], None],
+    *,
+    held: Callable[[], bool] = lambda: False,
+    timeout_seconds: float = _FILM_TIMEOUT_SECONDS,
+) -> Release:
+    """Make the film of the performance in `folder` in one form (film/released.py), as `run_mix` makes the mix.
+
+    on_progress hears the share, the step and the seconds left, if that is known. While `held` says so the worker and
+    everything it started stand still. Raises FilmFailed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "unisono.studio.film.worker",
+        str(folder),
+        form,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=worker_environment(),
+        process_group=0,  # not a session: the system continues and ends a held group whose parent was killed
+    )
+    holding = asyncio.create_task(_hold(process, held))
+    try:
+        _, reason = await _watch(process, lambda told: on_progress(told.share, told.step, told.left_s), timeout_seconds)
+    finally:
+        holding.cancel()
+        _signal_group(process, signal.SIGCONT, signal.SIGKILL)
+    if reason is not None:
+        raise FilmFailed(reason=reason)
+    release = read_release(folder, form)
+    if release is None:
+        raise FilmFailed(reason="the worker left no film")
+    return release
+
+
+async def _hold(process: Process, held: Callable[[], bool]) -> None:
+    """Stop and continue the process and its group, as wanted."""
+    is_held = False
+    while True:
+        if held() != is_held:
+            is_held = not is_held
+            _signal_group(process, signal.SIGSTOP if is_held else signal.SIGCONT)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _signal_group(process: Process, *signals: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        for one in signals:
+            os.killpg(process.pid, one)
+
+
 async def _work(
     arguments: list[str], on_progress: Callable[[float, str], None], timeout_seconds: float
 ) -> tuple[str, str | None]:
@@ -77,10 +138,15 @@ async def _work(
         stderr=PIPE,
         env=worker_environment(),
     )
+    return await _watch(process, lambda told: on_progress(told.share, told.step), timeout_seconds)
+
+
+async def _watch(process: Process, on_told: Callable[[_Line], None], timeout_seconds: float) -> tuple[str, str | None]:
+    """Follow a worker to its end, and end it if whoever waits does not want it any more; see `_work`."""
     complaints = asyncio.create_task(_last_words(process))
     try:
         async with asyncio.timeout(timeout_seconds):
-            error = await _follow(process, on_progress)
+            error = await _follow(process, on_told)
             await process.wait()
     except TimeoutError:
         return "take_too_costly", f"it took longer than {timeout_seconds:g} s"
@@ -101,7 +167,7 @@ def worker_environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(found), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-async def _follow(process: Process, on_progress: Callable[[float, str], None]) -> dict[str, str] | None:
+async def _follow(process: Process, on_told: Callable[[_Line], None]) -> dict[str, str] | None:
     """Pass the worker's progress on until it closes its output; code and text of why it failed, if it said so."""
     error = None
     while line := await _out(process).readline():
@@ -112,7 +178,7 @@ async def _follow(process: Process, on_progress: Callable[[float, str], None]) -
         if told.error is not None:
             error = told.error
         elif told.step:
-            on_progress(told.share, told.step)
+            on_told(told)
     return error
 
 
@@ -134,7 +200,10 @@ async def _stop(process: Process) -> None:
     """End a worker that still runs: kindly, then surely."""
     if process.returncode is not None:
         return
+    if process.stdin is not None:
+        process.stdin.close()
     process.terminate()
+    process.send_signal(signal.SIGCONT)  # who is held is told only then
     try:
         async with asyncio.timeout(_STOP_SECONDS):
             await process.wait()

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.text import Text
 
 from unisono.errors import UnisonoError
+from unisono.studio.film.make import Made
+from unisono.studio.film.make import Progress as FilmShare
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
 from unisono.studio.report import PAGE_FILE, in_words, said_of, time_told
 from unisono.studio.steps import Told
@@ -29,6 +31,12 @@ class Watcher(Protocol):
 
     def hear(self, told: Told) -> None:
         """A step began or ended."""
+
+    def film(self, told: FilmShare) -> None:
+        """How far the film is."""
+
+    def filmed(self, made: Made) -> None:
+        """The film is there."""
 
     def done(self, production: Production, out: Path) -> None:
         """All is there."""
@@ -55,6 +63,12 @@ class Lines:
     def hear(self, told: Told) -> None:
         self._write(told)
 
+    def film(self, told: FilmShare) -> None:
+        self._write({"film": told})
+
+    def filmed(self, made: Made) -> None:
+        self._write({"filmed": made})
+
     def done(self, production: Production, out: Path) -> None:
         states = {clip.key: clip.state for clip in production.clips}
         self._write({"done": True, "report": str(out / REPORT_FILE), "mixed": bool(production.files), "clips": states})
@@ -80,6 +94,8 @@ class Screen:
         self._whole: TaskID | None = None
         self._rows: dict[str, TaskID] = {}
         self._over = 0
+        self._film_tenths = 0
+        self._film_path = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -129,6 +145,22 @@ class Screen:
             return ""
         return self._say("{time} left").format(time=time_told(round(told.seconds_left) * SAMPLE_RATE))
 
+    def film(self, told: FilmShare) -> None:
+        """The bar begins again for the film; elsewhere a line is written for every tenth of it."""
+        percent = int(100 * told.share)
+        line = self._say("The film is being made: {percent} %").replace("{percent}", str(percent))
+        left = "" if told.left_s is None or told.left_s < 1 else self._say("{time} left")
+        left = left.format(time=time_told(round(told.left_s or 0.0) * SAMPLE_RATE))
+        if self._bar is not None and self._whole is not None:
+            self._bar.update(self._whole, completed=told.share, description=line, left=left)
+        elif percent // 10 > self._film_tenths:
+            self._film_tenths = percent // 10
+            self._console.print(f"{line}{'  ' + left if left else ''}", markup=False)
+
+    def filmed(self, made: Made) -> None:
+        """Where it is, at the end of all that is told."""
+        self._film_path = made.film
+
     def done(self, production: Production, out: Path) -> None:
         """What was done to each clip, those first that a person is to place."""
         self._close()
@@ -139,6 +171,8 @@ class Screen:
             self._console.print(self._say("There is no mix: no clip has a certain place yet."), style="bold")
         for file in production.files:
             self._console.print(str(out / file.name), markup=False)
+        if self._film_path:
+            self._console.print(self._film_path, markup=False)
         self._console.print(str(out / PAGE_FILE), markup=False)
 
     def _clip(self, clip: Outcome) -> Text:

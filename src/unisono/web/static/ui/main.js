@@ -6,6 +6,7 @@ import "./links.js";
 import { button, byId, dialog, post, say, show, tokenInAddress, wireCloseButtons } from "./dom.js";
 import { t, wireLanguagePicker } from "./i18n.js";
 import { stayAwake } from "./awake.js";
+import { Cinema } from "./cinema.js";
 import { wireCurious } from "./curious.js";
 import { Doubts } from "./doubts.js";
 import { Ending } from "./ending.js";
@@ -49,6 +50,7 @@ async function begin() {
   const songs = new SongPanel(room, engine, pieces);
   new SoundPanel(room, engine);
   new Ending(room, engine, token);
+  new Cinema(room, engine);
   const panels = wirePanels();
   drawTalk = wireTalk(room, engine);
   wireGestures(room, engine);

@@ -2,6 +2,7 @@
 
 import "./facade.js";
 import { button, byId, h, input, post, Problem, say, show, tokenInAddress } from "./dom.js";
+import { FilmPanel } from "./film.js";
 import { UnFacade } from "./facade.js";
 import { flagElement } from "./flags.js";
 import { fileName } from "./filename.js";
@@ -27,6 +28,7 @@ const picks = new Map();
 let alone = 0;
 /** @type {TakesPanel | null} */
 let takes = null;
+const film = new FilmPanel(tokenInAddress());
 /** What is shown, so that a new mix can be told from the one that plays. @type {Sung | null} */
 let shown = null;
 
@@ -81,6 +83,7 @@ function draw(sung) {
   for (const id of ["player", "sharing", "downloads"]) show(byId(id), true);
   show(byId("voices"), sung.stems.length > 0);
   show(byId("alone-hint"), picks.size > 1);
+  film.sung(title);
   takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix);
   takes.sung(sung.stems.map(({ seat, name }) => ({ seat, name })), sung.backing);
 }

@@ -2,7 +2,8 @@
  * What this page knows of its courtyard: the server's messages in, one event per thing that changed out.
  *
  * No elements, no words, no sound here; every other module reads from it. Events are named by what changed:
- * `room`, `seats`, `leader`, `piece`, `song`, `rows`, `write`, `wave`, `note`, `mix`, `premiere`, `late`, `problem`.
+ * `room`, `seats`, `leader`, `piece`, `song`, `rows`, `write`, `wave`, `note`, `mix`, `film`,
+ * `screening`, `premiere`, `late`, `problem`.
  */
 
 /** @typedef {import("./types.js").Seat} Seat */
@@ -37,6 +38,11 @@ export class RoomView extends EventTarget {
   /** The mix's progress. @type {{performance: string, share: number, step: string, page: string | null} | null} */
   mix = null;
 
+  /** How the film of the last song that has one, or gets one, is. @type {import("./types.js").FilmNow | null} */
+  film = null;
+  /** The film that is watched together, and when it began or begins. @type {import("./types.js").Screening | null} */
+  screening = null;
+
   /** Takes a message in; unknown types are for others. @param {Message} message */
   apply(message) {
     switch (message.type) {
@@ -49,6 +55,8 @@ export class RoomView extends EventTarget {
       case "piece": return this.#set("piece", { picked: message });
       case "song": return this.#songChanged(message);
       case "rows": return this.#set("rows", { rows: message.rows });
+      case "film": return this.#set("film", { film: message.step || message.performance === this.film?.performance ? message : this.film });
+      case "screening": return this.#set("screening", { screening: message });
       case "mix": return this.#set("mix", { mix: message });
       case "wave": case "write": case "note": case "premiere": case "late": case "problem":
         return this.#tell(message.type, message);

@@ -170,5 +170,41 @@ export interface Takes {
   faders?: Faders;
 }
 
+export interface FilmNow {
+  performance: string;
+  share: number;
+  step: string;
+  seconds_left: number | null;
+  url: string | null;
+  poster: string | null;
+  words: string | null;
+  samples: number;
+}
+
+export interface Screening {
+  performance: string;
+  start: number;
+  url: string;
+  poster: string | null;
+  words: string | null;
+  samples: number;
+  by: number;
+}
+
+export interface FilmForm {
+  form: "wide" | "tall" | "square";
+  seconds: number;
+  files: SungFile[];
+}
+
+export interface Films {
+  films: boolean;
+  making: (Progress & { form: string }) | null;
+  wanted: string[];
+  code: string;
+  forms: FilmForm[];
+  host: boolean;
+}
+
 /** Any message of the server; `type` says which fields are there. */
 export type Message = { type: string; [field: string]: any };

@@ -1,0 +1,307 @@
+"""Films: from a performance's mix to its film, for all rooms. One is made at a time, and none while anybody sings.
+
+    wish -> waiting for its turn -> the film's worker -> there, the room is told
+    outdate: what is under way ends; what no longer may be shown is taken away at once; a wish follows the new mix
+
+The folder says what is wanted and what there is (studio/film/released.py), so a server that was stopped or killed goes
+on where it was. Whose picture may be in a film is written in the takes' own facts; nobody here opens one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from unisono.errors import NotAllowed, UnisonoError
+from unisono.live.services import Services
+from unisono.live.takes import Progress
+from unisono.store.records import PerformanceRecord
+from unisono.studio.film.released import (
+    FILM_FOLDER,
+    SIZES,
+    WIDE,
+    Release,
+    Wanted,
+    pending_in,
+    read_wanted,
+    releases,
+    take_away,
+    write_wanted,
+)
+
+_TOLD_SHARE = 0.005
+_log = logging.getLogger(__name__)
+STOPPED = "stopped"
+"""The code of a film that the host did not want to wait for."""
+
+OnFilm = Callable[[float, str, float | None], None]
+"""Told the share done, the step, and the seconds left if that can be told."""
+MakeFilm = Callable[..., Awaitable[Release]]
+"""(folder, form, on_progress, held=) -> what was made. Raises UnisonoError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmNow:
+    """How a performance's film is. `url`, `poster` and `words` are None while it is not there; seconds: its length."""
+
+    performance: str
+    room: int
+    share: float = 0.0
+    step: str = ""
+    left_s: float | None = None
+    url: str | None = None
+    poster: str | None = None
+    words: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class FilmProgress(Progress):
+    """`left_s` is the worker's own word: it knows what is still to be made."""
+
+    left_s: float | None = None
+    form: str = WIDE
+
+
+@dataclass(slots=True)
+class _Work:
+    record: PerformanceRecord
+    progress: FilmProgress = field(default_factory=FilmProgress)
+    task: asyncio.Task[None] | None = None
+
+
+class Films:
+    """The films of all rooms. Made once per server; does nothing where the settings want no films."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        film: MakeFilm,
+        singing: Callable[[], bool],
+        tell: Callable[[FilmNow], None],
+    ) -> None:
+        """`singing`: whether a song is sung anywhere. `tell` hears of every change, on the event loop.
+
+        Before each film `prepare` has the folder say who is to be seen and heard as of now.
+        """
+        self._services = services
+        self._film, self._singing, self._tell = film, singing, tell
+        self.prepare: Callable[[str], Awaitable[None]] | None = None
+        self._turn = asyncio.Semaphore(1)
+        self._deciding = asyncio.Lock()
+        self._works: dict[str, _Work] = {}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether this server makes films."""
+        return self._services.settings.films
+
+    # ------------------------------------------------------------------------------------ from start to stop
+
+    async def start(self) -> None:
+        """Go on with what a stopped server left."""
+        if self.wanted:
+            for performance in await self._services.on_files(pending_in, self._services.settings.performances):
+                await self._begin(performance)
+
+    async def stop(self) -> None:
+        """End the worker; its film goes on after the next start."""
+        tasks = [work.task for work in self._works.values() if work.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------------------------------ what is wished
+
+    async def wish(self, performance: str, form: str = WIDE) -> None:
+        """There is a mix, or somebody wants another form: make what is wanted and not there. Raises NotAllowed."""
+        if not self.wanted:
+            raise NotAllowed(what="a film on this server")
+        folder = self._folder(performance)
+        async with self._deciding:
+            before = await self._services.on_files(read_wanted, folder) or Wanted()
+            forms = before.forms if form in before.forms else (*before.forms, form)
+            await self._services.on_files(write_wanted, folder, Wanted(forms=forms, pending=True))
+            if performance not in self._works or form == WIDE:
+                await self._begin(performance)
+
+    async def mixed(self, performance: str) -> None:
+        """A mix was made: its film is next."""
+        if not self.wanted or not self._folder(performance).is_dir():
+            return
+        try:
+            await self.wish(performance)
+        except OSError as error:
+            _log.error("film of performance %s: %s", performance, error)
+
+    async def outdate(self, performance: str, *, shows_too_much: bool) -> None:
+        """What is sung or seen changes, a new mix follows. What shows somebody who went is taken away at once."""
+        folder = self._folder(performance)
+        async with self._deciding:
+            await self._end(performance)
+            if shows_too_much:
+                await self._services.on_files(take_away, folder)
+                await self._services.blobs.delete(performance, beginning=f"{FILM_FOLDER}/")
+            before = await self._services.on_files(read_wanted, folder)
+            if before is not None and self.wanted:
+                pending = msgspec.structs.replace(before, pending=True, code="")
+                await self._services.on_files(write_wanted, folder, pending)
+        if shows_too_much and before is not None:
+            await self._say(performance)
+
+    async def seen_changed(self, performance: str) -> None:
+        """Somebody's own camera was let in or withdrawn: no mix follows, the film does."""
+        await self.outdate(performance, shows_too_much=True)
+        await self.mixed(performance)
+
+    async def cancel(self, performance: str) -> None:
+        """The host does not want to wait for it; what is there stays."""
+        folder = self._folder(performance)
+        async with self._deciding:
+            await self._end(performance)
+            before = await self._services.on_files(read_wanted, folder)
+            if before is not None and before.pending:
+                stopped = msgspec.structs.replace(before, pending=False, code=STOPPED)
+                await self._services.on_files(write_wanted, folder, stopped)
+        await self._say(performance)
+
+    async def forget(self, performance: str) -> None:
+        """The performance is deleted: nothing of it goes on."""
+        work = self._works.get(performance)
+        await self._end(performance)
+        if work is not None:
+            self._tell(FilmNow(performance=performance, room=work.record.room))
+
+    # ------------------------------------------------------------------------------------ how it is
+
+    def progress(self, performance: str) -> FilmProgress | None:
+        """How far it is; None when none is being made."""
+        work = self._works.get(performance)
+        return work.progress if work else None
+
+    async def look(self, performance: str) -> tuple[Wanted | None, list[Release]]:
+        """What is wanted, and what there is."""
+        folder = self._folder(performance)
+        return await self._services.on_files(lambda: (read_wanted(folder), releases(folder)))
+
+    async def now(self, record: PerformanceRecord) -> FilmNow:
+        """How a performance's film is, for its room."""
+        _, there = await self.look(record.performance)
+        found = FilmNow(performance=record.performance, room=record.room)
+        progress = self.progress(record.performance)
+        if progress is not None:
+            found = replace(found, share=progress.share, step=progress.step or "waiting", left_s=progress.left_s)
+        wide = next((release for release in there if release.form == WIDE), None)
+        if wide is None or (progress is not None and progress.form == WIDE):
+            return found
+        urls = {file.kind: film_url(record.media_key, wide, file.name) for file in wide.files}
+        return replace(
+            found,
+            share=1.0,
+            step="ready",
+            left_s=None,
+            url=urls.get("mp4"),
+            poster=urls.get("jpg"),
+            words=urls.get("vtt"),
+            seconds=wide.seconds,
+        )
+
+    async def _say(self, performance: str) -> None:
+        record = await self._services.ask(self._services.ledger.performance, performance=performance)
+        if record is not None:
+            self._tell(await self.now(record))
+
+    # ------------------------------------------------------------------------------------ the worker's work
+
+    async def _begin(self, performance: str) -> None:
+        await self._end(performance)
+        record = await self._services.ask(self._services.ledger.performance, performance=performance)
+        if record is None:
+            return
+        work = self._works[performance] = _Work(record)
+        work.task = asyncio.create_task(self._run(work))
+        work.task.add_done_callback(lambda task: self._over(performance, task))
+        self._told(work)
+
+    def _over(self, performance: str, task: asyncio.Task[None]) -> None:
+        work = self._works.get(performance)
+        if work is not None and work.task is task:
+            del self._works[performance]
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("film of %s: %s", performance, task.exception(), exc_info=task.exception())
+
+    async def _end(self, performance: str) -> None:
+        work = self._works.pop(performance, None)
+        if work is not None and work.task is not None:
+            work.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([work.task])
+
+    async def _run(self, work: _Work) -> None:
+        """Make every form that is wanted; between two of them others have their turn."""
+        performance, folder = work.record.performance, self._folder(work.record.performance)
+        done: set[str] = set()
+        code = ""
+        while True:
+            async with self._deciding:
+                wanted = await self._services.on_files(read_wanted, folder) or Wanted()
+                form = next((form for form in wanted.forms if form in SIZES and form not in done), None)
+                if form is None:
+                    await self._services.on_files(write_wanted, folder, Wanted(forms=wanted.forms, code=code))
+                    self._works.pop(performance, None)
+                    break
+            done.add(form)
+            work.progress.form, work.progress.share, work.progress.began_s = form, 0.0, None
+            async with self._turn:
+                code = await self._make(work, folder, form) or code
+            if form == WIDE:
+                work.progress.form = ""  # it is there, or will not be: the room is told now
+                self._tell(await self.now(work.record))
+        self._tell(await self.now(work.record))
+
+    async def _make(self, work: _Work, folder: Path, form: str) -> str:
+        """Make one form; the code of why that failed, or nothing."""
+        work.progress.begin()
+        told = -1.0
+
+        def tell(share: float, step: str, left_s: float | None) -> None:
+            nonlocal told
+            work.progress.tell(share, step)
+            work.progress.left_s = left_s
+            if share - told >= _TOLD_SHARE:
+                told = share
+                self._told(work)
+
+        try:
+            if self.prepare is not None:
+                await self.prepare(work.record.performance)
+            await self._film(folder, form, tell, held=self._singing)
+        except (UnisonoError, OSError) as error:
+            _log.error("film of performance %s: %s", work.record.performance, error)
+            return error.code if isinstance(error, UnisonoError) else "film_failed"
+        await self._services.blobs.publish(folder, work.record.performance, under=FILM_FOLDER)
+        return ""
+
+    def _told(self, work: _Work) -> None:
+        """The room hears how far the film is; of other forms only the performance's page speaks."""
+        progress = work.progress
+        if progress.form == WIDE:
+            step = progress.step if progress.began_s is not None else "waiting"
+            record = work.record
+            now = FilmNow(performance=record.performance, room=record.room, share=progress.share, step=step)
+            self._tell(replace(now, left_s=progress.left_s))
+
+    def _folder(self, performance: str) -> Path:
+        return self._services.settings.performances / performance
+
+
+def film_url(media_key: str, release: Release, name: str) -> str:
+    """Where a file of it is; another address for each film, since browsers keep files for a day."""
+    return f"/media/{media_key}/{name}?v={release.fingerprint[:12]}"

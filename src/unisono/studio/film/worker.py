@@ -1,0 +1,123 @@
+"""The film's worker: `python -m unisono.studio.film.worker FOLDER FORM`, which makes a performance's film in one form.
+
+It runs at low priority in a process group of its own, so that it can be held, with everything it started, while a song
+is sung. It tells its progress as the studio's worker does, and ends when nobody holds its standard input any more: a
+server that is killed leaves nobody behind, and its next one goes on with the pieces that are finished.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import av
+import msgspec
+
+from unisono.errors import UnisonoError
+from unisono.studio.film.brief import FRAME_RATE, Shape
+from unisono.studio.film.folder import brief_of
+from unisono.studio.film.make import Made, Progress, fingerprint, make
+from unisono.studio.film.released import (
+    FILM_FOLDER,
+    SIZES,
+    Release,
+    film_folder,
+    film_path,
+    read_release,
+    work_folder,
+    write_release,
+)
+from unisono.studio.performance import FileReport
+from unisono.studio.worker import alone
+
+NICENESS = 9
+"""Those who draw and encode are ten nicer still."""
+_BYTES_MAX = 6 * 2**30
+_SECONDS_MAX = 6 * 3600
+
+
+def main(arguments: list[str]) -> int:
+    """The process's exit code: 0 done, 1 told why not, 2 not called rightly."""
+    if len(arguments) != 2 or arguments[1] not in SIZES:
+        sys.stderr.write(f"usage: python -m unisono.studio.film.worker FOLDER {'|'.join(SIZES)}\n")
+        return 2
+    _end_with_the_server()
+    os.nice(NICENESS)
+    for what, most in ((resource.RLIMIT_AS, _BYTES_MAX), (resource.RLIMIT_CPU, _SECONDS_MAX)):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    folder = Path(arguments[0])
+    try:
+        film_folder(folder).mkdir(exist_ok=True)
+        with alone(film_folder(folder)):
+            release(folder, arguments[1])
+    except UnisonoError as error:
+        _tell({"error": {"code": error.code, "text": str(error)}})
+        return 1
+    except (OSError, MemoryError, ValueError, av.FFmpegError) as error:
+        _tell({"error": {"code": "film_failed", "text": f"{type(error).__name__}: {error}"}})
+        return 1
+    _tell({"done": True})
+    return 0
+
+
+def release(folder: Path, form: str) -> Release:
+    """Make the film, unless it is there and fits. Raises FilmFailed, OSError."""
+    width, height = SIZES[form]
+    brief = msgspec.structs.replace(brief_of(folder), shape=Shape(width=width, height=height))
+    wanted = fingerprint(brief)
+    before = read_release(folder, form)
+    if before is not None and before.fingerprint == wanted:
+        return before
+    work = work_folder(folder)
+    _leave_only(work, wanted)
+    made = make(brief, work, film_path(folder, form), _told)
+    if made.subtitles is None:
+        film_path(folder, form).with_suffix(".vtt").unlink(missing_ok=True)
+    done = Release(form=form, fingerprint=wanted, seconds=made.frames / FRAME_RATE, files=_files(made))
+    write_release(folder, done)
+    _leave_only(work, "")
+    return done
+
+
+def _leave_only(work: Path, name: str) -> None:
+    """Of what grew here keep the pieces of that film, and the proxies, which fit the next one too."""
+    for path in work.glob("*"):
+        if path.name not in (name, "proxies"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _files(made: Made) -> tuple[FileReport, ...]:
+    paths = [Path(path) for path in (made.film, made.poster, made.subtitles) if path is not None]
+    return tuple(
+        FileReport(name=f"{FILM_FOLDER}/{path.name}", kind=path.suffix[1:], size_bytes=path.stat().st_size)
+        for path in paths
+    )
+
+
+def _told(progress: Progress) -> None:
+    _tell({"share": round(progress.share, 4), "step": progress.step, "left_s": progress.left_s})
+
+
+def _end_with_the_server() -> None:
+    """Whoever started this holds its input open; when that ends there is nobody to make a film for."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _tell(line: dict[str, object]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
