@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import soxr
@@ -102,6 +103,8 @@ def _leak(sound: Audio, guide: Audio, lead: int) -> Audio | None:
 
 def _channel_leak(channel: Audio, guide: Audio, lead: int) -> Audio | None:
     """The guide in one channel of a stretch, or None; float32, shape (samples,)."""
+    if not (np.any(channel) and np.any(guide[lead:])):
+        return None
     spectra = _spectra(channel)
     weights = _weights(spectra)
     seen = _spectra(guide[lead:])
@@ -156,6 +159,21 @@ def _transfer(spectra: Spectra, guide: Spectra, weights: NDArray[np.float32]) ->
     return transfer
 
 
+@cache
+def _slips() -> NDArray[np.float64]:
+    """Every slip that is tried, in samples; the one in the middle is none."""
+    return _SLIP_STEP_SAMPLES * np.arange(-_SLIP_TRIES, _SLIP_TRIES + 1, dtype=np.float64)
+
+
+@cache
+def _turns() -> Spectra:
+    """What each slip does to each bin; complex64, shape (slips, bins)."""
+    turns: Spectra = np.exp(-2j * np.pi * np.outer(_slips(), np.arange(_WINDOW // 2 + 1) / _WINDOW)).astype(
+        np.complex64
+    )
+    return turns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Halves:
     """The transfer functions that the two halves of a stretch found on their own; `strength` is what both heard."""
@@ -167,21 +185,19 @@ class _Halves:
     @property
     def agree(self) -> bool:
         """Whether both found the same filter. Without a leak they are alike by 0.2 at most, also for similar songs."""
-        return self._alike(np.zeros(1)).item() > _ALIKE
+        return float(self._alike()[_SLIP_TRIES]) > _ALIKE
 
     def slip_samples(self) -> float:
         """How much later the second half's filter is than the first's: the drift that the alignment left."""
-        tries = _SLIP_STEP_SAMPLES * np.arange(-_SLIP_TRIES, _SLIP_TRIES + 1, dtype=np.float64)
-        return float(tries[np.argmax(self._alike(tries))])
+        return float(_slips()[np.argmax(self._alike())])
 
-    def _alike(self, slips: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The normalised product of both, -1..1, for each slip in samples; shape as `slips`."""
+    def _alike(self) -> NDArray[np.float64]:
+        """The normalised product of both, -1..1, for each of `_slips`."""
         both = self.strength * self.first * np.conj(self.second)
         most = np.sqrt(
             np.sum(self.strength * np.abs(self.first) ** 2) * np.sum(self.strength * np.abs(self.second) ** 2)
         )
-        turns = np.exp(-2j * np.pi * np.outer(slips, np.arange(len(both)) / _WINDOW)).astype(np.complex64)
-        alike: NDArray[np.float64] = np.real(turns @ both).astype(np.float64) / (float(most) + 1e-30)
+        alike: NDArray[np.float64] = np.real(_turns() @ both).astype(np.float64) / (float(most) + 1e-30)
         return alike
 
     def trust(self) -> NDArray[np.float32]:
