@@ -7,7 +7,6 @@ adds is then `base + light * loudness`, in planes, and nothing needs to be drawn
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from unisono.studio.film import facade
 from unisono.studio.film.brief import Film
+from unisono.studio.film.evening import Plaster, ambient_of, backdrop_of, sky_of
 from unisono.studio.film.facade import UNITS, Drawn, Window, rgb
 from unisono.studio.film.layout import Layout
 from unisono.studio.film.lettering import pixels, svg_drawing, write
@@ -28,13 +28,10 @@ NAME_PIXELS_MIN = 11.0
 _PLACE_PIXELS_MIN = 15.0
 _DIM = 0.13
 """How much of a window's inside is seen when nobody sounds."""
-_NOISE_SEED = 5
 _LAMPS = 1.12
 _BEHIND_ROOF = 0.06
 """How far walls go up behind the roofs' drawings, in bays."""
 _BAND_PIXELS = 512
-_BACKDROP_SHARE = 0.52
-"""How much of a backdrop's height, from below, should be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +126,10 @@ def draw(level: Level) -> Drawing:
     light.getCanvas().clear(skia.ColorBLACK)
     _draw_walls(level, walls.getCanvas(), stamps)
     _draw_windows(level, walls.getCanvas(), light.getCanvas(), stamps)
-    backdrop = _backdrop(level)
+    backdrop = backdrop_of(level)
     found = empty(level.width, level.height)
     light_planes = tuple(np.zeros(plane.shape, np.int16) for plane in found.parts)
-    plaster, always = _Plaster(level), _always_lit(level)
+    plaster, always = Plaster(level), _always_lit(level)
     # In bands, so that a façade of two hundred windows needs no more memory than one of two.
     for top in range(0, level.height, _BAND_PIXELS):
         band = slice(top, min(top + _BAND_PIXELS, level.height))
@@ -151,16 +148,16 @@ def _band(
     level: Level,
     band: slice,
     surfaces: tuple[skia.Surface, skia.Surface, skia.Surface],
-    plaster: _Plaster,
+    plaster: Plaster,
     always: F32,
 ) -> tuple[F32, F32]:
     """Some rows of the picture without anybody's light, and what full light adds: RGB."""
     walls, light, backdrop = (pixels(surface, band) for surface in surfaces)
     walls[..., :3] *= plaster.rows(band)[..., None]
-    sky = _sky(level, band)
+    sky = sky_of(level, band)
     sky = sky * (1 - backdrop[..., 3:]) + backdrop[..., :3]
     added = walls[..., :3] * light[..., :3] * _LAMPS
-    base = sky * (1 - walls[..., 3:]) + walls[..., :3] * _ambient(level)[band] + added * always[..., None]
+    base = sky * (1 - walls[..., 3:]) + walls[..., :3] * ambient_of(level)[band] + added * always[..., None]
     return base, added
 
 
@@ -306,91 +303,6 @@ def _fade_edges(level: Level, spot: Spot, light: skia.Canvas) -> None:
         light.drawRect(skia.Rect.MakeXYWH(x, y, w, h), skia.Paint(Shader=shader))
 
 
-# Sky, plaster, light outside
-
-
-def _roof_line(level: Level) -> float:
-    """Where the sky ends, in pixels from the top."""
-    return max(level.top - 0.27 * level.bay, 1.0)
-
-
-def _sky(level: Level, band: slice) -> F32:
-    facts = level.drawn.facts
-    at = np.clip(np.arange(level.height, dtype=np.float32)[band] / _roof_line(level), 0, 1)
-    stops = np.array([stop for stop, _ in facts.sky.stops])
-    colours = np.array([rgb(colour) for _, colour in facts.sky.stops], dtype=np.float32)
-    column = np.stack([np.interp(at, stops, colours[:, i]) for i in range(3)], axis=1).astype(np.float32)
-    sky = np.repeat(column[:, None], level.width, axis=1)
-    _add_stars(level, sky, band)
-    return sky
-
-
-def _backdrop(level: Level) -> skia.Surface:
-    """What stands behind the roofs: as wide as the picture where there is sky enough, else small and repeated."""
-    surface = skia.Surface(level.width, level.height)
-    name = level.drawn.facts.backdrop
-    if name is None:
-        return surface
-    drawing = svg_drawing(level.drawn.folder / name)
-    size, low = drawing.containerSize(), _roof_line(level)
-    scale = min(1.8 * level.width / size.width(), low * 0.94 / (size.height() * _BACKDROP_SHARE))
-    canvas = surface.getCanvas()
-    for number in range(math.ceil(level.width / (size.width() * scale))):
-        canvas.save()
-        canvas.translate(number * size.width() * scale, low + level.bay * 0.06 - size.height() * scale)
-        canvas.scale(scale, scale)
-        drawing.render(canvas)
-        canvas.restore()
-    return surface
-
-
-def _add_stars(level: Level, sky: F32, band: slice) -> None:
-    chance = np.random.default_rng(_NOISE_SEED)
-    count, low = int(260 * level.drawn.facts.sky.stars), _roof_line(level)
-    size = 1 + level.width // (level.layout.width * 2)
-    for x, y, bright in zip(chance.random(count), chance.random(count) ** 1.6, chance.random(count) ** 3, strict=True):
-        px, py, across = int(x * level.width), int(y * low) - band.start, size + int(bright > 0.5)
-        sky[max(py, 0) : max(py + across, 0), px : px + across] += (0.25 + 0.6 * bright) * (1 - y)
-
-
-def _ambient(level: Level) -> F32:
-    ambient = level.drawn.facts.ambient
-    top, bottom = (np.array(rgb(colour), dtype=np.float32) for colour in (ambient.top, ambient.bottom))
-    # By rows of the façade, so that all sizes of it have the same light.
-    share = np.linspace(0, 1, level.height, dtype=np.float32)[:, None, None]
-    return top * (1 - share) + bottom * share
-
-
-class _Plaster:
-    """Unevenness of walls: soft stains and fine grain, around 1."""
-
-    def __init__(self, level: Level) -> None:
-        chance = np.random.default_rng(_NOISE_SEED)
-        self._width = level.width
-        self._grids = []
-        for units, strength in ((1.4, 0.05), (0.35, 0.035), (0.06, 0.03), (0.012, 0.03)):
-            cell = max(2.0, units * level.bay)
-            h, w = int(level.height / cell) + 3, int(level.width / cell) + 3
-            self._grids.append((chance.normal(0, strength, (h, w)).astype(np.float32), cell))
-
-    def rows(self, band: slice) -> F32:
-        """What some rows of the walls are multiplied with."""
-        whole = np.ones((band.stop - band.start, self._width), dtype=np.float32)
-        for grid, cell in self._grids:
-            whole += _stretched(grid, band, self._width, cell)
-        return np.clip(whole, 0.75, 1.2)
-
-
-def _stretched(rough: F32, band: slice, width: int, cell: float) -> F32:
-    """Some rows of a coarse grid drawn out, linear between its points."""
-    ys, xs = np.arange(band.start, band.stop) / cell, np.arange(width) / cell
-    y0, x0 = ys.astype(int), xs.astype(int)
-    fy, fx = (ys - y0).astype(np.float32)[:, None], (xs - x0).astype(np.float32)[None]
-    rows = rough[y0] * (1 - fy) + rough[y0 + 1] * fy
-    drawn: F32 = rows[:, x0] * (1 - fx) + rows[:, x0 + 1] * fx
-    return drawn
-
-
 def _always_lit(level: Level) -> F32:
     """The share of each window's light that is there when nobody sounds."""
     share = np.zeros((level.height, level.width), dtype=np.float32)
@@ -430,7 +342,7 @@ def _front(level: Level, kind: Window, stamps: _Stamps) -> tuple[Patch, ...]:
     canvas = surface.getCanvas()
     _draw_reveal(canvas, (0, 0, w, h))
     if kind.front is not None:
-        dusk = _ambient(level).mean(axis=(0, 1))
+        dusk = ambient_of(level).mean(axis=(0, 1))
         tinted = skia.ColorFilters.Blend(skia.Color4f(*(float(c) for c in dusk), 1).toColor(), skia.BlendMode.kModulate)
         canvas.drawImage(stamps.image(kind.front), -x, -y, _SMOOTH, skia.Paint(ColorFilter=tinted))
     return strips(pixels(surface))
