@@ -43,12 +43,12 @@ RECIPES: Final[Mapping[Step, int]] = {
 """Another number makes every result of a step anew, and what follows from it."""
 
 TYPICAL_RATES: Final[Mapping[Step, float]] = {
-    "decode": 0.010,
-    "align": 0.020,
-    "clean": 0.015,
-    "measure": 0.012,
-    "mix": 0.010,
-    "files": 0.060,
+    "decode": 0.008,
+    "align": 0.015,
+    "clean": 0.013,
+    "measure": 0.002,
+    "mix": 0.004,
+    "files": 0.030,
 }
 """Seconds of one core for a second of sound (`mix`: of one voice), until a run has measured its own."""
 
