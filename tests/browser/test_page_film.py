@@ -124,10 +124,16 @@ def test_a_song_that_begins_closes_the_film(page: Page, base_url: str) -> None:
 
 def test_the_songs_page_plays_the_film_and_hands_it_out(page: Page, base_url: str) -> None:
     asked: list[str] = []
-    wide = FILMS["forms"][0]
+    forms: Any = FILMS["forms"]
+    wide = forms[0]
     shown = [dict(file, url=file["url"].replace("mp4", "webm")) for file in wide["files"]]
     page.route("**/api/film", lambda route: route.fulfill(json=FILMS | {"forms": [wide | {"files": shown}]}))
-    page.route("**/api/film/make", lambda route: (asked.append(route.request.post_data or ""), route.fulfill(json={})))
+
+    def make(route: Route) -> None:
+        asked.append(route.request.post_data or "")
+        route.fulfill(json={})
+
+    page.route("**/api/film/make", make)
     courtyard.open_performance(page, base_url + "/performance#sung")
     video = page.locator("#film")
     expect(video).to_be_visible()
@@ -153,7 +159,12 @@ def test_the_host_sees_how_far_it_is_and_stops_it(page: Page, base_url: str) -> 
     making = {"form": "wide", "share": 0.4, "step": "render", "waiting": False, "seconds_left": 70.0}
     page.route("**/api/film", lambda route: route.fulfill(json=FILMS | {"making": making, "forms": [], "host": True}))
     stopped: list[bool] = []
-    page.route("**/api/film/stop", lambda route: (stopped.append(True), route.fulfill(json={})))
+
+    def stop(route: Route) -> None:
+        stopped.append(True)
+        route.fulfill(json={})
+
+    page.route("**/api/film/stop", stop)
     courtyard.open_performance(page, base_url + "/performance#sung")
     expect(page.get_by_text("The film is being made: 40 %")).to_be_visible()
     expect(page.get_by_text("about 70 seconds left")).to_be_visible()

@@ -15,8 +15,8 @@ SOURCES = Path(errors.__file__).parent
 PROBLEMS = (SOURCES / "web/static/ui/problems.js").read_text()
 SOCKET_ONLY = {"seat_taken_over"}
 """Told by their closing code."""
-NEVER_TOLD = {"user", "bad_piece"}
-"""A branch, and what only whoever runs the server meets."""
+NEVER_TOLD = {"user", "bad_piece", "guide_not_found", "no_such_clip"}
+"""A branch, and what only whoever runs the server, or `unisono produce`, meets."""
 
 
 def told_codes() -> set[str]:
