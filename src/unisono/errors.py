@@ -17,6 +17,8 @@
     |   +-- BadPiece            a piece's file that cannot be read
     |   +-- GuideNotFound       neither a sound, nor a performance, nor a piece to sing to
     |   +-- NoSuchClip          a name that is none of the clips', or that of several
+    |   +-- GuideGone           what was to be sung along to has been deleted
+    |   +-- NothingSung         nobody was heard in what is to be kept
     |   +-- OutOfRange          a key, a tempo or the like that nobody can sing
     |   +-- TakeUnreadable      a file that is no recording, or is broken from the start
     |   +-- TakeEmpty           a recording without sound or picture
