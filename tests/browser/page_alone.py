@@ -218,8 +218,6 @@ def build() -> web.Application:
         "/api/performance": SUNG,
         "/api/takes": TAKES,
         "/api/film": FILMS,
-        "/api/pictures": [{"performance": "p", "title": SUNG["title"], "sung_at": SUNG["sung_at"]}],
-        "/api/picture/withdraw": {},
         "/api/stream": {"url": "/media/k/live.ogg"},
         "/api/qr": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h3v3h-3z"/></svg>'},
     }

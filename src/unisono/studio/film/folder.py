@@ -17,7 +17,6 @@ from unisono.studio.alignment import Alignment
 from unisono.studio.film.brief import Clip, Film, Knot, Voice
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
 from unisono.studio.performance import PERFORMANCE_FILE, SeatFacts, read_performance, read_report
-from unisono.studio.seen import picture_of
 from unisono.studio.takes import VOICE_FILE, TakeFacts, read_placed, take_folder, takes_of
 
 BRIEF_FILE = "film.json"
@@ -121,7 +120,6 @@ def _of_performance(folder: Path) -> Film:
 
 def _of_seat(seat: SeatFacts, folder: Path) -> Voice:
     sound = folder / "stems" / f"{seat.seat}.wav"
-    picture = picture_of(folder, seat.seat)
     return Voice(
         name=seat.name,
         place=seat.place,
@@ -129,8 +127,6 @@ def _of_seat(seat: SeatFacts, folder: Path) -> Voice:
         row=1 if seat.row is None else seat.row,
         pan=seat.pan,
         sound=str(sound) if sound.is_file() else None,
-        clip=None if picture is None else Clip(path=str(picture), zero_s=0.0),
-        pictures=picture is not None,
     )
 
 

@@ -14,7 +14,6 @@ import { UnFacade } from "./facade.js";
 import { UnLinks } from "./links.js";
 import { listenPlainly } from "./plain.js";
 import { wirePanels } from "./panels.js";
-import { MyPicture } from "./mypicture.js";
 import { closingHeading, closingInWords, problemInWords } from "./problems.js";
 import { forgetSeat, rememberedLook, rememberSeat, seatKey } from "./remember.js";
 import { RoomView, RUNNING } from "./room.js";
@@ -52,7 +51,6 @@ async function begin() {
   new SoundPanel(room, engine);
   new Ending(room, engine, token);
   new Cinema(room, engine);
-  myPicture = new MyPicture(room, engine, token);
   const panels = wirePanels();
   drawTalk = wireTalk(room, engine);
   wireGestures(room, engine);
@@ -70,8 +68,6 @@ async function begin() {
 }
 
 let drawTalk = () => {};
-/** @type {MyPicture | null} */
-let myPicture = null;
 /** The seat's secret. @type {string | null} */
 let myKey = null;
 const check = new SoundCheck(engine);
@@ -97,7 +93,6 @@ async function enter(panels) {
   const look = await askLook({ cancel: false });
   if (!look) return;
   await Promise.all([engine.openEar().catch(() => problem("no_sound")), stepOut(look)]);
-  void myPicture?.said();
   house.balcony(room.me).scrollIntoView({ block: "center" });
   if (innerWidth >= 1000) panels.open("panel-song");
   await soundCheck();
@@ -151,12 +146,10 @@ function drawRoom(welcome) {
   show(byId("open-links"), room.role === "host");
   show(byId("menu-check"), room.me !== 0 && room.role !== "listener");
   show(byId("menu-look"), room.role !== "listener");
-  show(byId("menu-pictures"), room.me !== 0 && room.role !== "listener");
   document.body.dataset.role = room.role;
   if (welcome.key) {
     myKey = welcome.key;
     rememberSeat(tokenInAddress(), welcome.key);
-    void myPicture?.adopt(welcome.key);
   }
 }
 
@@ -214,13 +207,10 @@ function wireMenu() {
   byId("menu-look").addEventListener("click", async () => {
     dialog("menu").close();
     const look = await askLook({ cancel: true });
-    if (!look) return;
-    engine.send({ type: "who", ...look });
-    void myPicture?.said();
+    if (look) engine.send({ type: "who", ...look });
   });
   button("leave").addEventListener("click", () => {
     engine.close();
-    myPicture?.close();
     forgetSeat(tokenInAddress());
     location.assign("/");
   });
