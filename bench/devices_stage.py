@@ -141,7 +141,7 @@ def stems_of(server: Server, song: Song, tape: Tape | None = None) -> Iterator[S
     folder: Path = server.data / "performances" / song.performance
     for stem in told["stems"]:
         seat = int(stem["seat"])
-        file = next(each["url"] for each in stem["files"] if each["url"].endswith(".flac"))
+        file = next(each["url"] for each in stem["files"] if each["name"].endswith(".flac"))
         sound, _ = read_sound(server.get(file))
         yield Sung(
             name=song.names.get(seat, song.name), start=song.start, stem=sound, backing=backing[:len(sound)],

@@ -200,7 +200,7 @@ class Stage:
             delays_ms=delays_ms, first_mix_s=first_mix_s, pages=pages)
 
     def _download(self, files: list[dict[str, Any]]) -> Audio:
-        wav = next(file for file in files if file["url"].endswith((".wav", ".flac")))
+        wav = next(file for file in files if file["name"].endswith((".wav", ".flac")))
         return read_sound(self.server.get(wav["url"]))[0]
 
     def __enter__(self) -> Self:

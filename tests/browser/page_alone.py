@@ -218,6 +218,7 @@ def build() -> web.Application:
         "/api/performance": SUNG,
         "/api/takes": TAKES,
         "/api/film": FILMS,
+        "/api/along/room": None,
         "/api/stream": {"url": "/media/k/live.ogg"},
         "/api/qr": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h3v3h-3z"/></svg>'},
     }

@@ -87,7 +87,7 @@ class Solo(Closing):
     def stem(self, address: str) -> Audio:
         """One's own voice as people download it, float32 (samples,) at 48 kHz."""
         files = self.told(address)["stems"][0]["files"]
-        return read_sound(self.server.get(next(file["url"] for file in files if file["url"].endswith(".flac"))))[0]
+        return read_sound(self.server.get(next(file["url"] for file in files if file["name"].endswith(".flac"))))[0]
 
     def tape(self) -> Tape:
         """What the ears heard while the song went on."""

@@ -1,5 +1,6 @@
 /** After the last note: the mix's progress, the premiere for the whole courtyard, and what was sung here before; the host may delete it. */
 
+import { keepOrAgain } from "./along.js";
 import { byId, h, post, show } from "./dom.js";
 import { day, minutes, t } from "./i18n.js";
 import { rememberHost } from "./remember.js";
@@ -20,9 +21,12 @@ export class Ending {
   /** Asked to be deleted; the server may still list them for a moment. @type {Set<string>} */
   #deleted = new Set();
   #dismissed = "";
+  /** What this courtyard sings along to. @type {import("./along.js").Guide | null} */
+  #guide;
 
-  /** @param {RoomView} room @param {Engine} engine @param {string} token */
-  constructor(room, engine, token) {
+  /** @param {RoomView} room @param {Engine} engine @param {string} token @param {import("./along.js").Guide | null} guide */
+  constructor(room, engine, token, guide) {
+    this.#guide = guide;
     this.#room = room;
     this.#engine = engine;
     this.#token = token;
@@ -85,6 +89,11 @@ export class Ending {
     if (page === null) {
       const text = state === "ending" ? t("The last row is still singing …") : t("Your song is being mixed …");
       return [h("p", { class: "big-line", role: "status" }, text), h("progress", { max: 1, value: 0, "aria-label": t("Mixing") })];
+    }
+    const performance = this.#room.song?.performance ?? "";
+    if (this.#guide) {
+      const choices = keepOrAgain(this.#guide, this.#token, performance, () => this.#dismiss());
+      return [h("p", { class: "big-line", role: "status" }, t("Listen: this is you, with everybody")), ...choices];
     }
     const heading = state === "premiere" ? t("Listen: this is you, all together") : t("Your song is ready");
     const link = h("a", { class: "button gold big", href: page, target: "_blank", rel: "opener" }, t("To the song: hear, download, share"));

@@ -1,5 +1,6 @@
 /** The courtyard: joins the pieces together. What is heard is the engine's; what is known is the room's. */
 
+import { guideOf } from "./along.js";
 import { Engine } from "../engine/engine.js";
 import "./facade.js";
 import "./links.js";
@@ -43,13 +44,14 @@ if (token) begin();
 else stopped(4401);
 
 async function begin() {
-  const pieces = await songbook();
+  const guide = await guideOf(token);
+  const pieces = guide ? new Map([[guide.piece.id, guide.piece]]) : await songbook();
   wireRoom();
   wireEngine();
   new Stage(room, engine, pieces);
   const songs = new SongPanel(room, engine, pieces);
   new SoundPanel(room, engine);
-  new Ending(room, engine, token);
+  new Ending(room, engine, token, guide);
   new Cinema(room, engine);
   const panels = wirePanels();
   drawTalk = wireTalk(room, engine);

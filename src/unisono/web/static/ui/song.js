@@ -122,7 +122,7 @@ export class SongPanel {
 
   #drawPieces() {
     const options = [...this.#pieces.values()].map((piece) => this.#choice(piece.id, piece.title, piece.composer));
-    options.push(this.#choice("", t("Free singing"), t("No backing: somebody starts, the others join in.")));
+    if (!document.body.classList.contains("along")) options.push(this.#choice("", t("Free singing"), t("No backing: somebody starts, the others join in.")));
     byId("pieces").replaceChildren(...options);
   }
 

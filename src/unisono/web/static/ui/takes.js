@@ -1,6 +1,7 @@
 /** The takes of a performance: how far each is, what was done to it, and what its person and the host may do. */
 
 import { AddClip } from "./addclip.js";
+import { wireSingAlong } from "./along.js";
 import { byId, h, post, Problem, say, show } from "./dom.js";
 import { FaderBoard } from "./faders.js";
 import { flagElement } from "./flags.js";
@@ -42,6 +43,7 @@ export class TakesPanel {
     this.#onMixed = onMixed;
     this.#adding = new AddClip(token, () => this.look());
     this.#faders = new FaderBoard((faders) => this.#ask("/api/performance/mix", { faders, host: hostOf(token) }));
+    wireSingAlong(token);
     document.addEventListener("visibilitychange", () => !document.hidden && this.look());
     show(byId("joining"), true);
     this.look();
