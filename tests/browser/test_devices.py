@@ -71,7 +71,9 @@ def test_a_crashed_tab_delivers_when_its_person_comes_back_and_sings_on(one: Nei
 
 def test_other_headphones_are_noticed_and_a_new_sound_check_puts_all_in_place(one: Neighbour) -> None:
     judged = sung(one, stage.headphones)
-    assert "unsure" in judged.marks
+    # What is stamped between the change and the check is marked; where the streams stand still at once, nothing is.
+    assert "jumps" in judged.marks
+    assert "unsure" in judged.marks or judged.windows_unsure == 0
     assert max(judged.errors_ms) > BEFORE_S + 5, f"nothing in place after the sound check: {judged}"
 
 
