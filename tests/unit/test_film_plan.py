@@ -131,7 +131,18 @@ def test_subtitles_are_on_the_films_own_time() -> None:
 
 
 def test_chinese_words_stand_without_spaces() -> None:
-    assert words.joined(["加", "油", "Wuhan", "加"]) == "加油 Wuhan 加"
+    sung = [Word(start=0, text=text, line=0) for text in ("加", "油", "Wuhan", "加")]
+    assert words.joined(sung) == "加油 Wuhan 加"
+
+
+def test_a_line_can_be_read_before_it_is_sung() -> None:
+    close = tuple(Word(start=at * SAMPLE_RATE, text="la", line=line) for at, line in ((1, 0), (2, 0), (4, 1)))
+    first, second = words.lines(film(words=close))
+    assert first.stop == second.start == round(3.4 * SAMPLE_RATE)
+
+
+def test_what_was_not_sung_any_more_is_not_written() -> None:
+    assert [line.text for line in words.lines(film(samples=4 * SAMPLE_RATE))] == ["Freude schöner"]
 
 
 def test_lights_follow_the_voice_and_are_dark_where_it_is_silent() -> None:

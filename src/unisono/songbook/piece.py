@@ -35,6 +35,15 @@ class Word(Struct, frozen=True, kw_only=True):
     line: int
 
 
+class SungSyllable(Struct, frozen=True, kw_only=True):
+    """A syllable and the beat of its first note; `begins` says whether a word begins with it."""
+
+    beat: float
+    text: str
+    line: int
+    begins: bool
+
+
 class Part(Struct, frozen=True, kw_only=True):
     """One voice of the setting, rests left out."""
 
@@ -43,7 +52,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Piece(Struct, frozen=True, kw_only=True):
-    """A piece as docs/wire.md describes it; `parts` stay at home (see `for_page`).
+    """A piece as docs/wire.md describes it; `parts` and `syllables` stay at home (see `for_page`).
 
     `key_midi` is the tonic, `first_midi` the melody's first note, both as written. `parts` are all voices, the melody's
     among them. Equal pieces hash alike, so that a rendering can be kept.
@@ -61,14 +70,15 @@ class Piece(Struct, frozen=True, kw_only=True):
     first_midi: int
     count_in_beats: int
     words: tuple[Word, ...]
+    syllables: tuple[SungSyllable, ...]
     melody: tuple[Note, ...]
     melody_part: str
     parts: tuple[Part, ...]
 
     def for_page(self) -> dict[str, object]:
-        """What the page gets: builtins, ready for JSON; the parts other than the melody are left out."""
+        """What the page gets: builtins, ready for JSON; parts other than the melody and syllables are left out."""
         whole: dict[str, object] = msgspec.to_builtins(self)
-        del whole["parts"], whole["melody_part"]
+        del whole["parts"], whole["melody_part"], whole["syllables"]
         return whole
 
 
@@ -109,6 +119,7 @@ def build(piece_id: str, file: PieceFile) -> Piece:
     melody = _notes(sung[file.melody])
     if not melody:
         raise ValueError("the melody has no notes")
+    syllables = place_syllables(file.words, melody)
     return Piece(
         id=piece_id,
         title=file.title,
@@ -121,7 +132,8 @@ def build(piece_id: str, file: PieceFile) -> Piece:
         key_midi=midi_of(file.tonic),
         first_midi=melody[0].midi,
         count_in_beats=file.count_in_bars * file.beats_per_bar,
-        words=place_words(file.words, melody),
+        words=_whole_words(syllables),
+        syllables=syllables,
         melody=melody,
         melody_part=file.melody,
         parts=tuple(Part(name=name, notes=_notes(part)) for name, part in sung.items()),
@@ -155,25 +167,33 @@ def _notes(part: Sequence[Sung]) -> tuple[Note, ...]:
     return tuple(Note(beat=note.beat, beats=note.beats, midi=note.midi) for note in part if note.midi is not None)
 
 
-def place_words(lines: Sequence[str], melody: Sequence[Note]) -> tuple[Word, ...]:
-    """Give every word the beat of its first syllable's note.
+def place_syllables(lines: Sequence[str], melody: Sequence[Note]) -> tuple[SungSyllable, ...]:
+    """Give every syllable the beat of its first note.
 
     A piece without words is fine; words and notes that do not come out even are a slip of the pen: ValueError.
     """
     if not lines:
         return ()
-    words: list[Word] = []
+    found: list[SungSyllable] = []
     used = 0
     for number, line in enumerate(lines):
         for syllable in read_syllables(line):
             if used >= len(melody):
                 raise ValueError(f"words, line {number + 1}: no note is left for {syllable.text!r}")
-            if syllable.begins:
-                words.append(Word(beat=melody[used].beat, text=syllable.text, line=number))
-            else:
-                whole = words[-1]
-                words[-1] = Word(beat=whole.beat, text=whole.text + syllable.text, line=whole.line)
+            found.append(SungSyllable(beat=melody[used].beat, text=syllable.text, line=number, begins=syllable.begins))
             used += syllable.notes
     if used != len(melody):
         raise ValueError(f"the words take {used} notes, the melody has {len(melody)}")
+    return tuple(found)
+
+
+def _whole_words(syllables: Sequence[SungSyllable]) -> tuple[Word, ...]:
+    """Every word with the beat of its first syllable."""
+    words: list[Word] = []
+    for syllable in syllables:
+        if syllable.begins:
+            words.append(Word(beat=syllable.beat, text=syllable.text, line=syllable.line))
+        else:
+            whole = words[-1]
+            words[-1] = Word(beat=whole.beat, text=whole.text + syllable.text, line=whole.line)
     return tuple(words)

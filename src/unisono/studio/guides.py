@@ -38,10 +38,27 @@ class PartNotes(Struct, frozen=True, kw_only=True):
     notes: tuple[tuple[int, int, float], ...]
 
 
+class Syllable(Struct, frozen=True, kw_only=True):
+    """A syllable on the guide's axis: where its first note begins, its line, and whether a word begins with it."""
+
+    start: int
+    text: str
+    line: int
+    begins: bool = True
+
+
+class SungText(Struct, frozen=True, kw_only=True):
+    """The words of a guide, and who made words and music."""
+
+    syllables: tuple[Syllable, ...] = ()
+    authors: tuple[str, ...] = ()
+
+
 class GuideFacts(Struct, frozen=True, kw_only=True):
     """What is known of a guide. `name` is that of its sound in the work folder, and hashes everything that is here.
 
-    count_in_samples: so much of it is for the singers only. clicks: positions of its count-in's clicks.
+    count_in_samples: so much of it is for the singers only. clicks: positions of its count-in's clicks. text: what is
+    sung to it.
     """
 
     name: str
@@ -51,6 +68,7 @@ class GuideFacts(Struct, frozen=True, kw_only=True):
     count_in_samples: int = 0
     parts: tuple[PartNotes, ...] = ()
     clicks: tuple[int, ...] = ()
+    text: SungText = SungText()
 
     def part(self, wanted: str) -> PartNotes | None:
         """The part of this name, whatever its capitals."""
@@ -123,6 +141,7 @@ def _piece_guide(known: Piece, key: int, tempo_bpm: int, work: Work) -> GuideFac
         count_in_samples=count_in_samples(known, tempo),
         parts=_parts(known, key, tempo),
         clicks=_clicks(known, tempo),
+        text=_text(known, tempo),
     )
 
 
@@ -148,7 +167,14 @@ def performance_guide(folder: Path, work: Work, *, songbook: Path | None = None)
         count_in_samples=count_in,
         parts=parts,
         clicks=_clicks(known, tempo) if known else (),
+        text=_text(known, tempo) if known else SungText(),
     )
+
+
+def sung_text(folder: Path, *, songbook: Path | None = None) -> SungText:
+    """What was sung in a performance, on its own axis; nothing where its piece has no words or is known no more."""
+    known, _, tempo = _piece_of(folder, songbook)
+    return _text(known, tempo) if known else SungText()
 
 
 def _performance_sound(folder: Path, backing: str | None) -> Path:
@@ -196,6 +222,16 @@ def _parts(known: Piece, key: int, tempo_bpm: int) -> tuple[PartNotes, ...]:
         )
         for part in known.parts
     )
+
+
+def _text(known: Piece, tempo_bpm: int) -> SungText:
+    begin = count_in_samples(known, tempo_bpm)
+    syllables = tuple(
+        Syllable(start=begin + beat_samples(each.beat, tempo_bpm), text=each.text, line=each.line, begins=each.begins)
+        for each in known.syllables
+    )
+    authors = dict.fromkeys(name for name in (known.composer, known.words_by) if name)
+    return SungText(syllables=syllables, authors=tuple(authors))
 
 
 def _clicks(known: Piece, tempo_bpm: int) -> tuple[int, ...]:

@@ -71,11 +71,15 @@ class Voice(Struct, frozen=True, kw_only=True):
 
 
 class Word(Struct, frozen=True, kw_only=True):
-    """A word: when it is sung, in samples of the mix's axis, and on which line it stands."""
+    """A word: when it is sung, in samples of the mix's axis, and on which line it stands.
+
+    Or a syllable of one: all but the first of a word's syllables say that no word begins with them.
+    """
 
     start: int
     text: str
     line: int
+    begins: bool = True
 
 
 class Shape(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from unisono.config import Settings
 from unisono.errors import UnisonoError
 from unisono.studio.film import facade
 from unisono.studio.film.brief import Film, Shape
@@ -70,7 +71,8 @@ def film(
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        brief = brief_of(folder, frozenset(pictures) if pictures or no_pictures else None)
+        seen = frozenset(pictures) if pictures or no_pictures else None
+        brief = brief_of(folder, seen, songbook=Settings.read().songbook)
         told = {"title": title, "place": place, "date": date, "facade": house}
         given = {name: value for name, value in told.items() if value is not None}
         brief = msgspec.structs.replace(brief, shape=_shape(size, preset, crf), **given)

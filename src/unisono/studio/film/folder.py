@@ -11,21 +11,36 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from unisono.errors import FilmFailed
 from unisono.studio.alignment import Alignment
-from unisono.studio.film.brief import Clip, Film, Knot, Voice
+from unisono.studio.film.brief import Clip, Film, Knot, Voice, Word
+from unisono.studio.guides import SungText, sung_text
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
 from unisono.studio.performance import PERFORMANCE_FILE, SeatFacts, read_performance, read_report
+from unisono.studio.seen import picture_of
 from unisono.studio.takes import VOICE_FILE, TakeFacts, read_placed, take_folder, takes_of
 
 BRIEF_FILE = "film.json"
 _MIX = "mix.wav"
 
 
-def brief_of(folder: Path, pictures: frozenset[str] | None = None) -> Film:
+class _Seat(Struct, frozen=True):
+    """What hangs from a seat's balcony, as `performance.json` has it."""
+
+    seat: int
+    flag: dict[str, object] | None = None
+
+
+class _Flags(Struct, frozen=True):
+    seats: tuple[_Seat, ...] = ()
+
+
+def brief_of(folder: Path, pictures: frozenset[str] | None = None, *, songbook: Path | None = None) -> Film:
     """The film that a folder's contents make. pictures: of `unisono produce`, the clips (keys, names) that may be seen;
-    None for all. Raises FilmFailed if there is nothing to make one of.
+    None for all. songbook: where a performance's piece may be besides the program's own, for its words. Raises
+    FilmFailed if there is nothing to make one of.
     """
     try:
         if (folder / BRIEF_FILE).is_file():
@@ -33,7 +48,7 @@ def brief_of(folder: Path, pictures: frozenset[str] | None = None) -> Film:
         if (folder / REPORT_FILE).is_file():
             return _of_production(folder, pictures)
         if (folder / PERFORMANCE_FILE).is_file():
-            return _of_performance(folder)
+            return _of_performance(folder, songbook)
     except (OSError, msgspec.MsgspecError) as error:
         raise FilmFailed(reason=f"{folder}: {error}") from error
     raise FilmFailed(reason=f"{folder} holds neither {BRIEF_FILE}, {REPORT_FILE} nor {PERFORMANCE_FILE}")
@@ -77,7 +92,18 @@ def _of_production(folder: Path, pictures: frozenset[str] | None) -> Film:
         samples=production.samples,
         sound=_mix(folder),
         title=production.guide.title,
+        words=_words(production.guide.text),
+        thanks=_thanks(production.guide.text),
     )
+
+
+def _words(text: SungText) -> tuple[Word, ...]:
+    return tuple(Word(start=s.start, text=s.text, line=s.line, begins=s.begins) for s in text.syllables)
+
+
+def _thanks(text: SungText) -> tuple[str, ...]:
+    """Composer and poet, in no language."""
+    return (" · ".join(text.authors),) if text.authors else ()
 
 
 def _of_outcome(outcome: Outcome, folder: Path, pictures: frozenset[str] | None) -> Voice:
@@ -102,12 +128,14 @@ def _original(file: str, folder: Path) -> Path:
     return Path(file) if Path(file).is_absolute() or Path(file).is_file() else folder / file
 
 
-def _of_performance(folder: Path) -> Film:
+def _of_performance(folder: Path, songbook: Path | None) -> Film:
     facts = read_performance(folder)
     report = read_report(folder)
     heard = [stem.seat for stem in report.stems] if report is not None else [seat.seat for seat in facts.seats]
-    live = [_of_seat(seat, folder) for seat in facts.seats if seat.seat in heard]
+    flags = _flags(folder)
+    live = [_of_seat(seat, flags.get(seat.seat, ""), folder) for seat in facts.seats if seat.seat in heard]
     takes = [_of_take(take, folder) for take in takes_of(folder) if take.in_mix]
+    text = sung_text(folder, songbook=songbook)
     return Film(
         voices=(*live, *takes),
         samples=facts.span.samples,
@@ -115,18 +143,30 @@ def _of_performance(folder: Path) -> Film:
         title=facts.title,
         place=facts.place,
         date=facts.sung_at[:10],
+        words=_words(text),
+        thanks=_thanks(text),
     )
 
 
-def _of_seat(seat: SeatFacts, folder: Path) -> Voice:
+def _flags(folder: Path) -> dict[int, str]:
+    """Each seat's flag."""
+    told = msgspec.json.decode((folder / PERFORMANCE_FILE).read_bytes(), type=_Flags)
+    return {seat.seat: flag_of(seat.flag) for seat in told.seats}
+
+
+def _of_seat(seat: SeatFacts, flag: str, folder: Path) -> Voice:
     sound = folder / "stems" / f"{seat.seat}.wav"
+    picture = picture_of(folder, seat.seat)
     return Voice(
         name=seat.name,
         place=seat.place,
+        flag=flag,
         part=seat.part,
         row=1 if seat.row is None else seat.row,
         pan=seat.pan,
         sound=str(sound) if sound.is_file() else None,
+        clip=None if picture is None else Clip(path=str(picture), zero_s=0.0),
+        pictures=picture is not None,
     )
 
 

@@ -77,7 +77,7 @@ def _word_edges(line: words.Line, drawn_width: float, width: int) -> tuple[tuple
     left = width / 2 - drawn_width / 2
     starts, ends = [], []
     for number, word in enumerate(line.words):
-        until = width_of(words.joined([word.text for word in line.words[: number + 1]]), 100.0, 600)
+        until = width_of(words.joined(line.words[: number + 1]), 100.0, 600)
         ends.append(round(left + until / whole * drawn_width))
         starts.append(round(ends[-1] - width_of(word.text, 100.0, 600) / whole * drawn_width))
     return tuple(starts), tuple(ends)

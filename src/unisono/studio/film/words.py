@@ -10,6 +10,7 @@ from unisono.studio.film.brief import Film, Word
 from unisono.units import SAMPLE_RATE
 
 _BEFORE_S = 1.4
+_READ_S = 0.6
 _LONGEST_WORD_S = 2.2
 _LAST_WORD_S = 3.0
 _FIRST_CJK = 0x2E80
@@ -26,10 +27,10 @@ class Line:
     @property
     def text(self) -> str:
         """The whole line."""
-        return joined(word.text for word in self.words)
+        return joined(self.words)
 
     def sung(self, position: float) -> tuple[int, float]:
-        """How many words are sung, and which share of the next one."""
+        """How many words, or syllables if that is what there is, are sung, and which share of the next one."""
         done = sum(1 for word in self.words if word.start <= position)
         if not done:
             return 0, 0.0
@@ -40,18 +41,19 @@ class Line:
         return (done, 0.0) if share >= 1 else (done - 1, share)
 
 
-def joined(texts: Iterable[str]) -> str:
-    """Words as one line: with spaces, but for scripts that have none."""
+def joined(words: Iterable[Word]) -> str:
+    """Words as one line: with spaces between them, but for scripts that have none."""
     line = ""
-    for text in texts:
+    for word in words:
+        text = word.text
         tight = bool(line) and bool(text) and ord(line[-1]) >= _FIRST_CJK and ord(text[0]) >= _FIRST_CJK
-        line += text if tight or not line else " " + text
+        line += text if tight or not line or not word.begins else " " + text
     return line
 
 
 def lines(film: Film) -> tuple[Line, ...]:
-    """The lines in the order they are sung; each goes when the next one comes."""
-    ordered = sorted(film.words, key=lambda word: word.start)
+    """The lines in the order they are sung; each goes when the next one comes. What was not sung any more is none."""
+    ordered = sorted((word for word in film.words if word.start < film.samples), key=lambda word: word.start)
     groups = [tuple(group) for _, group in groupby(ordered, key=lambda word: word.line)]
     found: list[Line] = []
     whole = film.samples if film.words_stop is None else film.words_stop
@@ -59,11 +61,16 @@ def lines(film: Film) -> tuple[Line, ...]:
         last = group[-1].start
         end = min(whole, last + round(_LAST_WORD_S * SAMPLE_RATE))
         if number + 1 < len(groups):
-            end = min(max(end, last + 1), groups[number + 1][0].start)
+            end = min(max(end, last + 1), _makes_room(last, groups[number + 1][0].start))
         begin = group[0].start - round(_BEFORE_S * SAMPLE_RATE)
         begin = max(begin, found[-1].stop) if found else begin
         found.append(Line(start=min(begin, group[0].start), stop=max(end, last + 1), words=group))
     return tuple(found)
+
+
+def _makes_room(last: int, following: int) -> int:
+    """When a line goes whose last word is followed so closely: the next one is read before it is sung."""
+    return max((last + following) // 2, following - round(_READ_S * SAMPLE_RATE))
 
 
 def web_subtitles(film: Film) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import msgspec
 
+from unisono.config import Settings
 from unisono.errors import UnisonoError
 from unisono.studio.film.brief import FRAME_RATE, Shape
 from unisono.studio.film.folder import brief_of
@@ -68,7 +69,8 @@ def main(arguments: list[str]) -> int:
 def release(folder: Path, form: str) -> Release:
     """Make the film, unless it is there and fits. Raises FilmFailed, OSError."""
     width, height = SIZES[form]
-    brief = msgspec.structs.replace(brief_of(folder), shape=Shape(width=width, height=height))
+    brief = brief_of(folder, songbook=Settings.read().songbook)
+    brief = msgspec.structs.replace(brief, shape=Shape(width=width, height=height))
     wanted = fingerprint(brief)
     before = read_release(folder, form)
     if before is not None and before.fingerprint == wanted:
