@@ -219,6 +219,8 @@ def build() -> web.Application:
         "/api/takes": TAKES,
         "/api/film": FILMS,
         "/api/along/room": None,
+        "/api/pictures": [{"performance": "p", "title": SUNG["title"], "sung_at": SUNG["sung_at"]}],
+        "/api/picture/withdraw": {},
         "/api/stream": {"url": "/media/k/live.ogg"},
         "/api/qr": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h3v3h-3z"/></svg>'},
     }

@@ -14,6 +14,7 @@ from unisono.live.clips import Clips
 from unisono.live.films_api import FilmsApi
 from unisono.live.http import ROOMS, SETTINGS, PerAddress, add_headers, kindly
 from unisono.live.media import media
+from unisono.live.pictures import Pictures
 from unisono.live.rooms import Rooms
 from unisono.live.session import serve_socket
 from unisono.live.stream import Streams
@@ -53,7 +54,7 @@ async def _run_rooms(app: web.Application) -> AsyncIterator[None]:
 
 
 def _add_takes(app: web.Application, api: Api) -> None:
-    """Clips that people add to a performance, and what they sing along to it."""
+    """Clips that people add to a performance, what they sing along to it, and what their own cameras saw."""
     services = app[ROOMS].services
     clips = Clips(app[SETTINGS].performances)
     app[TAKES] = Takes(services, clips, analyse=run_take, mix=run_mix, films=app[ROOMS].films)
@@ -61,9 +62,10 @@ def _add_takes(app: web.Application, api: Api) -> None:
     app.add_routes(Uploads(app, services, app[TAKES], clips).routes())
     app.add_routes(TakesApi(app, services, app[TAKES]).routes())
     app.add_routes(FilmsApi(services, app[ROOMS].films).routes())
-
-
     app.add_routes(AlongApi(app, services, app[TAKES], clips, api.openings).routes())
+    app.add_routes(Pictures(app[SETTINGS], services, app[ROOMS].films).routes())
+
+
 async def _run_takes(app: web.Application) -> AsyncIterator[None]:
     await app[TAKES].start()
     yield

@@ -34,6 +34,7 @@ from unisono.studio.film.released import (
     take_away,
     write_wanted,
 )
+from unisono.studio.performance import read_report
 
 _TOLD_SHARE = 0.005
 _log = logging.getLogger(__name__)
@@ -156,10 +157,11 @@ class Films:
         if shows_too_much and before is not None:
             await self._say(performance)
 
-    async def seen_changed(self, performance: str) -> None:
-        """Somebody's own camera was let in or withdrawn: no mix follows, the film does."""
-        await self.outdate(performance, shows_too_much=True)
-        await self.mixed(performance)
+    async def seen_changed(self, performance: str, *, withdrawn: bool) -> None:
+        """Somebody's own camera was let in or withdrawn: if there is a mix, a film of it follows."""
+        await self.outdate(performance, shows_too_much=withdrawn)
+        if await self._services.on_files(read_report, self._folder(performance)) is not None:
+            await self.mixed(performance)
 
     async def cancel(self, performance: str) -> None:
         """The host does not want to wait for it; what is there stays."""

@@ -53,7 +53,7 @@ _SECURITY = {
         "style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; manifest-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
-    "Permissions-Policy": "microphone=(self), screen-wake-lock=(self), camera=(), geolocation=()",
+    "Permissions-Policy": "microphone=(self), screen-wake-lock=(self), camera=(self), geolocation=()",
 }
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)

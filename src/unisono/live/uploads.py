@@ -71,11 +71,11 @@ class Uploads:
 
     async def create(self, request: web.Request) -> web.Response:
         """A clip is announced; who announces it gets its key."""
-        _check_version(request)
+        check_version(request)
         self._beginnings.spend(request, "clips")
         performance = await self._performance(request)
-        size_bytes = _number(request, "Upload-Length")
-        told = _metadata(request.headers.get("Upload-Metadata", ""))
+        size_bytes = whole_number(request, "Upload-Length")
+        told = metadata(request.headers.get("Upload-Metadata", ""))
         await self._check_amount(request, performance, size_bytes)
         key = tokens.fresh_token()
         take = await self._services.ask(
@@ -125,7 +125,7 @@ class Uploads:
             raise web.HTTPUnsupportedMediaType(reason="a PATCH carries application/offset+octet-stream")
         await self._interrupt(take.take)
         there = await self._services.on_files(self._clips.arrived_bytes, take)
-        if _number(request, "Upload-Offset") != there:
+        if whole_number(request, "Upload-Offset") != there:
             raise web.HTTPConflict(reason="it goes on somewhere else: ask with HEAD")
         if request.content_length is not None and there + request.content_length > take.size_bytes:
             raise ClipTooBig(size_bytes=there + request.content_length, most_bytes=take.size_bytes)
@@ -199,7 +199,7 @@ class Uploads:
                 await asyncio.wait([writer])
 
     async def _performance(self, request: web.Request) -> PerformanceRecord:
-        token = _bearer(request)
+        token = bearer(request)
         record = await self._services.ask(self._services.ledger.performance, token=token) if token else None
         if record is None:
             self._guesses.spend(request, "guesses")
@@ -208,12 +208,12 @@ class Uploads:
 
     async def _take(self, request: web.Request) -> TakeRecord:
         """The clip, for whoever has its key. Raises HTTPNotFound, NotAllowed."""
-        _check_version(request)
+        check_version(request)
         take = await self._services.ask(self._services.ledger.takes.find, request.match_info["take"])
         if take is None:
             self._guesses.spend(request, "guesses")
             raise web.HTTPNotFound
-        if not hmac.compare_digest(tokens.hashed(_bearer(request)), take.key_hash):
+        if not hmac.compare_digest(tokens.hashed(bearer(request)), take.key_hash):
             self._guesses.spend(request, "guesses")
             raise NotAllowed(what="this clip")
         return take
@@ -225,24 +225,27 @@ class Uploads:
         return web.Response(status=status, headers={"Tus-Resumable": VERSION, "Cache-Control": "no-store"} | headers)
 
 
-def _check_version(request: web.Request) -> None:
+def check_version(request: web.Request) -> None:
+    """Raises HTTPPreconditionFailed for whoever speaks another tus, or none."""
     if request.headers.get("Tus-Resumable") != VERSION:
         raise web.HTTPPreconditionFailed(reason=f"this server speaks tus {VERSION}")
 
 
-def _bearer(request: web.Request) -> str:
+def bearer(request: web.Request) -> str:
+    """The secret that a request carries, or an empty string."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     return secret.strip()[:100] if scheme.lower() == "bearer" else ""
 
 
-def _number(request: web.Request, header: str) -> int:
+def whole_number(request: web.Request, header: str) -> int:
+    """A header that counts bytes. Raises HTTPBadRequest."""
     text = request.headers.get(header, "")
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise web.HTTPBadRequest(reason=f"{header} must be a whole number")
     return int(text)
 
 
-def _metadata(header: str) -> dict[str, str]:
+def metadata(header: str) -> dict[str, str]:
     """The pairs of `Upload-Metadata`. Raises HTTPBadRequest for what is none."""
     if len(header) > _METADATA_CHARACTERS_MAX:
         raise web.HTTPBadRequest(reason="Upload-Metadata is too long")

@@ -15,6 +15,7 @@ import { UnFacade } from "./facade.js";
 import { UnLinks } from "./links.js";
 import { listenPlainly } from "./plain.js";
 import { wirePanels } from "./panels.js";
+import { MyPicture } from "./mypicture.js";
 import { closingHeading, closingInWords, problemInWords } from "./problems.js";
 import { forgetSeat, rememberedLook, rememberSeat, seatKey } from "./remember.js";
 import { RoomView, RUNNING } from "./room.js";
@@ -53,6 +54,7 @@ async function begin() {
   new SoundPanel(room, engine);
   new Ending(room, engine, token, guide);
   new Cinema(room, engine);
+  myPicture = new MyPicture(room, engine, token);
   const panels = wirePanels();
   drawTalk = wireTalk(room, engine);
   wireGestures(room, engine);
@@ -70,6 +72,8 @@ async function begin() {
 }
 
 let drawTalk = () => {};
+/** @type {MyPicture | null} */
+let myPicture = null;
 /** The seat's secret. @type {string | null} */
 let myKey = null;
 const check = new SoundCheck(engine);
@@ -95,6 +99,7 @@ async function enter(panels) {
   const look = await askLook({ cancel: false });
   if (!look) return;
   await Promise.all([engine.openEar().catch(() => problem("no_sound")), stepOut(look)]);
+  void myPicture?.said();
   house.balcony(room.me).scrollIntoView({ block: "center" });
   if (innerWidth >= 1000) panels.open("panel-song");
   await soundCheck();
@@ -148,10 +153,12 @@ function drawRoom(welcome) {
   show(byId("open-links"), room.role === "host");
   show(byId("menu-check"), room.me !== 0 && room.role !== "listener");
   show(byId("menu-look"), room.role !== "listener");
+  show(byId("menu-pictures"), room.me !== 0 && room.role !== "listener");
   document.body.dataset.role = room.role;
   if (welcome.key) {
     myKey = welcome.key;
     rememberSeat(tokenInAddress(), welcome.key);
+    void myPicture?.adopt(welcome.key);
   }
 }
 
@@ -209,10 +216,13 @@ function wireMenu() {
   byId("menu-look").addEventListener("click", async () => {
     dialog("menu").close();
     const look = await askLook({ cancel: true });
-    if (look) engine.send({ type: "who", ...look });
+    if (!look) return;
+    engine.send({ type: "who", ...look });
+    void myPicture?.said();
   });
   button("leave").addEventListener("click", () => {
     engine.close();
+    myPicture?.close();
     forgetSeat(tokenInAddress());
     location.assign("/");
   });

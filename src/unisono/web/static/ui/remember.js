@@ -131,3 +131,13 @@ function keepEntry(name, entry, value) {
   const kept = value === undefined ? Object.entries(all) : [...Object.entries(all), [entry, value]];
   read(() => localStorage.setItem(name, JSON.stringify(Object.fromEntries(kept.slice(-ENTRIES_MAX)))));
 }
+
+/** Whether one is seen in films, per courtyard; not before one has said so. @param {string} token */
+export function picturesWanted(token) {
+  return read(() => localStorage.getItem(`unisono.pictures.${token.slice(0, 12)}`)) === "yes";
+}
+
+/** @param {string} token @param {boolean} wanted */
+export function rememberPictures(token, wanted) {
+  read(() => localStorage.setItem(`unisono.pictures.${token.slice(0, 12)}`, wanted ? "yes" : "no"));
+}

@@ -20,6 +20,7 @@ export class Upload {
   #file;
   #token;
   #about;
+  #path;
   /** @type {Begun | null} */
   #begun = null;
   /** @type {XMLHttpRequest | null} */
@@ -37,11 +38,15 @@ export class Upload {
   /** Called once the clip has a take of its own. @type {(take: string, key: string) => void} */
   onBegun = () => {};
 
-  /** @param {File} file @param {string} token of the performance @param {Record<string, string>} about name, place, flag, part, picture */
-  constructor(file, token, about) {
+  /**
+   * @param {File} file @param {string} token what opens the way: a performance's, or a seat's secret @param {Record<string, string>} about name, place, flag, part, picture
+   * @param {string} [path] where it begins
+   */
+  constructor(file, token, about, path = "/uploads") {
     this.#file = file;
     this.#token = token;
     this.#about = about;
+    this.#path = path;
   }
 
   get name() {
@@ -88,6 +93,14 @@ export class Upload {
     if (this.state === "done" || this.state === "failed") forgetUpload(this.#print);
   }
 
+  /** Stops for now; another upload of the same file goes on where this one was. */
+  hold() {
+    this.#stopped = true;
+    this.#request?.abort();
+    this.#wake?.();
+    this.#tell("stopped");
+  }
+
   /** Stops, and takes back what has come. */
   async stop() {
     this.#stopped = true;
@@ -124,7 +137,7 @@ export class Upload {
   async #begin() {
     const told = { ...this.#about, filename: this.#file.name };
     const pairs = Object.entries(told).filter(([, value]) => value).map(([name, value]) => `${name} ${base64(value)}`);
-    const answer = await fetch("/uploads", {
+    const answer = await fetch(this.#path, {
       method: "POST",
       headers: {
         ...TUS, Authorization: `bearer ${this.#token}`, "Upload-Length": String(this.#file.size), "Upload-Metadata": pairs.join(","),
@@ -132,7 +145,7 @@ export class Upload {
     });
     if (!answer.ok) throw await problemOf(answer);
     const { take, key } = await answer.json();
-    this.#begun = { take, key, url: answer.headers.get("location") ?? `/uploads/${take}` };
+    this.#begun = { take, key, url: answer.headers.get("location") ?? `${this.#path}/${take}` };
     rememberUpload(this.#print, this.#begun);
     return 0;
   }
