@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import locale
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from unisono.errors import NoSuchClip, UnisonoError
 from unisono.studio.clean import CleanSettings
 from unisono.studio.clip import Clip
 from unisono.studio.clips import produce_clips
+from unisono.studio.film.facade import names as facade_names
 from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Made, make
 from unisono.studio.outcome import ProduceSettings
+from unisono.studio.people import Person, read_flag, read_people
 from unisono.studio.progress import Lines, Screen, Watcher
 from unisono.studio.report import write_page
 from unisono.units import SAMPLE_RATE
@@ -36,6 +39,13 @@ _INTERRUPTED = 130
 @click.option("--name", "names", multiple=True, metavar="CLIP=NAME", help="Who sings in a clip.")
 @click.option("--part", "parts", multiple=True, metavar="CLIP=PART", help="Which part of the piece a clip sings.")
 @click.option("--place", "places", multiple=True, metavar="CLIP=SECONDS", help="Where on the guide a clip begins.")
+@click.option("--from", "towns", multiple=True, metavar="CLIP=PLACE", help="Where they sing; for the film.")
+@click.option("--flag", "flags", multiple=True, metavar="CLIP=FLAG", help="What hangs from their window: it, #rrggbb…")
+@click.option(
+    "--people",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A table (CSV) of who sings: clip, name, place, flag, part, lead.",
+)
 @click.option("--lead", "leads", multiple=True, metavar="CLIP", help="A clip that stands on top of the others.")
 @click.option("--include-unsure", is_flag=True, help="Mix clips whose place is not certain, too.")
 @click.option("--keep-guide", is_flag=True, help="Lay the guide under the voices.")
@@ -44,6 +54,9 @@ _INTERRUPTED = 130
 @click.option("--key", type=int, default=0, help="Semitones from the written key, if the guide is a piece.")
 @click.option("--tempo", "tempo_bpm", type=int, default=0, help="Beats per minute, if the guide is a piece.")
 @click.option("--film", "with_film", is_flag=True, help="Make a film of it, too: every clip in its window.")
+@click.option("--title", help="What stands over the film; the guide's title if not given.")
+@click.option("--date", help="When it was sung, in any words; for the film.")
+@click.option("--facade", type=click.Choice(facade_names()), help="In front of which house the film is.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; that of this terminal if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Tell progress as lines of JSON.")
 def produce(
@@ -53,7 +66,13 @@ def produce(
     names: tuple[str, ...],
     parts: tuple[str, ...],
     places: tuple[str, ...],
+    towns: tuple[str, ...],
+    flags: tuple[str, ...],
+    people: Path | None,
     leads: tuple[str, ...],
+    title: str | None,
+    date: str | None,
+    facade: str | None,
     language: str | None,
     as_json: bool,
     with_film: bool,
@@ -83,12 +102,14 @@ def produce(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _watcher(as_json, spoken) as watcher:
         try:
-            wanted = named_clips(clips, names=names, parts=parts, places=places, leads=leads)
+            wanted = named_clips(clips, _people(people), names=names, parts=parts, places=places, leads=leads)
+            wanted = _given(_given(wanted, towns, _from), flags, _flagged)
             songbook = Settings.read().songbook
             done = produce_clips(wanted, guide, out, settings=settings, on_told=watcher.hear, songbook=songbook)
             write_page(out, done, spoken)
             if with_film and done.files:
-                watcher.filmed(_film(out, watcher))
+                told = {"title": title, "date": date, "facade": facade}
+                watcher.filmed(_film(out, {name: value for name, value in told.items() if value}, watcher))
         except UnisonoError as error:
             watcher.fail(error)
             sys.exit(1)
@@ -100,9 +121,9 @@ def produce(
         sys.exit(1)
 
 
-def _film(out: Path, watcher: Watcher) -> Made:
+def _film(out: Path, told: Mapping[str, str], watcher: Watcher) -> Made:
     """The film of what is in `out`. Whoever gives a clip in a terminal agrees that it is shown. Raises FilmFailed."""
-    return make(brief_of(out), out / "work" / "film", out / "film.mp4", watcher.film)
+    return make(msgspec.structs.replace(brief_of(out), **told), out / "work" / "film", out / "film.mp4", watcher.film)
 
 
 def _watcher(as_json: bool, language: str) -> Watcher:
@@ -132,13 +153,15 @@ def _language_here() -> str:
 
 def named_clips(
     paths: Sequence[Path],
+    people: Sequence[Person] = (),
     *,
     names: Sequence[str] = (),
     parts: Sequence[str] = (),
     places: Sequence[str] = (),
     leads: Sequence[str] = (),
 ) -> list[Clip]:
-    """Clips from paths (a folder stands for the files in it) and CLIP=VALUE options. Raises NoSuchClip, UsageError.
+    """Clips from paths (a folder stands for the files in it), a table of people, and CLIP=VALUE options, which have the
+    last word. Raises NoSuchClip, UsageError.
 
     A clip is known by its file's name without the extension; of several alike, the later ones are numbered.
     """
@@ -151,6 +174,9 @@ def named_clips(
             key = f"{path.stem} ({count})"
         taken.add(key)
         clips.append(Clip(key=key, path=str(path), name=key))
+    for person in people:
+        at = _index_of(clips, person.clip)
+        clips[at] = _as_told(clips[at], person)
     clips = _given(clips, names, lambda clip, value: msgspec.structs.replace(clip, name=value))
     clips = _given(clips, parts, lambda clip, value: msgspec.structs.replace(clip, part=value))
     clips = _given(clips, places, _placed)
@@ -163,6 +189,30 @@ def _files_of(paths: Iterable[Path]) -> Iterable[Path]:
             yield from sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
         else:
             yield path
+
+
+def _people(table: Path | None) -> list[Person]:
+    try:
+        return [] if table is None else read_people(table)
+    except (OSError, ValueError, csv.Error) as error:
+        raise click.UsageError(f"--people {table}: {error}") from error
+
+
+def _as_told(clip: Clip, person: Person) -> Clip:
+    """The clip with what the table says; what it does not say stays."""
+    told = {"name": person.name, "town": person.place, "flag": person.flag, "part": person.part, "lead": person.lead}
+    return msgspec.structs.replace(clip, **{name: value for name, value in told.items() if value})
+
+
+def _from(clip: Clip, town: str) -> Clip:
+    return msgspec.structs.replace(clip, town=town)
+
+
+def _flagged(clip: Clip, flag: str) -> Clip:
+    try:
+        return msgspec.structs.replace(clip, flag=read_flag(flag))
+    except ValueError as error:
+        raise click.UsageError(f"--flag {clip.key}={flag}: {error}") from None
 
 
 def _placed(clip: Clip, value: str) -> Clip:
@@ -178,13 +228,18 @@ def _given(clips: list[Clip], options: Sequence[str], change: Callable[[Clip, st
         wanted, equals, value = option.rpartition("=")
         if not equals:
             raise click.UsageError(f"{option!r} should be CLIP=VALUE")
-        found = [i for i, clip in enumerate(clips) if _is_called(clip, wanted)]
-        exact = [i for i in found if clips[i].key == wanted]
-        if len(exact or found) != 1:
-            raise NoSuchClip(clip=wanted, clips=", ".join(clip.key for clip in clips))
-        at = (exact or found)[0]
+        at = _index_of(clips, wanted)
         clips[at] = change(clips[at], value)
     return clips
+
+
+def _index_of(clips: Sequence[Clip], wanted: str) -> int:
+    """The one clip that is called so. Raises NoSuchClip."""
+    found = [i for i, clip in enumerate(clips) if _is_called(clip, wanted)]
+    exact = [i for i in found if clips[i].key == wanted]
+    if len(exact or found) != 1:
+        raise NoSuchClip(clip=wanted, clips=", ".join(clip.key for clip in clips))
+    return (exact or found)[0]
 
 
 def _is_called(clip: Clip, wanted: str) -> bool:

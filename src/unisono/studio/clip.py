@@ -48,6 +48,7 @@ class Clip(Struct, frozen=True, kw_only=True):
     place_samples: where a person placed its sample 0 on the guide's axis. clock_samples: where a clock that it shared
     with the guide says that it stands. stamped: each of its samples was, as it was sung: the clock has the only word.
     """
+    town, flag: where they sing and what hangs from their window in a film (film/brief.py).
 
     key: str
     path: str
@@ -58,6 +59,8 @@ class Clip(Struct, frozen=True, kw_only=True):
     stamped: bool = False
     lead: bool = False
 
+    town: str = ""
+    flag: str = ""
 
 class ClipSettings(Struct, frozen=True, kw_only=True):
     """How clips are worked on. free_tempo: they were not sung to the guide's own time. samples: the axis's length."""

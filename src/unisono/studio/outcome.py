@@ -45,7 +45,7 @@ class ProduceSettings(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """What became of one clip. `part` is what somebody said, or what was found; `problem` is an error's code.
 
-    gain_db, pan: how it is mixed. files: its stem.
+    gain_db, pan: how it is mixed. files: its stem. path, town, flag: for the film, of which the clip is the picture.
     """
 
     key: str
@@ -60,6 +60,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     gain_db: float = 0.0
     pan: float = 0.0
     files: tuple[FileReport, ...] = ()
+    path: str = ""
+    town: str = ""
+    flag: str = ""
 
 
 class Production(Struct, frozen=True, kw_only=True):
@@ -105,6 +108,9 @@ def outcome_of(
         problem=problem,
         facts=facts or {},
         report=report,
+        path=str(Path(clip.path).absolute()),
+        town=clip.town,
+        flag=clip.flag,
     )
 
 

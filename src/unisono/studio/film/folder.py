@@ -7,6 +7,7 @@ clips that were given to `unisono produce` whoever calls says whose.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,12 @@ from unisono.studio.takes import VOICE_FILE, TakeFacts, read_placed, take_folder
 
 BRIEF_FILE = "film.json"
 _MIX = "mix.wav"
+_NOBODYS_NAME = re.compile(
+    r"(img|vid|pxl|mvi|dsc\w?|gopr|gh|trim|video|movie|rec|whatsapp (video|audio)|signal|telegram)?"
+    r"[-_ .]*\d[\d\W_]*(wa\d.*|at .*)?",
+    re.IGNORECASE,
+)
+"""How files are called that no person named: `IMG_2034`, `20200313_180102`, `WhatsApp Video 2020-03-13`."""
 
 
 class _Seat(Struct, frozen=True):
@@ -111,10 +118,12 @@ def _of_outcome(outcome: Outcome, folder: Path, pictures: frozenset[str] | None)
     clip = None
     if report is not None and report.take.picture is not None:
         knots = knots_of(report.alignment)
-        clip = Clip(path=str(_original(outcome.file, folder)), knots=knots, zero_s=report.take.picture.zero_s)
+        clip = Clip(path=outcome.path, knots=knots, zero_s=report.take.picture.zero_s)
     sound = next((folder / file.name for file in outcome.files if file.kind == "wav"), None)
     return Voice(
-        name=outcome.name,
+        name=_shown_name(outcome),
+        place=outcome.town,
+        flag=outcome.flag,
         part=outcome.part,
         row=0 if outcome.lead else 1,
         pan=outcome.pan,
@@ -124,8 +133,11 @@ def _of_outcome(outcome: Outcome, folder: Path, pictures: frozenset[str] | None)
     )
 
 
-def _original(file: str, folder: Path) -> Path:
-    return Path(file) if Path(file).is_absolute() or Path(file).is_file() else folder / file
+def _shown_name(outcome: Outcome) -> str:
+    """What stands under their window: their name, or their file's unless a camera or a messenger gave it that."""
+    if outcome.name != outcome.key:
+        return outcome.name
+    return "" if _NOBODYS_NAME.fullmatch(outcome.key) else outcome.key.replace("_", " ").strip()
 
 
 def _of_performance(folder: Path, songbook: Path | None) -> Film:
