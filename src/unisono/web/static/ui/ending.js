@@ -1,7 +1,7 @@
 /** After the last note: the mix's progress, the premiere for the whole courtyard, and what was sung here before; the host may delete it. */
 
-import { keepOrAgain } from "./along.js";
-import { byId, h, post, show } from "./dom.js";
+import { keeper, keepOrAgain } from "./along.js";
+import { button, byId, h, post, show } from "./dom.js";
 import { day, minutes, t } from "./i18n.js";
 import { rememberHost } from "./remember.js";
 import { toast } from "./toasts.js";
@@ -54,7 +54,14 @@ export class Ending {
     const named = t("Delete {title}, {day}", { title, day: day(one.sung_at) });
     const remove = () => this.#discard(one, title);
     const host = this.#room.role === "host";
-    return h("li", {}, h("span", {}, link, " ", when), host ? h("button", { type: "button", class: "plain quiet", "aria-label": named, click: remove }, t("Delete")) : null);
+    return h("li", {}, h("span", {}, link, " ", when), host && this.#guide ? this.#keepButton(one, title) : null, host ? h("button", { type: "button", class: "plain quiet", "aria-label": named, click: remove }, t("Delete")) : null);
+  }
+
+  /** Of several tries an earlier one may have been the best. @param {Listed} one @param {string} title */
+  #keepButton(one, title) {
+    const named = t("Keep this one: {title}, {day}", { title, day: day(one.sung_at) });
+    const keep = keeper(this.#token, one.performance, byId("sung-problem"));
+    return h("button", { type: "button", class: "quiet", "aria-label": named, click: keep }, t("Keep this one"));
   }
 
   /** @param {Listed} one @param {string} title */
@@ -73,7 +80,7 @@ export class Ending {
     const visible = over && this.#dismissed !== song.performance && (!MIXED.has(song.state) || mix !== null);
     show(byId("ending"), visible);
     show(byId("stage"), visible || this.#room.running);
-    if (!visible || !song) return;
+    if (!visible || !song) return this.#clear();
     const now = `${song.performance} ${song.state} ${mix?.page ?? ""}`;
     if (byId("ending").dataset.now !== now) {
       byId("ending").dataset.now = now;
@@ -87,17 +94,34 @@ export class Ending {
   #content(state, page) {
     const close = h("button", { type: "button", class: "plain", click: () => this.#dismiss() }, t("Close"));
     if (page === null) {
-      const text = state === "ending" ? t("The last row is still singing …") : t("Your song is being mixed …");
+      const last = this.#guide ? t("The last notes are arriving …") : t("The last row is still singing …");
+      const text = state === "ending" ? last : t("Your song is being mixed …");
       return [h("p", { class: "big-line", role: "status" }, text), h("progress", { max: 1, value: 0, "aria-label": t("Mixing") })];
     }
     const performance = this.#room.song?.performance ?? "";
     if (this.#guide) {
-      const choices = keepOrAgain(this.#guide, this.#token, performance, () => this.#dismiss());
-      return [h("p", { class: "big-line", role: "status" }, t("Listen: this is you, with everybody")), ...choices];
+      const playing = state === "premiere";
+      const heading = playing ? t("Listen: this is you, with everybody") : t("Do you like it?");
+      const choices = keepOrAgain(this.#guide, this.#token, { performance, page, seat: this.#room.me, mine: this.#room.role === "host" }, playing, () => this.#again());
+      return [h("p", { class: "big-line", role: "status" }, heading), ...choices];
     }
     const heading = state === "premiere" ? t("Listen: this is you, all together") : t("Your song is ready");
     const link = h("a", { class: "button gold big", href: page, target: "_blank", rel: "opener" }, t("To the song: hear, download, share"));
     return [h("p", { class: "big-line", role: "status" }, heading), link, close];
+  }
+
+  /** Nothing of it sounds on. */
+  #clear() {
+    if (byId("ending").dataset.now === undefined) return;
+    delete byId("ending").dataset.now;
+    byId("ending").replaceChildren();
+  }
+
+  /** At once: whoever sings along leads, and is ready. */
+  #again() {
+    this.#dismiss();
+    button("start").focus();
+    button("start").click();
   }
 
   #dismiss() {

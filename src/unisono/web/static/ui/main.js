@@ -132,7 +132,10 @@ async function soundCheck() {
   const ready = await check.run();
   drawTalk();
   if (!ready) return;
-  toast(room.leader === room.me && !room.running ? t("You are ready, and you lead: press Start when everybody is here.") : t("You are ready to sing."));
+  const leads = room.leader === room.me && !room.running;
+  const alone = document.body.classList.contains("along") && room.performers.length === 1;
+  if (leads && alone) toast(t("You are ready: press Start, and sing along."));
+  else toast(leads ? t("You are ready, and you lead: press Start when everybody is here.") : t("You are ready to sing."));
 }
 
 function wireRoom() {

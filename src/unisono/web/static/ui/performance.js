@@ -8,6 +8,7 @@ import { flagElement } from "./flags.js";
 import { fileName } from "./filename.js";
 import { day, megabytes, minutes, t, wireLanguagePicker } from "./i18n.js";
 import { copyText } from "./links.js";
+import { best, kindOf } from "./playable.js";
 import { markInWords, problemInWords } from "./problems.js";
 import { TakesPanel } from "./takes.js";
 import { UnWave } from "./wave.js";
@@ -17,8 +18,6 @@ import { UnWave } from "./wave.js";
 /** @typedef {import("./types.js").SungFile} SungFile */
 
 const AGAIN_MS = 2000;
-/** Best first: small enough to begin at once, and played everywhere. */
-const PLAYED = ["m4a", "opus", "flac", "wav"];
 
 const house = byId("facade", UnFacade);
 const audio = byId("audio", HTMLAudioElement);
@@ -111,7 +110,7 @@ function hearOne(seat) {
 
 /** Changes what is heard without losing the place: every file begins at the song's start. @param {SungFile[]} files @param {number} seat @param {string} words */
 function hear(files, seat, words) {
-  const file = best(files);
+  const file = best(files, audio);
   if (!file) return;
   const at = audio.currentTime;
   const playing = !audio.paused;
@@ -123,22 +122,6 @@ function hear(files, seat, words) {
   show(byId("all-together"), seat !== 0);
   for (const [one, pick] of picks) pick.setAttribute("aria-pressed", String(one === seat));
   byId("wave-form", UnWave).load(file.url);
-}
-
-/** @param {SungFile[]} files */
-function best(files) {
-  const rank = (/** @type {SungFile} */ file) => PLAYED.findIndex((kind) => kindOf(file) === kind);
-  return files.filter((file) => rank(file) >= 0 && audio.canPlayType(mime(kindOf(file)))).sort((a, b) => rank(a) - rank(b))[0];
-}
-
-/** @param {SungFile} file */
-function kindOf(file) {
-  return (file.kind || file.name.split(".").pop() || "").toLowerCase();
-}
-
-/** @param {string} kind */
-function mime(kind) {
-  return { m4a: "audio/mp4", opus: "audio/ogg; codecs=opus", flac: "audio/flac", wav: "audio/wav" }[kind] ?? "";
 }
 
 /** @param {string} kind */

@@ -167,7 +167,8 @@ export class SongPanel {
 
   /** @param {boolean} visible */
   #drawHandOver(visible) {
-    show(byId("hand-over-part"), visible && this.#room.performers.length > 0);
+    const fewest = document.body.classList.contains("along") ? 2 : 1;
+    show(byId("hand-over-part"), visible && this.#room.performers.length >= fewest);
     const select = byId("hand-over", HTMLSelectElement);
     if (document.activeElement === select && select.matches(":open")) return;
     const names = this.#room.performers.filter((seat) => seat.present).map((seat) => h("option", { value: seat.seat }, seat.name));

@@ -1,7 +1,7 @@
 /** The takes of a performance: how far each is, what was done to it, and what its person and the host may do. */
 
 import { AddClip } from "./addclip.js";
-import { wireSingAlong } from "./along.js";
+import { wasJustKept, wireSingAlong } from "./along.js";
 import { byId, h, post, Problem, say, show } from "./dom.js";
 import { FaderBoard } from "./faders.js";
 import { flagElement } from "./flags.js";
@@ -88,6 +88,11 @@ export class TakesPanel {
     this.#faders.draw(look);
     if (look.version !== this.#version) this.#onMixed();
     this.#version = look.version;
+    if (shown.length && wasJustKept()) {
+      say(byId("takes-said"), t("Your voice is kept. A new mix is being made with it."));
+      byId("takes-heading").focus();
+      byId("takes-card").scrollIntoView({ block: "center" });
+    }
   }
 
   /** @param {Look} look */
