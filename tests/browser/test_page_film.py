@@ -171,3 +171,20 @@ def test_the_host_sees_how_far_it_is_and_stops_it(page: Page, base_url: str) -> 
     page.get_by_role("button", name="Stop making it").click()
     page.wait_for_timeout(200)
     assert stopped
+
+
+def test_other_forms_show_how_far_they_are_and_are_taken_home_by_their_kind(page: Page, base_url: str) -> None:
+    forms: Any = FILMS["forms"]
+    file = {"name": "film/webm.webm", "url": "/media/sung/film/webm.webm?v=2", "bytes": 9_000_000, "kind": "webm"}
+    webm = {"form": "webm", "seconds": 52.0, "files": [file]}
+    making = {"form": "tall", "share": 0.25, "step": "render", "waiting": False, "seconds_left": 30.0}
+    now = FILMS | {"forms": [*forms, webm], "making": making, "wanted": ["wide", "webm", "tall"]}
+    page.route("**/api/film", lambda route: route.fulfill(json=now))
+    courtyard.open_performance(page, base_url + "/performance#sung")
+    expect(page.get_by_text("Upright, for phones (9:16) is being made: 25 %")).to_be_visible()
+    link = page.get_by_role("link", name="Download: WebM, for free players")
+    expect(link).to_have_attribute("download", "Ode an die Freude.webm")
+    expect(page.get_by_role("button", name="Make it: Square (1:1)")).to_be_visible()
+    expect(page.get_by_role("button", name="Make it: WebM")).to_have_count(0)
+    assert complaints(page) == []
+    assert sideways_px(page) <= 0

@@ -51,7 +51,7 @@ class Projector:
         path = film_path(folder, form)
         path.write_bytes(RING)
         name = f"film/{path.name}"
-        file = FileReport(name=name, kind="mp4", size_bytes=len(RING))
+        file = FileReport(name=name, kind=path.suffix[1:], size_bytes=len(RING))
         made = Release(form=form, fingerprint=f"{len(self.shown):012}", seconds=2.0, files=(file,))
         write_release(folder, made)
         return made
@@ -151,9 +151,30 @@ async def test_other_forms_are_made_for_who_asks_one_at_a_time(stage: Stage, pro
     assert (await ask(stage, "/make", form="square"))[0] == 200
     assert (await ask(stage, "/make", form="tall"))[0] == 403, "it was asked for"
     assert (await ask(stage, "/make", form="round"))[0] == 400
-    told = await until(stage, lambda told: len(told["forms"]) == 3 and told["making"] is None)
-    assert [form["form"] for form in told["forms"]] == ["wide", "tall", "square"]
+    assert (await ask(stage, "/make", form="webm"))[0] == 200
+    told = await until(stage, lambda told: len(told["forms"]) == 4 and told["making"] is None)
+    assert [form["form"] for form in told["forms"]] == ["wide", "tall", "square", "webm"]
     assert projector.most_at_once == 1
+    [file] = told["forms"][3]["files"]
+    status, headers, body = await stage.house.get(file["url"], Range="bytes=0-3")
+    assert (status, headers["Content-Type"], body) == (206, "video/webm", RING[:4])
+
+
+async def test_every_form_goes_with_who_withdraws_and_comes_again_without_them(
+    stage: Stage, projector: Projector
+) -> None:
+    ola = await stage.add(picture="yes")
+    await until(stage, rests)
+    for form in ("tall", "webm"):
+        await ask(stage, "/make", form=form)
+    told = await until(stage, lambda told: len(told["forms"]) == 3 and told["making"] is None)
+    urls = [file["url"] for form in told["forms"] for file in form["files"]]
+    projector.held = True
+    await ola.ask("", picture=False)
+    assert [(await stage.house.get(url))[0] for url in urls] == [404, 404, 404]
+    projector.held = False
+    await until(stage, lambda told: len(told["forms"]) == 3 and told["making"] is None)
+    assert projector.shown[-3:] == [("wide", set()), ("tall", set()), ("webm", set())]
 
 
 async def test_the_host_stops_a_film_and_has_it_made_again(stage: Stage, projector: Projector) -> None:

@@ -19,11 +19,11 @@ from unisono.studio import files
 from unisono.studio.film import proxies
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Knot, Shape, Voice, Word
 from unisono.studio.film.crew import Crew
-from unisono.studio.film.finish import write_webm
 from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Progress, begin, make
 from unisono.studio.film.pieces import Folder, Task, Told, dim_lights
 from unisono.studio.film.tiles import Tile
+from unisono.studio.film.webm import write_webm
 from unisono.units import SAMPLE_RATE
 
 SHAPE = Shape(width=320, height=180, preset="ultrafast", crf=18)
@@ -190,13 +190,38 @@ def test_a_clip_that_takes_its_reader_down_is_left_out(tmp_path: Path) -> None:
     assert [said.lost for said in told if said.done] == [True, False]
 
 
-def test_the_same_as_webm(tmp_path: Path) -> None:
-    film = short(tmp_path, Voice(name="A"), samples=SAMPLE_RATE // 5)
+def test_the_same_as_webm_in_pieces_that_a_stopped_run_keeps(tmp_path: Path) -> None:
+    film = short(tmp_path, Voice(name="A"), samples=SAMPLE_RATE // 5, piece_frames=60)
     made = make(film, tmp_path / "work", tmp_path / "film.mp4", workers=1)
-    write_webm(film, tmp_path / "film.mp4", tmp_path / "film.webm")
+    shares: list[float] = []
+
+    class Stop(Exception):
+        pass
+
+    def stop_at_half(share: float, _left_s: float | None) -> None:
+        shares.append(share)
+        if share > 0.5:
+            raise Stop
+
+    def write(on_share: Callable[[float, float | None], None]) -> None:
+        write_webm(film, tmp_path / "film.mp4", tmp_path / "webm", tmp_path / "film.webm", on_share, workers=1)
+
+    with pytest.raises(Stop):
+        write(stop_at_half)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "webm").glob("piece-*.webm")}
+    assert kept
+    assert not (tmp_path / "film.webm").exists()
+    shares.clear()
+    write(lambda share, _left_s: shares.append(share))
+    assert shares[0] > 0.2, "what is kept counts"
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert shares == sorted(shares)
     with av.open(str(tmp_path / "film.webm")) as file:
         assert [stream.codec_context.codec.canonical_name for stream in file.streams] == ["vp9", "opus"]
-    assert len(frames_of(tmp_path / "film.webm")) == made.frames
+    plain, again = frames_of(tmp_path / "film.mp4"), frames_of(tmp_path / "film.webm")
+    assert len(again) == made.frames
+    for number in (0, 59, 60, 61, made.frames - 40):
+        assert np.abs(plain[number].astype(int) - again[number]).mean() < 3, number
 
 
 def test_a_clip_that_is_gone_ends_in_words(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from unisono.live.takes import Progress
 from unisono.store.records import PerformanceRecord
 from unisono.studio.film.released import (
     FILM_FOLDER,
-    SIZES,
+    FORMS,
     WIDE,
     Release,
     Wanted,
@@ -254,7 +254,7 @@ class Films:
         while True:
             async with self._deciding:
                 wanted = await self._services.on_files(read_wanted, folder) or Wanted()
-                form = next((form for form in wanted.forms if form in SIZES and form not in done), None)
+                form = next((form for form in wanted.forms if form in FORMS and form not in done), None)
                 if form is None:
                     await self._services.on_files(write_wanted, folder, Wanted(forms=wanted.forms, code=code))
                     self._works.pop(performance, None)

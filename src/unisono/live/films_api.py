@@ -27,7 +27,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 
 class _Wish(_Look, frozen=True):
-    form: Literal["wide", "tall", "square"] = "wide"
+    form: Literal["wide", "tall", "square", "webm"] = "wide"
 
 
 class FilmsApi:

@@ -19,7 +19,7 @@ from unisono.errors import BadSetting
 
 _FILES = re.compile(
     r"(mix\.(wav|flac|opus|m4a)|guide\.m4a|along/[0-9a-z]{1,12}\.wav|stems/[0-9]{1,5}\.(wav|flac)"
-    r"|takes/[0-9a-f]{16}/(listen\.m4a|[a-z_]{1,30}\.svg)|film/(wide|tall|square)\.(mp4|jpg|vtt))"
+    r"|takes/[0-9a-f]{16}/(listen\.m4a|[a-z_]{1,30}\.svg)|film/((wide|tall|square)\.(mp4|jpg|vtt)|webm\.webm))"
 )
 TYPES = {
     ".wav": "audio/wav",
@@ -28,6 +28,7 @@ TYPES = {
     ".m4a": "audio/mp4",
     ".svg": "image/svg+xml",
     ".mp4": "video/mp4",
+    ".webm": "video/webm",
     ".jpg": "image/jpeg",
     ".vtt": "text/vtt; charset=utf-8",
 }

@@ -17,10 +17,10 @@ from unisono.config import Settings
 from unisono.errors import UnisonoError
 from unisono.studio.film import facade
 from unisono.studio.film.brief import Film, Shape
-from unisono.studio.film.finish import write_webm
 from unisono.studio.film.folder import brief_of
-from unisono.studio.film.make import Made, make
+from unisono.studio.film.make import Made, fingerprint, make
 from unisono.studio.film.make import Progress as Share
+from unisono.studio.film.webm import write_webm
 
 _INTERRUPTED = 130
 _SAYS = {
@@ -76,9 +76,10 @@ def film(
         told = {"title": title, "place": place, "date": date, "facade": house}
         given = {name: value for name, value in told.items() if value is not None}
         brief = msgspec.structs.replace(brief, shape=_shape(size, preset, crf), **given)
-        made = _make(brief, work or out.with_name(f".{out.stem}.film"), out, as_json)
+        grows = work or out.with_name(f".{out.stem}.film")
+        made = _make(brief, grows, out, as_json)
         if webm:
-            write_webm(brief, out, out.with_suffix(".webm"))
+            write_webm(brief, out, grows / f"{fingerprint(brief)}-webm", out.with_suffix(".webm"))
     except UnisonoError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

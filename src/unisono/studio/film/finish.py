@@ -10,10 +10,7 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 from av.audio.stream import AudioStream
-from av.container import InputContainer
 from av.stream import Stream
-from av.video.frame import PictureType
-from av.video.stream import VideoStream
 
 from unisono.studio.film import words
 from unisono.studio.film.brief import FRAME_RATE, FRAME_SAMPLES, Film
@@ -22,7 +19,6 @@ from unisono.units import SAMPLE_RATE
 Packet: TypeAlias = "av.Packet[Any]"
 
 _BIT_RATE = 192_000
-_OPUS_BIT_RATE = 128_000
 _BLOCK_SAMPLES = 2**15
 _TEXT_TIME_BASE = Fraction(1, 1000)
 
@@ -32,29 +28,28 @@ def join(film: Film, parts: Sequence[Path], path: Path, *, frames: int) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
         with av.open(str(part), "w", format="mp4", container_options={"movflags": "+faststart"}) as file:
-            file.metadata.update(_tags(film))
+            file.metadata.update(tags(film))
             with av.open(str(parts[0])) as first:
                 video = file.add_stream_from_template(first.streams.video[0])
             sound = file.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", options={"aac_coder": "fast"})
             assert isinstance(sound, AudioStream)
             sound.bit_rate = _BIT_RATE
             text = _text_stream(file) if film.words else None
-            pictures = _pictures(parts, video)
-            sounds = _sounds(film, sound, frames)
             texts = _texts(film, text, frames) if text is not None else iter(())
-            _interleave(file, [pictures, sounds, texts])
+            interleave(file, [pictures(parts, video), sounds(film, sound, frames), texts])
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _tags(film: Film) -> dict[str, str]:
+def tags(film: Film) -> dict[str, str]:
+    """What is written into the file."""
     artists = ", ".join(voice.name for voice in film.voices if voice.name)
     told = {"title": film.title, "artist": artists, "date": film.date, "location": film.place}
     return {name: value for name, value in told.items() if value}
 
 
-def _interleave(file: av.container.OutputContainer, streams: list[Iterator[Packet]]) -> None:
+def interleave(file: av.container.OutputContainer, streams: list[Iterator[Packet]]) -> None:
     """Write packets of all streams in the order of their times."""
     heads = [(next(stream, None), stream) for stream in streams]
     while True:
@@ -66,7 +61,8 @@ def _interleave(file: av.container.OutputContainer, streams: list[Iterator[Packe
         heads = [(next(other, None) if other is stream else head, other) for head, other in heads]
 
 
-def _pictures(parts: Sequence[Path], video: av.VideoStream) -> Iterator[Packet]:
+def pictures(parts: Sequence[Path], video: av.VideoStream) -> Iterator[Packet]:
+    """The packets of all pieces, one after another."""
     frames = 0
     for path in parts:
         with av.open(str(path)) as piece:
@@ -82,7 +78,7 @@ def _pictures(parts: Sequence[Path], video: av.VideoStream) -> Iterator[Packet]:
                 yield packet
 
 
-def _sounds(film: Film, stream: AudioStream, frames: int) -> Iterator[Packet]:
+def sounds(film: Film, stream: AudioStream, frames: int) -> Iterator[Packet]:
     """The mix, with silence before it and after it."""
     for frame in sound_frames(film, frames * FRAME_SAMPLES):
         yield from stream.encode(frame)
@@ -157,33 +153,6 @@ def _text(stream: Stream, text: str, start_ms: int, stop_ms: int) -> Packet:
     packet.pts = packet.dts = start_ms
     packet.duration = stop_ms - start_ms
     return packet
-
-
-def write_webm(film: Film, mp4: Path, path: Path) -> None:
-    """The finished film once more as VP9 and Opus, for whoever wants no H.264. Raises OSError."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with av.open(str(mp4)) as source, av.open(str(part), "w", format="webm") as file:
-            file.metadata.update(_tags(film))
-            shown = source.streams.video[0]
-            options = {"crf": "33", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
-            video = file.add_stream("libvpx-vp9", rate=FRAME_RATE, options=options)
-            video.width, video.height, video.pix_fmt = shown.width, shown.height, "yuv420p"
-            sound = file.add_stream("libopus", rate=SAMPLE_RATE, layout="stereo")
-            assert isinstance(sound, AudioStream)
-            sound.bit_rate = _OPUS_BIT_RATE
-            _interleave(file, [_encoded(source, video), _sounds(film, sound, shown.frames)])
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _encoded(source: InputContainer, video: VideoStream) -> Iterator[Packet]:
-    for number, frame in enumerate(source.decode(video=0)):
-        frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
-        frame.pict_type = PictureType.NONE
-        yield from video.encode(frame)
-    yield from video.encode(None)
 
 
 def write_poster(film: Path, at_frame: int, path: Path) -> None:

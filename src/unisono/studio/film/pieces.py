@@ -12,7 +12,7 @@ import queue
 import resource
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,19 +26,23 @@ from unisono.studio.film import assets, lights, proxies
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, pieces
 from unisono.studio.film.compose import Composer
 from unisono.studio.film.plan import Plan, work_out
-from unisono.studio.film.proxies import frame_of
+from unisono.studio.film.proxies import frame_of, planes_of
 from unisono.studio.film.titles import credit_pages
 
 NICENESS = 10
 _MEMORY_BYTES = 8 * 2**30
 _TELL_FRAMES = 5
 _KEY_FRAMES = 4 * FRAME_RATE
+_VP9 = {"crf": "33", "b": "0", "deadline": "realtime", "cpu-used": "6", "threads": "1", "g": str(_KEY_FRAMES)}
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """Something for a worker: a proxy (by voice), a level (by bay), a piece (by number), or looking at a clip."""
+    """Something for a worker: a proxy (by voice), a level (by bay), a piece (by number), or looking at a clip.
 
-    kind: Literal["look", "proxy", "level", "piece"]
+    `webm`: a piece of the finished film, by number, as VP9.
+    """
+
+    kind: Literal["look", "proxy", "level", "piece", "webm"]
     number: int
     share: float = 1.0
     """How much of the whole work it is."""
@@ -65,6 +69,7 @@ class Folder:
         self.proxies = path.parent / "proxies"
         self.light = path / "light.npy"
         self.landscape = path / "landscape.json"
+        self.whole = path / "whole.mp4"
         self._plan: Plan | None = None
 
     def film(self) -> Film:
@@ -83,6 +88,10 @@ class Folder:
     def piece(self, number: int) -> Path:
         """A piece's file."""
         return self.path / f"piece-{number:04}.mp4"
+
+    def webm(self, number: int) -> Path:
+        """A piece of the finished film, `whole`, as VP9."""
+        return self.path / f"piece-{number:04}.webm"
 
 
 def render(plan: Plan, folder: Folder, number: int, on_share: Callable[[float], None]) -> None:
@@ -113,8 +122,44 @@ def render(plan: Plan, folder: Folder, number: int, on_share: Callable[[float], 
         part.unlink(missing_ok=True)
 
 
+def stretches(folder: Folder) -> Sequence[range]:
+    """The frames of the finished film, cut into its pieces, each of which begins with a key frame."""
+    with av.open(str(folder.whole)) as file:
+        return pieces(folder.film(), file.streams.video[0].frames)
+
+
+def encode_webm(folder: Folder, number: int, on_share: Callable[[float], None]) -> None:
+    """Encode one piece of the finished film as VP9 into its file, whole or not at all."""
+    wanted = stretches(folder)[number]
+    path = folder.webm(number)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with av.open(str(folder.whole)) as source, av.open(str(part), "w", format="webm") as file:
+            shown = source.streams.video[0]
+            assert shown.time_base is not None
+            source.seek(int(wanted.start / FRAME_RATE / shown.time_base), stream=shown, backward=True)
+            stream = file.add_stream("libvpx-vp9", rate=FRAME_RATE, options=_VP9)
+            stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+            for frame in source.decode(shown):
+                index = round((frame.time or 0.0) * FRAME_RATE) - wanted.start
+                if index >= len(wanted):
+                    break
+                if index >= 0:
+                    file.mux(stream.encode(frame_of(planes_of(frame), index)))
+                if index % _TELL_FRAMES == 0:
+                    on_share(index / len(wanted))
+            file.mux(stream.encode(None))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def carry_out(folder: Folder, task: Task, tell: Callable[[Told], None]) -> None:
     """Do one task and say so."""
+    if task.kind == "webm":
+        encode_webm(folder, task.number, lambda share: tell(Told(share=share)))
+        tell(Told(done=True))
+        return
     if task.kind == "look":
         clip = folder.film().voices[task.number].seen
         tell(Told(done=True, landscape=None if clip is None else proxies.landscape(clip)))

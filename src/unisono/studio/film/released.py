@@ -1,11 +1,12 @@
 """Released: what a performance's folder holds of its film, where the live server and the studio meet.
 
     film/<form>.mp4, .jpg, .vtt   the film in one form, its poster, its words
+    film/webm.webm                the wide one as VP9 and Opus
     film/<form>.json              Release: what it was made of; written last of all
     film/wanted.json              Wanted: which forms are wanted, and whether something of that is to be done
     film/work/                    pieces and proxies
 
-Everything but `wanted.json` can be made again. `wide` is made of every song, the other forms when somebody asks.
+Everything but `wanted.json` can be made again. `wide` is made of every song, the others when somebody asks.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from unisono.studio.performance import FileReport
 FILM_FOLDER: Final = "film"
 WIDE: Final = "wide"
 SIZES: Final[dict[str, tuple[int, int]]] = {WIDE: (1920, 1080), "tall": (1080, 1920), "square": (1080, 1080)}
-"""Width and height of each form, in pixels."""
+"""Width and height of each form that is laid out for itself, in pixels."""
+WEBM: Final = "webm"
+"""The wide film in another format."""
+FORMS: Final = (*SIZES, WEBM)
+"""Everything that can be asked for."""
 _WANTED_FILE = "wanted.json"
 _T = TypeVar("_T")
 
@@ -56,9 +61,9 @@ def work_folder(performance: Path) -> Path:
 
 def film_path(performance: Path, form: str) -> Path:
     """The film itself. Raises ValueError for a form that there is not."""
-    if form not in SIZES:
+    if form not in FORMS:
         raise ValueError(f"{form!r} is no form of a film")
-    return film_folder(performance) / f"{form}.mp4"
+    return film_folder(performance) / (f"{form}.webm" if form == WEBM else f"{form}.mp4")
 
 
 def read_release(performance: Path, form: str) -> Release | None:
@@ -69,7 +74,7 @@ def read_release(performance: Path, form: str) -> Release | None:
 
 def releases(performance: Path) -> list[Release]:
     """Every form that is there."""
-    found = (read_release(performance, form) for form in SIZES)
+    found = (read_release(performance, form) for form in FORMS)
     return [release for release in found if release is not None]
 
 

@@ -7,6 +7,7 @@ server that is killed leaves nobody behind, and its next one goes on with the pi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import shutil
@@ -24,7 +25,10 @@ from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Made, Progress, fingerprint, make
 from unisono.studio.film.released import (
     FILM_FOLDER,
+    FORMS,
     SIZES,
+    WEBM,
+    WIDE,
     Release,
     film_folder,
     film_path,
@@ -32,6 +36,7 @@ from unisono.studio.film.released import (
     work_folder,
     write_release,
 )
+from unisono.studio.film.webm import write_webm
 from unisono.studio.performance import FileReport
 from unisono.studio.worker import alone
 
@@ -43,8 +48,8 @@ _SECONDS_MAX = 6 * 3600
 
 def main(arguments: list[str]) -> int:
     """The process's exit code: 0 done, 1 told why not, 2 not called rightly."""
-    if len(arguments) != 2 or arguments[1] not in SIZES:
-        sys.stderr.write(f"usage: python -m unisono.studio.film.worker FOLDER {'|'.join(SIZES)}\n")
+    if len(arguments) != 2 or arguments[1] not in FORMS:
+        sys.stderr.write(f"usage: python -m unisono.studio.film.worker FOLDER {'|'.join(FORMS)}\n")
         return 2
     _end_with_the_server()
     os.nice(NICENESS)
@@ -68,6 +73,8 @@ def main(arguments: list[str]) -> int:
 
 def release(folder: Path, form: str) -> Release:
     """Make the film, unless it is there and fits. Raises FilmFailed, OSError."""
+    if form == WEBM:
+        return _release_webm(folder)
     width, height = SIZES[form]
     brief = brief_of(folder, songbook=Settings.read().songbook)
     brief = msgspec.structs.replace(brief, shape=Shape(width=width, height=height))
@@ -84,6 +91,28 @@ def release(folder: Path, form: str) -> Release:
     write_release(folder, done)
     _leave_only(work, "")
     return done
+
+
+def _release_webm(folder: Path) -> Release:
+    """The wide film as WebM; if that one is not there or does not fit any more, it is made before."""
+    wide = release(folder, WIDE)
+    wanted = hashlib.sha256(f"{WEBM} {wide.fingerprint}".encode()).hexdigest()[:24]
+    before = read_release(folder, WEBM)
+    if before is not None and before.fingerprint == wanted:
+        return before
+    work, path = work_folder(folder), film_path(folder, WEBM)
+    _leave_only(work, wanted)
+    brief = brief_of(folder, songbook=Settings.read().songbook)
+    write_webm(brief, film_path(folder, WIDE), work / wanted, path, _told_webm)
+    file = FileReport(name=f"{FILM_FOLDER}/{path.name}", kind=WEBM, size_bytes=path.stat().st_size)
+    done = Release(form=WEBM, fingerprint=wanted, seconds=wide.seconds, files=(file,))
+    write_release(folder, done)
+    _leave_only(work, "")
+    return done
+
+
+def _told_webm(share: float, left_s: float | None) -> None:
+    _told(Progress(share=share, step="render" if share < 1 else "join", left_s=left_s))
 
 
 def _leave_only(work: Path, name: str) -> None:

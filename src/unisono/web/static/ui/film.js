@@ -18,7 +18,9 @@ const SHAPES = {
   wide: () => t("The film"),
   tall: () => t("Upright, for phones (9:16)"),
   square: () => t("Square (1:1)"),
+  webm: () => t("WebM, for free players"),
 };
+const MP4 = 'video/mp4; codecs="avc1.640028, mp4a.40.2"';
 
 export class FilmPanel {
   #token;
@@ -62,7 +64,7 @@ export class FilmPanel {
     const now = JSON.stringify([films.forms, films.wanted, films.host, films.code, Boolean(films.making), this.#title]);
     if (now === this.#drawn) return;
     this.#drawn = now;
-    this.#drawVideo(wide);
+    this.#drawVideo(wide, films.forms.find((form) => form.form === "webm"));
     byId("film-files").replaceChildren(...films.forms.map((form) => this.#download(form)));
     byId("film-doing").replaceChildren(...this.#buttons(films));
   }
@@ -75,17 +77,19 @@ export class FilmPanel {
     byId("film-bar", HTMLProgressElement).value = making?.share ?? 0;
     const percent = Math.floor(100 * (making?.share ?? 0));
     const idle = films.code === "stopped" ? t("The film was stopped.") : films.code ? problemInWords("film_failed") : wide ? "" : t("There is no film of this song.");
-    const told = making?.waiting ? t("The film will be made soon.") : t("The film is being made: {percent} %", { percent });
+    const being = making && making.form in SHAPES && making.form !== "wide" ? t("{what} is being made: {percent} %", { what: shape(making.form), percent }) : t("The film is being made: {percent} %", { percent });
+    const told = making?.waiting ? t("The film will be made soon.") : being;
     say(byId("film-said"), making ? told : idle);
     say(byId("film-left"), timeLeft(making));
   }
 
-  /** @param {FilmForm | undefined} wide */
-  #drawVideo(wide) {
+  /** Who cannot play the one plays the other, if that is there. @param {FilmForm | undefined} wide @param {FilmForm | undefined} webm */
+  #drawVideo(wide, webm) {
     const video = byId("film", HTMLVideoElement);
     show(video, Boolean(wide));
     const file = (/** @type {string} */ kind) => wide?.files.find((one) => one.kind === kind)?.url;
-    const url = file("mp4");
+    const free = video.canPlayType(MP4) ? undefined : webm?.files.find((one) => one.kind === "webm")?.url;
+    const url = free ?? file("mp4");
     if (!url) return video.removeAttribute("src");
     if (video.getAttribute("src") === url) return;
     const words = file("vtt");
@@ -96,12 +100,12 @@ export class FilmPanel {
 
   /** @param {FilmForm} form */
   #download(form) {
-    const file = form.files.find((one) => one.kind === "mp4");
+    const file = form.files.find((one) => one.kind === "mp4" || one.kind === "webm");
     if (!file) return "";
-    const facts = `MP4 · ${megabytes(file.bytes)}`;
-    const called = form.form === "wide" ? [this.#title] : [this.#title, form.form];
+    const facts = `${file.kind === "mp4" ? "MP4" : "WebM"} · ${megabytes(file.bytes)}`;
+    const called = form.form === "wide" || form.form === "webm" ? [this.#title] : [this.#title, form.form];
     const named = t("Download: {what}", { what: shape(form.form) });
-    return h("li", {}, h("a", { class: "button", href: file.url, download: fileName(called, "mp4"), "aria-label": `${named} ${facts}` },
+    return h("li", {}, h("a", { class: "button", href: file.url, download: fileName(called, file.kind), "aria-label": `${named} ${facts}` },
       h("strong", {}, shape(form.form)), " ", h("small", {}, facts)));
   }
 
@@ -109,7 +113,7 @@ export class FilmPanel {
   #buttons(films) {
     const one = (/** @type {string} */ words, /** @type {() => void} */ done) => h("button", { type: "button", click: done }, words);
     const have = new Set([...films.wanted, ...films.forms.map((form) => form.form)]);
-    const others = films.films ? ["tall", "square"].filter((form) => !have.has(form)) : [];
+    const others = films.films ? ["tall", "square", "webm"].filter((form) => !have.has(form)) : [];
     const wishes = others.map((form) => one(t("Make it: {what}", { what: shape(form) }), () => this.#ask("/make", { form })));
     const first = films.films && !have.has("wide") && !films.host ? [one(t("Make the film"), () => this.#ask("/make", { form: "wide" }))] : [];
     if (!films.host || !films.films) return [...first, ...wishes];

@@ -192,7 +192,7 @@ export interface Screening {
 }
 
 export interface FilmForm {
-  form: "wide" | "tall" | "square";
+  form: "wide" | "tall" | "square" | "webm";
   seconds: number;
   files: SungFile[];
 }
