@@ -234,6 +234,21 @@ async def test_the_room_is_told_and_the_film_waits_for_a_song(stage: Stage, proj
     assert ready.samples == 96_000
 
 
+async def test_who_comes_after_a_restart_is_told_of_the_film_and_watches_it(
+    tmp_path: Path, projector: Projector
+) -> None:
+    async with cinema(tmp_path, projector) as stage:
+        await stage.add()
+        await until(stage, rests)
+    async with cinema(tmp_path, projector) as stage:
+        page = await stage.house.sing_in(stage.host, "Ada")
+        told = await page.get(m.Film, step="ready")
+        assert told.url is not None
+        await page.say(m.Watch(performance=told.performance))
+        assert (await page.get(m.Screening)).url == told.url
+    assert len(projector.shown) == 1, "and it is not made again"
+
+
 async def test_a_server_that_wants_no_films_makes_none(tmp_path: Path, projector: Projector) -> None:
     with patch("unisono.live.app.run_film", projector.film):
         async with open_stage(tmp_path, films=False) as stage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -132,3 +133,71 @@ def test_a_worker_that_is_held_does_not_outlive_a_killed_server(tmp_path: Path) 
         process.kill()
         process.wait()
     wait_until(lambda: not runs(folder))
+
+
+@pytest.fixture
+def small_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers make small films."""
+    (tmp_path / "site").mkdir()
+    told = "from unisono.studio.film.released import SIZES\nSIZES['wide'] = (320, 180)\n"
+    (tmp_path / "site" / "sitecustomize.py").write_text(told)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+
+def long_sung(folder: Path) -> Path:
+    """Half a minute that one seat sang: five pieces of film."""
+    performance(folder, 30, 1)
+    sound(folder / "mix.wav", 30)
+    released.film_folder(folder).mkdir()
+    return folder
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes as Linux shows them")
+@pytest.mark.usefixtures("small_workers")
+async def test_a_worker_that_is_killed_in_the_middle_goes_on_with_its_pieces(tmp_path: Path) -> None:
+    folder = long_sung(tmp_path / "sung")
+    made: dict[Path, set[int]] = {}
+    steps: list[tuple[float, str]] = []
+
+    def look(share: float, step: str, _left_s: float | None) -> None:
+        steps.append((share, step))
+        for piece in released.work_folder(folder).glob("*/piece-*.mp4"):
+            with suppress(FileNotFoundError):
+                made.setdefault(piece, set()).add(piece.stat().st_mtime_ns)
+
+    job = asyncio.create_task(run_film(folder, "wide", look))
+    await asyncio.to_thread(wait_until, lambda: len(made) >= 2)
+    [worker_id] = runs(folder)
+    os.kill(worker_id, signal.SIGKILL)
+    there = set(made)
+    release = await job
+    assert [len(times) for piece, times in made.items() if piece in there] == [1] * len(there), "made once"
+    assert len(made) == 5
+    assert steps[-1] == (1.0, "join")
+    assert steps.count((1.0, "join")) == 1
+    assert released.read_release(folder, "wide") == release
+    assert runs(folder) == {}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes as Linux shows them")
+@pytest.mark.usefixtures("small_workers")
+async def test_a_film_that_is_cancelled_ends_everybody_and_keeps_its_pieces(tmp_path: Path) -> None:
+    folder = long_sung(tmp_path / "sung")
+    pieces = released.work_folder(folder)
+    job = asyncio.create_task(run_film(folder, "wide", lambda *_: None))
+    await asyncio.to_thread(wait_until, lambda: bool(list(pieces.glob("*/piece-*.mp4"))))
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    assert crew_of(folder) == []
+    assert list(pieces.glob("*/piece-*.mp4"))
+    assert released.read_release(folder, "wide") is None
+
+
+def crew_of(folder: Path) -> list[int]:
+    """Every process that has to do with this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(folder).encode() in (process / "cmdline").read_bytes() and int(process.name) != os.getpid():
+                found.append(int(process.name))
+    return found

@@ -215,6 +215,15 @@ class Films:
             seconds=wide.seconds,
         )
 
+    async def newest(self, room: int) -> FilmNow | None:
+        """The film of the last song of a room that somebody comes back to; None if there is nothing to tell."""
+        if not self.wanted:
+            return None
+        sung = await self._services.ask(self._services.ledger.performances, room)
+        last = max(sung, key=lambda record: record.sung_at, default=None)
+        now = None if last is None else await self.now(last)
+        return now if now is not None and now.step else None
+
     async def _say(self, performance: str) -> None:
         record = await self._services.ask(self._services.ledger.performance, performance=performance)
         if record is not None:

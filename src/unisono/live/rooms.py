@@ -67,6 +67,9 @@ class Rooms:
                 runner = Runner(record, self.services, self.films)
                 await runner.start()
                 self._runners[room] = runner
+                film = await self.films.newest(room)
+                if film is not None:
+                    runner.film(film_message(film))
             return runner
 
     async def attend(self, session: Session) -> None:

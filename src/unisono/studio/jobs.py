@@ -80,8 +80,28 @@ async def run_film(
     """Make the film of the performance in `folder` in one form (film/released.py), as `run_mix` makes the mix.
 
     on_progress hears the share, the step and the seconds left, if that is known. While `held` says so the worker and
-    everything it started stand still. Raises FilmFailed.
+    everything it started stand still. A worker that somebody else killed (a machine short of memory does) is started
+    once more, and goes on with the pieces that are there. Raises FilmFailed.
     """
+    reason, killed = await _film_once(folder, form, on_progress, held, timeout_seconds)
+    if killed:
+        reason, _ = await _film_once(folder, form, on_progress, held, timeout_seconds)
+    if reason is not None:
+        raise FilmFailed(reason=reason)
+    release = read_release(folder, form)
+    if release is None:
+        raise FilmFailed(reason="the worker left no film")
+    return release
+
+
+async def _film_once(
+    folder: Path,
+    form: str,
+    on_progress: Callable[[float, str, float | None], None],
+    held: Callable[[], bool],
+    timeout_seconds: float,
+) -> tuple[str | None, bool]:
+    """Run the film's worker to its end; why it failed, if it did, and whether it was killed by none of us."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -96,16 +116,13 @@ async def run_film(
     )
     holding = asyncio.create_task(_hold(process, held))
     try:
-        _, reason = await _watch(process, lambda told: on_progress(told.share, told.step, told.left_s), timeout_seconds)
+        code, reason = await _watch(
+            process, lambda told: on_progress(told.share, told.step, told.left_s), timeout_seconds
+        )
     finally:
         holding.cancel()
         _signal_group(process, signal.SIGCONT, signal.SIGKILL)
-    if reason is not None:
-        raise FilmFailed(reason=reason)
-    release = read_release(folder, form)
-    if release is None:
-        raise FilmFailed(reason="the worker left no film")
-    return release
+    return reason, reason is not None and not code and process.returncode == -signal.SIGKILL
 
 
 async def _hold(process: Process, held: Callable[[], bool]) -> None:
