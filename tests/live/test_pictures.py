@@ -13,7 +13,7 @@ from tests.live.clips import TUS, Stage, bearer, open_stage
 from unisono.core.seats import Seat
 from unisono.live.films import Films
 from unisono.store import tokens
-from unisono.studio.seen import picture_of, seats_seen
+from unisono.studio.seen import pictures_of, seats_seen
 
 SECRET = "anna's secret"
 PICTURE = bytes.fromhex("1a45dfa3") + bytes(range(256)) * 40
@@ -148,9 +148,20 @@ async def test_pictures_are_not_served(stage: Stage) -> None:
     assert status == 404
 
 
-async def test_the_longer_of_two_files_is_shown(stage: Stage) -> None:
-    for size in (500, len(PICTURE), 700):
-        await send(stage, PICTURE[:size])
-    shown = picture_of(stage.folder, 1)
-    assert shown is not None
-    assert shown.read_bytes() == PICTURE
+async def test_what_a_reloaded_page_has_left_is_shown_in_the_order_of_the_song(stage: Stage) -> None:
+    def begun_at(ticks: int) -> bytes:
+        size = max(1, (ticks.bit_length() + 7) // 8)
+        time = b"\xe7" + bytes((0x10, 0, 0, size)) + ticks.to_bytes(size)
+        return PICTURE[:200] + bytes.fromhex("1f43b675 01ffffffffffffff") + time + b"picture"
+
+    for ticks in (70_000, 0, 300):
+        await send(stage, begun_at(ticks))
+    await send(stage, PICTURE)
+    shown = [path.read_bytes() for path in pictures_of(stage.folder, 1)]
+    assert shown == [*map(begun_at, (0, 300, 70_000)), PICTURE]
+
+
+async def test_a_seat_has_only_so_many_files(stage: Stage) -> None:
+    for _ in range(8):
+        assert (await begin(stage))[0] == 201
+    assert (await begin(stage))[0] == 403

@@ -32,7 +32,7 @@ from unisono.studio.seen import (
     WHOLE_SUFFIX,
     Consent,
     PictureFacts,
-    picture_of,
+    pictures_of,
     seat_folder,
 )
 
@@ -65,7 +65,7 @@ class Shelf:
         """An empty file, and that its seat agreed. Raises OSError, ClipsFull, NoRoomForClip."""
         place = seat_folder(self._folder, seat)
         place.mkdir(parents=True, exist_ok=True)
-        if len(list(place.glob(f"*{FACTS_SUFFIX}"))) > _FILES_MAX:
+        if len(list(place.glob(f"*{FACTS_SUFFIX}"))) > _FILES_MAX:  # consent is one of them
             raise ClipsFull(whose="this seat")
         if shutil.disk_usage(place).free - facts.size_bytes < KEPT_FREE_BYTES:
             raise NoRoomForClip
@@ -123,7 +123,7 @@ class Shelf:
         place = seat_folder(self._folder, seat)
         if not place.is_dir():
             return False
-        was_shown = picture_of(self._folder, seat) is not None
+        was_shown = bool(pictures_of(self._folder, seat))
         _write(place / CONSENT_FILE, Consent(pictures=False))
         for path in place.iterdir():
             if path.name != CONSENT_FILE:
@@ -253,7 +253,7 @@ class Pictures:
             if seat is None or record.state == "discarded":
                 continue
             folder = self._services.settings.performances / record.performance
-            if await self._services.on_files(picture_of, folder, seat) is not None:
+            if await self._services.on_files(pictures_of, folder, seat):
                 shown = {"performance": record.performance, "title": record.title}
                 found.append(shown | {"sung_at": record.sung_at.isoformat()})
         return answer(found)

@@ -5,8 +5,8 @@
     pictures/<seat>/<id>.mkv      whole; its timestamps count from the performance's start
     pictures/<seat>/consent.json  whether this seat agreed to be seen in the film; without it nothing here is read
 
-A page that was reloaded in mid-song leaves two files; the film shows the longer one. Pages stamp pictures by what was
-heard when they were taken, so a picture needs no alignment: it stands on the performance's own axis.
+A page that was reloaded in mid-song leaves two files; the film shows one after the other. Pages stamp pictures by what
+was heard when they were taken, so a picture needs no alignment: it stands on the performance's own axis.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ PICTURES_FOLDER = "pictures"
 CONSENT_FILE = "consent.json"
 WHOLE_SUFFIX, ARRIVING_SUFFIX, FACTS_SUFFIX = ".mkv", ".part", ".json"
 _ID = re.compile(r"[0-9a-f]{16}")
+_BEGINNING_BYTES = 4096
+_CLUSTER_TIME = re.compile(rb"\x1f\x43\xb6\x75\x01\xff{7}\xe7\x10\x00\x00([\x01-\x08])(.{8})", re.DOTALL)
+"""As engine/matroska.js writes it: a cluster of unknown size, a time of so many bytes."""
+_NEVER = 1 << 63
 
 
 class PictureFacts(Struct, frozen=True, kw_only=True):
@@ -50,16 +54,27 @@ def consents(folder: Path, seat: int) -> bool:
         return False
 
 
-def picture_of(folder: Path, seat: int) -> Path | None:
-    """What a film may show of a seat: its longest file, if it agreed and there is one."""
+def pictures_of(folder: Path, seat: int) -> tuple[Path, ...]:
+    """What a film may show of a seat: its whole files in the order of the song; none if it did not agree."""
     if not consents(folder, seat):
-        return None
+        return ()
     whole = [path for path in seat_folder(folder, seat).glob(f"*{WHOLE_SUFFIX}") if _ID.fullmatch(path.stem)]
-    return max(whole, key=lambda path: (path.stat().st_size, path.name), default=None)
+    return tuple(sorted(whole, key=lambda path: (_first_tick(path), path.name)))
 
 
 def seats_seen(folder: Path) -> tuple[int, ...]:
     """Every seat whose pictures a film may show, in order."""
     found = (path.name for path in (folder / PICTURES_FOLDER).glob("*"))
     seats = sorted(int(name) for name in found if name.isascii() and name.isdigit())
-    return tuple(seat for seat in seats if picture_of(folder, seat) is not None)
+    return tuple(seat for seat in seats if pictures_of(folder, seat))
+
+
+def _first_tick(path: Path) -> int:
+    """When a page's file begins: its first cluster's time. What looks otherwise comes last."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING_BYTES)
+    except OSError:
+        return _NEVER
+    found = _CLUSTER_TIME.search(beginning)
+    return int.from_bytes(found[2][: found[1][0]]) if found else _NEVER

@@ -29,12 +29,19 @@ class Clip(Struct, frozen=True, kw_only=True):
     """Somebody's picture: a file and where it stands on the mix's axis.
 
     knots: in order, at least one; guide 0 is the mix's first sample. zero_s: which of the file's own timestamps is the
-    take's sample 0 (`picture.Picture.zero_s`); None: its presentation time 0.
+    take's sample 0 (`picture.Picture.zero_s`); None: its presentation time 0. more: files in which it goes on, with
+    the same zero, each later than the one before.
     """
 
     path: str
+    more: tuple[str, ...] = ()
     knots: tuple[Knot, ...] = (Knot(take=0.0, guide=0.0),)
     zero_s: float | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file of it, in order."""
+        return (self.path, *self.more)
 
     def take_sample(self, guide_position: float) -> float:
         """Which sample of the take is heard, and seen, at a position of the mix."""

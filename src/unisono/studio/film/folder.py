@@ -20,7 +20,7 @@ from unisono.studio.film.brief import Clip, Film, Knot, Voice, Word
 from unisono.studio.guides import SungText, sung_text
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
 from unisono.studio.performance import PERFORMANCE_FILE, SeatFacts, read_performance, read_report
-from unisono.studio.seen import picture_of
+from unisono.studio.seen import pictures_of
 from unisono.studio.takes import VOICE_FILE, TakeFacts, read_placed, take_folder, takes_of
 
 BRIEF_FILE = "film.json"
@@ -73,7 +73,11 @@ def _beside(film: Film, folder: Path) -> Film:
             sound=here(voice.sound),
             clip=None
             if voice.clip is None
-            else msgspec.structs.replace(voice.clip, path=str(folder / voice.clip.path)),
+            else msgspec.structs.replace(
+                voice.clip,
+                path=str(folder / voice.clip.path),
+                more=tuple(str(folder / path) for path in voice.clip.more),
+            ),
         )
         for voice in film.voices
     )
@@ -168,7 +172,7 @@ def _flags(folder: Path) -> dict[int, str]:
 
 def _of_seat(seat: SeatFacts, flag: str, folder: Path) -> Voice:
     sound = folder / "stems" / f"{seat.seat}.wav"
-    picture = picture_of(folder, seat.seat)
+    pictures = [str(path) for path in pictures_of(folder, seat.seat)]
     return Voice(
         name=seat.name,
         place=seat.place,
@@ -177,8 +181,8 @@ def _of_seat(seat: SeatFacts, flag: str, folder: Path) -> Voice:
         row=1 if seat.row is None else seat.row,
         pan=seat.pan,
         sound=str(sound) if sound.is_file() else None,
-        clip=None if picture is None else Clip(path=str(picture), zero_s=0.0),
-        pictures=picture is not None,
+        clip=Clip(path=pictures[0], more=tuple(pictures[1:]), zero_s=0.0) if pictures else None,
+        pictures=bool(pictures),
     )
 
 

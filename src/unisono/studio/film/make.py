@@ -157,7 +157,11 @@ def fingerprint(film: Film) -> str:
     """A hash of the brief, the façade and the files it names, by size and time. Raises FilmFailed if one is gone."""
     whole = hashlib.sha256(_RECIPE.encode() + msgspec.json.encode(film))
     whole.update(facade.read(film.facade).fingerprint.encode())
-    named = [film.sound, *(voice.sound for voice in film.voices), *(v.seen.path for v in film.voices if v.seen)]
+    named = [
+        film.sound,
+        *(voice.sound for voice in film.voices),
+        *(path for v in film.voices if v.seen for path in v.seen.paths),
+    ]
     for name in named:
         if name is not None:
             try:

@@ -40,8 +40,9 @@ _EXACT = int(Interpolation.ACCURATE_RND) | int(Interpolation.FULL_CHR_H_INT)
 
 def proxy_path(folder: Path, clip: Clip, width: int, height: int) -> Path:
     """Where the proxy of a clip at this size is or will be. Raises OSError if the clip is gone."""
-    stat = Path(clip.path).stat()
-    told = f"{_RECIPE} {Path(clip.path).resolve()} {stat.st_size} {stat.st_mtime_ns} {clip.zero_s} {width}x{height}"
+    stats = [(Path(path).resolve(), Path(path).stat()) for path in clip.paths]
+    files = " ".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+    told = f"{_RECIPE} {files} {clip.zero_s} {width}x{height}"
     return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.mp4"
 
 
@@ -173,17 +174,26 @@ def planes_of(frame: av.VideoFrame) -> Planes:
 
 def frames(clip: Clip) -> Iterator[tuple[float, _Source]]:
     """Every frame that is wanted, with its time on the take's axis, in rising order; none of what is no recording."""
+    last_s = -math.inf
+    for path in clip.paths:
+        for shown_s, source in _frames_of(path, clip.zero_s):
+            if shown_s - last_s >= 1 / _FRAMES_PER_SECOND_MAX - 1e-4:
+                last_s = shown_s
+                yield shown_s, source
+
+
+def _frames_of(path: str, zero_s: float | None) -> Iterator[tuple[float, _Source]]:
+    """Every frame of one file; the time of what says none is no number."""
     try:
-        file = Path(clip.path).open("rb")  # noqa: SIM115 - closed below
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise FilmFailed(reason=f"a clip cannot be read: {error}") from error
     with file, suppress(TakeUnreadable), opened(file) as container:
         stream = best_picture(container)
         if stream is None:
             return
-        zero_s = presentation_zero_s(container) if clip.zero_s is None else clip.zero_s
+        zero_s = presentation_zero_s(container) if zero_s is None else zero_s
         stream.thread_type = "SLICE"
-        last_s = -math.inf
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -193,9 +203,6 @@ def frames(clip: Clip) -> Iterator[tuple[float, _Source]]:
                 if frame.width * frame.height > PIXELS_MOST:
                     return
                 shown_s = math.nan if frame.pts is None else frame.time
-                if not shown_s - last_s >= 1 / _FRAMES_PER_SECOND_MAX - 1e-4:
-                    continue
-                last_s = shown_s
                 turn_deg, mirrored = orientation(display_matrix(frame))
                 aspect = float(stream.sample_aspect_ratio or 1)
                 yield shown_s - zero_s, _Source(frame, turn_deg, mirrored, aspect if 1 / 8 <= aspect <= 8 else 1.0)

@@ -16,6 +16,8 @@ from unisono.studio.film.proxies import planes_of, times_path
 FADE_SAMPLES = 12 * FRAME_SAMPLES
 _LAST_FRAME_SAMPLES = 12_000
 """How long a clip's last frame stays: a frozen picture that is older is no picture."""
+_GAP_SAMPLES = _LAST_FRAME_SAMPLES + 2 * FADE_SAMPLES
+"""Longer than this between two frames, and the window is a window meanwhile."""
 _READ_ON_FRAMES = 24
 _TICK = Fraction(1, 25)
 
@@ -25,6 +27,9 @@ class Tile:
 
     def __init__(self, proxy: Path) -> None:
         self._times = np.load(times_path(proxy))
+        gaps = np.flatnonzero(np.diff(self._times) > _GAP_SAMPLES)
+        self._begins = np.append(self._times[:1], self._times[gaps + 1])
+        self._ends = np.append(self._times[gaps], self._times[-1:])
         self._proxy = proxy
         self._file: av.container.InputContainer | None = None
         self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
@@ -32,11 +37,14 @@ class Tile:
         self._shown: Planes | None = None
 
     def strength(self, take_sample: float) -> int:
-        """How much of it is seen at a moment, 0..256: clips fade in where they begin and out where they end."""
+        """How much of it is seen at a moment, 0..256: clips fade in where they begin and out where they end, also where
+        one goes on only after a while.
+        """
         if not len(self._times):
             return 0
-        since = take_sample - float(self._times[0]) + FRAME_SAMPLES / 2
-        left = float(self._times[-1]) + _LAST_FRAME_SAMPLES - take_sample
+        run = max(0, int(np.searchsorted(self._begins, take_sample + FRAME_SAMPLES / 2, side="right")) - 1)
+        since = take_sample - float(self._begins[run]) + FRAME_SAMPLES / 2
+        left = float(self._ends[run]) + _LAST_FRAME_SAMPLES - take_sample
         if since < 0 or left < 0:
             return 0
         return int(min(256, 256 * since / FADE_SAMPLES + 1, 256 * left / FADE_SAMPLES))
