@@ -32,6 +32,7 @@ from unisono.studio import files
 from unisono.studio.film import proxies
 from unisono.studio.film.assets import draw_titles
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Shape, Voice, pieces
+from unisono.studio.film.compose import corner
 from unisono.studio.film.crew import Crew
 from unisono.studio.film.finish import join
 from unisono.studio.film.make import begin, look, missing_tasks
@@ -288,7 +289,8 @@ def _ssim(plan: Plan, film: Path, seconds: int) -> list[float]:
         for number, (_, source) in enumerate(proxies.frames(voice.clip)):
             if number in shown:
                 wanted = source.at(w, h).y[h // 6 : low, w // 12 : -w // 12]
-                tile = shown[number][y : y + h, x : x + w][h // 6 : low, w // 12 : -w // 12]
+                left, top = corner(level, plan.shots[0], number)
+                tile = shown[number][y - top : y - top + h, x - left : x - left + w][h // 6 : low, w // 12 : -w // 12]
                 found.append(structural_similarity(wanted, tile))
     return found
 

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from unisono.errors import FilmFailed
 from unisono.studio import files
-from unisono.studio.film import proxies
+from unisono.studio.film import camera, planes, proxies
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Knot, Shape, Voice, Word
+from unisono.studio.film.compose import corner
 from unisono.studio.film.crew import Crew
 from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Progress, begin, make
 from unisono.studio.film.pieces import Folder, Task, Told, dim_lights
+from unisono.studio.film.plan import work_out
 from unisono.studio.film.tiles import Tile
 from unisono.studio.film.webm import write_webm
 from unisono.units import SAMPLE_RATE
@@ -63,7 +65,9 @@ def frames_of(path: Path) -> list[Luma]:
 def opening(film: Film, folder: Path, voice: int = 0) -> tuple[slice, slice]:
     """The middle of a voice's window in the wide view."""
     home = next(path for path in folder.iterdir() if (path / "film.json").is_file())
-    x, y, w, h = Folder(home).plan().level(Folder(home).plan().bays[0]).spots[voice].opening
+    plan = Folder(home).plan()
+    x, y, w, h = plan.level(plan.bays[0]).spots[voice].opening
+    x, y = x - plan.layout.drift, y - plan.layout.drift
     return slice(y + h // 3, y + h // 2), slice(x + w // 3, x + 2 * w // 3)
 
 
@@ -148,6 +152,35 @@ def test_the_file_plays_at_once_and_has_sound_words_and_poster(tmp_path: Path) -
         assert next(poster.decode(video=0)).width == 320
     assert [progress.share for progress in told] == sorted(progress.share for progress in told)
     assert told[-1].share == 1.0
+
+
+def test_the_picture_never_stands_still_and_never_leaves_what_is_drawn(tmp_path: Path) -> None:
+    """Nobody is seen, no flag moves, no light: only the camera. It goes by a pixel at most, and never for long not."""
+    silence = tmp_path / "silence.wav"
+    files.write(silence, np.zeros((20 * SAMPLE_RATE, 2), np.float32), files.WAV)
+    film = short(tmp_path, Voice(sound=str(silence)), samples=20 * SAMPLE_RATE)
+    make(film, tmp_path / "work", tmp_path / "film.mp4", workers=2)
+    home = Folder(next(path for path in (tmp_path / "work").iterdir() if (path / "film.json").is_file()))
+    plan = home.plan()
+    level = plan.level(plan.bays[0])
+    at = np.array([corner(level, plan.shots[0], frame) for frame in range(40 * FRAME_RATE)])
+    assert np.all(at >= 0)
+    assert np.all(at[:, 0] + film.shape.width <= level.width)
+    assert np.all(at[:, 1] + film.shape.height <= level.height)
+    assert np.abs(np.diff(at, axis=0)).max() == 1
+    whole = Film(voices=film.voices, samples=film.samples)
+    layout = work_out(whole, np.zeros((1, 500), np.float32), (None,), 1).layout
+    rects = [camera.strayed(layout.wide, layout, frame) for frame in range(60 * FRAME_RATE)]
+    moved = [max(abs(a.x - b.x), abs(a.y - b.y)) * layout.bay for a, b in zip(rects, rects[50:], strict=False)]
+    assert min(moved) > 1.5, "pixels in two seconds, of a film as people see it"
+    drawn = planes.from_rgb(np.random.default_rng(1).random((20, 30, 3)).astype(np.float32))
+    for x, y in ((4, 2), (5, 2), (4, 3), (5, 3)):
+        cut = drawn.cut(x, y, 10, 8)
+        assert np.array_equal(cut.y, drawn.y[y : y + 8, x : x + 10])
+        colour = drawn.u[y // 2 : y // 2 + 5, x // 2 : x // 2 + 6].astype(float)
+        down = (colour[:-1] + colour[1:]) / 2 if y % 2 else colour[:-1]
+        mean = (down[:, :-1] + down[:, 1:]) / 2 if x % 2 else down[:, :-1]
+        assert np.abs(cut.u - mean).max() <= 1
 
 
 def test_it_is_composed_for_its_shape(tmp_path: Path) -> None:

@@ -87,10 +87,11 @@ def test_the_camera_never_leaves_the_façade_and_never_jumps(count: int, seed: i
     layout = lay_out(voices(count), 1920, 1080, 1.12)
     light = np.random.default_rng(seed).random((count, 900)).astype(np.float32)
     plan = camera.shots(layout, light, 50, 850)
-    around = Rect(x=layout.wide.x - 0.01, y=layout.wide.y - 0.01, w=layout.wide.w + 0.02, h=layout.wide.h + 0.02)
-    before = camera.view(plan, 0).rect
+    stage = layout.stage
+    around = Rect(x=stage.x - 0.01, y=stage.y - 0.01, w=stage.w + 0.02, h=stage.h + 0.02)
+    before = camera.strayed(camera.view(plan, 0).rect, layout, 0)
     for frame in range(900):
-        now = camera.view(plan, frame).rect
+        now = camera.strayed(camera.view(plan, frame).rect, layout, frame)
         assert around.holds(now)
         assert abs(now.x - before.x) < layout.wide.w * 0.08
         before = now

@@ -6,6 +6,7 @@ sounds; where everybody sounds, those come first who were seen least.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,10 +21,12 @@ REST_FRAMES = 7 * FRAME_RATE
 _FIRST_WIDE_FRAMES = 6 * FRAME_RATE
 _LAST_WIDE_FRAMES = 9 * FRAME_RATE
 _NEARER_MIN, _NEARER_MAX = 1.3, 4.0
-_BAY_SHARE, _BAY_SHARE_OF_FEW = 0.36, 0.78
-"""In a close shot a bay is about this part of the frame's height, so that two or three stand above each other."""
+_BAY_SHARE, _BAY_SHARE_OF_FEW = 0.44, 0.78
+"""In a close shot a bay is about this part of the frame's height, so that two stand above each other."""
 _FEW = 6
 _SOUNDING = 0.12
+_DRIFT_S, _DRIFT_DOWN = (31, 23), 0.45
+"""Seconds of the drift to and fro, and up and down, and how much smaller the latter is."""
 _FOCUS = 0.85
 """Where so much of all that sounds fits into one close shot, it is shown."""
 
@@ -160,6 +163,14 @@ def view(plan: Sequence[Shot], frame: int) -> View:
             shot=now, rect=_between(plan[now].rect, plan[now + 1].rect, _eased(share)), onto=now + 1, share=share
         )
     return View(shot=now, rect=plan[now].rect)
+
+
+def strayed(rect: Rect, layout: Layout, frame: int) -> Rect:
+    """A view as the camera really has it at `frame`: it breathes a little, so that no picture ever stands still."""
+    turn_x, turn_y = (2 * math.pi * frame / (FRAME_RATE * seconds) for seconds in _DRIFT_S)
+    pixel = rect.w / layout.width
+    across, down = layout.drift * math.sin(turn_x), layout.drift * _DRIFT_DOWN * math.sin(turn_y + 1)
+    return Rect(x=rect.x + pixel * across, y=rect.y + pixel * down, w=rect.w, h=rect.h)
 
 
 def _eased(share: float) -> float:

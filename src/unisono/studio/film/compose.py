@@ -16,7 +16,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from unisono.studio.film import camera, planes, words
 from unisono.studio.film.brief import FRAME_RATE
-from unisono.studio.film.camera import View
+from unisono.studio.film.camera import Shot, View
 from unisono.studio.film.layout import Rect
 from unisono.studio.film.level import Level
 from unisono.studio.film.lights import STEPS
@@ -55,7 +55,10 @@ class Stage:
         return Tile(path) if is_made(path) else None
 
     def show(self, frame: int, x: int, y: int, w: int, h: int) -> Planes:
-        """The rectangle as it looks at `frame`: a picture of its own, with flags. All even."""
+        """The rectangle as it looks at `frame`: a picture of its own, with flags. Its size is even."""
+        dx, dy = x % 2, y % 2
+        if dx or dy:
+            return self.show(frame, x - dx, y - dy, w + 2 * dx, h + 2 * dy).cut(dx, dy, w, h)
         seen = [voice for voice, spot in enumerate(self.level.spots) if _meets(spot.bay, x, y, w, h)]
         for voice in seen:
             self._light(voice, frame)
@@ -164,8 +167,7 @@ class Composer:
                 if other is not stage:
                     other.rest()
         shape = self._plan.film.shape
-        x, y = _corner(stage.level, rests.rect, shape.width, shape.height)
-        return stage.show(number, x, y, shape.width, shape.height)
+        return stage.show(number, *corner(stage.level, rests, number), shape.width, shape.height)
 
     def _on_the_way(self, view: View, number: int) -> Planes:
         assert view.onto is not None
@@ -182,9 +184,10 @@ class Composer:
         """What the way's own size shows of a rectangle, at the frame's size."""
         stage = self._stage(self._plan.bays[1])
         level, shape = stage.level, self._plan.film.shape
+        rect = camera.strayed(rect, level.layout, number)
         w = min(round(rect.w * level.bay / 2) * 2, level.width)
         h = min(round(rect.h * level.bay / 2) * 2, level.height)
-        x, y = _corner(level, rect, w, h)
+        x, y = (at // 2 * 2 for at in _corner(level, rect, w, h))
         picture = stage.show(number, x, y, w, h)
         scaled = self._scaler.reformat(
             frame_of(picture, 0), width=shape.width, height=shape.height, interpolation=Interpolation.BICUBIC
@@ -248,9 +251,14 @@ def _ramp(at: float, start: float, length: float) -> int:
     return round(256 * min(1.0, max(0.0, (at - start) / length)))
 
 
+def corner(level: Level, shot: Shot, frame: int) -> tuple[int, int]:
+    """Where in the level that a shot rests on the picture begins at `frame`."""
+    layout = level.layout
+    return _corner(level, camera.strayed(shot.rect, layout, frame), layout.width, layout.height)
+
+
 def _corner(level: Level, rect: Rect, w: int, h: int) -> tuple[int, int]:
-    """The pixel of a level where a view begins, even, so that the view lies within the level."""
-    wide = level.layout.wide
-    x = round((rect.x - wide.x) * level.bay / 2) * 2
-    y = round((rect.y - wide.y) * level.bay / 2) * 2
-    return min(max(x, 0), level.width - w), min(max(y, 0), level.height - h)
+    """The pixel of a level where a view begins, so that the view and a pixel more lie within the level."""
+    stage = level.layout.stage
+    x, y = round((rect.x - stage.x) * level.bay), round((rect.y - stage.y) * level.bay)
+    return min(max(x, 0), level.width - w - x % 2), min(max(y, 0), level.height - h - y % 2)

@@ -24,6 +24,10 @@ SIDE = 0.12
 """Room beside the grid, in units, at each side."""
 
 BAY_PIXELS_MIN = 16
+
+DRIFT = 0.028
+"""How far the camera strays from where it rests, in parts of the frame's smaller side."""
+
 _NOTHING = 1e-6
 
 
@@ -63,6 +67,17 @@ class Layout:
     wide: Rect
     width: int
     height: int
+
+    @property
+    def drift(self) -> int:
+        """How far the camera strays, in pixels of the frame; even."""
+        return round(min(self.width, self.height) * DRIFT / 2) * 2
+
+    @property
+    def stage(self) -> Rect:
+        """What is drawn: all that can be seen, in units; its edges fall on whole pixels."""
+        around, wide = self.drift / self.bay, self.wide
+        return Rect(x=wide.x - around, y=wide.y - around, w=wide.w + 2 * around, h=wide.h + 2 * around)
 
     def cell(self, voice: int) -> Rect:
         """The bay of a voice, in units."""

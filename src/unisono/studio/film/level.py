@@ -50,10 +50,11 @@ class Level:
     def __init__(self, film: Film, layout: Layout, bay: int, landscape: tuple[bool | None, ...]) -> None:
         self.film, self.layout, self.bay = film, layout, bay
         self.drawn: Drawn = facade.read(film.facade)
-        self.width = round(layout.wide.w * bay / 2) * 2
-        self.height = round(layout.wide.h * bay / 2) * 2
-        self.left = round(-layout.wide.x * bay / 2) * 2
-        self.top = round(-layout.wide.y * bay / 2) * 2
+        stage = layout.stage
+        self.width = round(stage.w * bay / 2) * 2
+        self.height = round(stage.h * bay / 2) * 2
+        self.left = round(-stage.x * bay / 2) * 2
+        self.top = round(-stage.y * bay / 2) * 2
         self.bay_high = -(-round(layout.bay_height * bay) // 2) * 2
         self.spots = tuple(self._spot(voice, landscape[voice]) for voice in range(len(film.voices)))
 

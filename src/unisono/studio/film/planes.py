@@ -48,6 +48,15 @@ class Planes:
         half = np.s_[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2]
         return Planes(self.y[y : y + h, x : x + w], self.u[half], self.v[half])
 
+    def cut(self, x: int, y: int, w: int, h: int) -> Planes:
+        """A rectangle of it at any pixel, a picture of its own; w and h even, and there is more on the right and below.
+
+        Where it begins between two pixels of colour it has their mean.
+        """
+        around = self.crop(x // 2 * 2, y // 2 * 2, w + 2 * (x % 2), h + 2 * (y % 2))
+        u, v = (_between(plane, x % 2, y % 2) for plane in (around.u, around.v))
+        return Planes(around.y[y % 2 :, x % 2 :][:h, :w].copy(), u, v)
+
     def paste(self, other: Planes) -> None:
         """Copy another picture of the same size over this one."""
         self.y[:] = other.y
@@ -62,6 +71,16 @@ class Planes:
     def parts(self) -> tuple[U8, U8, U8]:
         """The three planes."""
         return self.y, self.u, self.v
+
+
+def _between(plane: U8, x: int, y: int) -> U8:
+    """A plane moved by half a pixel to the left (x) and up (y), where that is 1, and smaller by a pixel there."""
+    moved = plane
+    if x:
+        moved = ((moved[:, :-1].astype(np.uint16) + moved[:, 1:] + 1) >> 1).astype(np.uint8)
+    if y:
+        moved = ((moved[:-1].astype(np.uint16) + moved[1:] + 1) >> 1).astype(np.uint8)
+    return moved.copy() if moved is plane else moved
 
 
 def empty(width: int, height: int) -> Planes:
