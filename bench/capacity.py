@@ -5,6 +5,7 @@ without pause, with frames encoded beforehand; and in this process the ideal, ti
 same packets (bench/capacity_ideal.py). Afterwards every stem is read from disk and compared, frame by frame.
 
 singers, listeners, rooms   who was there; `singing_rows` behind the leader in each room.
+frames_a_packet             as the room said: 2 in a large one (docs/decisions/0013-two-frames-a-packet.md).
 cpu_cores                   user and system time of all server processes per second of the load.
 ideal_cores, times_ideal    N decodes and R encodes, R the rows behind the leader; the one as a multiple of the other.
 late_packets                frames at the robots' ears after the card's block that should have them, frames that never
@@ -195,6 +196,7 @@ def _figures(
         "encode_us": round(sorted(ideal.encode_us)[len(ideal.encode_us) // 2], 2) if ideal.encode_us else None,
         "memory_mb": round(max(watched.memory_mb), 1),
         "memory_mb_per_hour": round(_slope_per_hour(watched.memory_mb, watched.seconds), 1),
+        "frames_a_packet": rooms[0]["frames_a_packet"],
         "delays_ms": rooms[0]["delays_ms"],
         "problems": sorted({code for room in rooms for code in room["problems"]}),
         "bad_stems": bad[:10],

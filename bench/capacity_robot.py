@@ -48,6 +48,7 @@ class Robot:
         self.offset = 0
         self.sung = False
         self.complained: list[str] = []
+        self.frames_a_packet = 1
         self.delay_samples = 0
         self.hop_samples: int | None = None
         self.counts = dict.fromkeys(("heard", "late", "missing", "told_late", "asked"), 0)
@@ -142,29 +143,32 @@ class Robot:
 
     # ------------------------------------------------------------------------------------ singing
 
-    def take_place(self, *, row: int | None, delays: list[int], listener_delay: int) -> None:
+    def take_place(self, *, row: int | None, delays: list[int], listener_delay: int, frames_a_packet: int) -> None:
         """The song begins: from now on frames are due, and what is heard is judged."""
         self.row = row
+        self.frames_a_packet = frames_a_packet
         self.delay_samples = listener_delay if row is None else delays[row]
         self.hop_samples = delays[row] - delays[row - 1] if row else None
         self.stamp = first_stamp(self.room.start_position)
         self.due_ns = self._due_ns()
 
     def _due_ns(self) -> int:
-        """When the frame at `stamp` has been recorded whole and encoded: one card's round trip after it was heard."""
-        recorded = self.stamp + OPUS_LOOKAHEAD_SAMPLES + FRAME_SAMPLES + self.delay_samples + self.latency_samples
+        """When the frames from `stamp` on are recorded whole and encoded: a card's round trip after they were heard."""
+        whole = OPUS_LOOKAHEAD_SAMPLES + self.frames_a_packet * FRAME_SAMPLES
+        recorded = self.stamp + whole + self.delay_samples + self.latency_samples
         return self.room.ns_at(recorded)
 
     def sing(self) -> bool:
-        """Send the frame that is due; False when it was the last."""
+        """Send the frames that are due; False when all were sent."""
         assert self.score is not None
         stop = self.room.stop_position
         if stop is not None and self.stamp >= stop:
             self.sung = True
             return False
-        self._send(self.score.packet(lap_index(self.stamp, self.room.start_position, self.offset), self.stamp))
-        self.stamp += FRAME_SAMPLES
-        self.due_ns += FRAME_NS
+        index = lap_index(self.stamp, self.room.start_position, self.offset)
+        self._send(self.score.packet(index, self.stamp, self.frames_a_packet))
+        self.stamp += FRAME_SAMPLES * self.frames_a_packet
+        self.due_ns += FRAME_NS * self.frames_a_packet
         return True
 
     def say_sent(self) -> None:

@@ -102,6 +102,7 @@ class LoadRoom:
                 row=row_of.get(robot.seat),
                 delays=self.song["delays_samples"],
                 listener_delay=self.song["listener_delay_samples"],
+                frames_a_packet=self.song["frames_a_packet"],
             )
         return self.singers
 
@@ -138,6 +139,7 @@ class LoadRoom:
             "start": self.start_position,
             "stop": self.stop_position,
             "rows": [len(row) for row in self.song["rows"]],
+            "frames_a_packet": self.song["frames_a_packet"],
             "delays_ms": [round(delay / 48, 1) for delay in self.song["delays_samples"]],
             "hops_ms": {f"p{share}": round(hops[(len(hops) - 1) * share // 100] / 48, 2) for share in (50, 95, 100)}
             if hops

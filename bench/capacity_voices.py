@@ -60,17 +60,21 @@ class Score:
         mask = random.Random(1000 + voice).randbytes(4)
         self._mask = mask
         self._mask64 = int.from_bytes(mask * 2, "little")
-        self._parts = [self._parts_of(frame, level) for frame, level in zip(self.frames, self.levels, strict=True)]
+        self._parts = {
+            together: [self._parts_of(index, together) for index in range(LAP_FRAMES)] for together in (1, 2)
+        }
 
-    def _parts_of(self, frame: bytes, level: int) -> Parts:
-        plain = pack(Packet(kind=Kind.VOICE, seat=0, epoch=0, position=Position(0), frames=(frame,), level=level))
+    def _parts_of(self, index: int, together: int) -> Parts:
+        frames = tuple(self.frames[(index + more) % LAP_FRAMES] for more in range(together))
+        level = self.levels[index]
+        plain = pack(Packet(kind=Kind.VOICE, seat=0, epoch=0, position=Position(0), frames=frames, level=level))
         framed = client_frame(0x2, plain, self._mask)
         start = len(framed) - len(plain) + _POSITION_AT
         return Parts(head=framed[:start], tail=framed[start + _POSITION_BYTES :])
 
-    def packet(self, index: int, position: int) -> bytes:
-        """The framed bytes of the lap's frame `index`, stamped `position`."""
-        part = self._parts[index % LAP_FRAMES]
+    def packet(self, index: int, position: int, together: int) -> bytes:
+        """The framed bytes of so many of the lap's frames from `index` on, one or two, stamped `position`."""
+        part = self._parts[together][index % LAP_FRAMES]
         return part.head + ((position ^ self._mask64) & _WHOLE).to_bytes(8, "little") + part.tail
 
 

@@ -205,6 +205,35 @@ test("delivery keeps what the line refuses, says what was sung, and lets an old 
   assert.deepEqual([stored.length, stored[40], stored[41]], [42, "two", "one gone"]);
 });
 
+test("in a large room frames go out in pairs, the last one alone, and what did not go out goes as repair", () => {
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  const out = [];
+  let flows = true;
+  const send = (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => (flows ? out.push(bytes) > 0 : false);
+  const kept = { append: () => undefined, mark: () => undefined, flush: () => undefined, discard: () => undefined };
+  const delivery = new Delivery({ open: () => kept, find: async () => [] }, { send, say: () => undefined, nowMs: () => 0 });
+  const sing = (/** @type {number} */ epoch, /** @type {number} */ position, unsure = false) => delivery.add(epoch, position, pack({ ...packet, unsure, epoch, position, frames: [Uint8Array.of(epoch, position % 251)] }));
+  const sent = () => out.splice(0).map((bytes) => unpack(bytes.buffer)).map(({ epoch, position, frames, unsure, repair }) => [epoch, position, frames.map((frame) => frame[1]), unsure, repair]);
+  delivery.begin("one", 2);
+  for (const position of [0, 960, 1_920]) sing(1, position);
+  assert.deepEqual(sent(), [[1, 0, [0, 960 % 251], false, false]]);
+  sing(2, 5_000);
+  assert.deepEqual(sent(), [[1, 1_920, [1_920 % 251], false, false], [2, 5_000, [5_000 % 251], false, false]], "a jump is never joined");
+  sing(2, 5_960);
+  sing(2, 6_920, true);
+  assert.deepEqual(sent().map(([, , , unsure]) => unsure), [false, true], "nor is what is sure with what is not");
+  flows = false;
+  sing(2, 7_880);
+  sing(2, 8_840);
+  sing(2, 9_800);
+  flows = true;
+  delivery.finish();
+  assert.deepEqual(sent(), [[2, 9_800, [9_800 % 251], false, false]]);
+  delivery.repair(true);
+  assert.deepEqual(sent(), [[2, 7_880, [7_880 % 251], false, true], [2, 8_840, [8_840 % 251], false, true]]);
+  assert.equal(delivery.unwritten, 9);
+});
+
 test("what an earlier page left behind is delivered, and its epochs are promised as complete, again on every line", async () => {
   /** @type {any[]} */
   const said = [];

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import pytest
 
 from unisono.core.messages import Output
 from unisono.core.mix import pan_gains, pans_of_seats
-from unisono.core.rows import Member, seat_rows
+from unisono.core.rows import PAIRED_FROM, Member, seat_rows
 from unisono.core.song import SongRun
 from unisono.core.wire import Codec, Kind, Packet, unpack
-from unisono.live.desk import LISTENERS, Desk, Outgoing
+from unisono.live.desk import EARLY_SAMPLES, LISTENERS, Desk, Outgoing
 from unisono.live.leading import Leading
 from unisono.live.pcm import frame_of, sound_of
 from unisono.opus import DecodeJob, Decoder, Encoder, decode_many
@@ -195,7 +196,7 @@ def test_every_frame_leaves_in_time_and_is_stamped_for_a_plain_decoder() -> None
         blocks = [(now, unpack(sound.opus)) for now, sound in left if sound.row == row]
         waits = {now - mix.span.stop - 312 - hold_of(song, row) for now, mix in blocks if isinstance(mix, Packet)}
         assert len(waits) == 1, "the same for every frame"
-        assert 0 <= waits.pop() < samples_of_ms(1), "and none waits for another tick"
+        assert 0 <= waits.pop() <= EARLY_SAMPLES, "and none waits for another tick"
 
 
 def test_what_comes_as_late_as_allowed_is_heard_and_what_comes_later_is_told() -> None:
@@ -343,3 +344,19 @@ def test_pcm_keeps_every_sample() -> None:
     assert frame_of(sound_of(samples.tobytes(), stereo=False)) == samples.tobytes()
     wild = np.array([np.nan, np.inf, -np.inf, 2.0, -2.0] * 192, dtype=np.float32)
     assert np.frombuffer(frame_of(wild), dtype="<i2")[:5].tolist() == [0, 32_767, -32_768, 32_767, -32_768]
+
+
+def test_a_large_room_is_mixed_two_frames_a_packet_and_each_comes_in_time() -> None:
+    outputs: list[Output] = ["headphones"] * PAIRED_FROM
+    song = song_of(*outputs)
+    desk = Desk(song)
+    assert desk.packet_samples == 2 * FRAME_SAMPLES
+    seats = [seat for row in song.seating.rows[1:] for seat in row]
+    left = run(desk, song, dict.fromkeys(seats, 0.001), 1.0)
+    whole = [(now, out, unpack(out.opus)) for now, out in left if out.row == 2][1:-1]
+    assert len(whole) > 20
+    for now, out, mix in whole:
+        assert isinstance(mix, Packet)
+        assert len(mix.frames) == 2
+        assert now + DOWN <= out.position + song.seating.delays_samples[2]
+    assert all(b.position - a.position == 2 * FRAME_SAMPLES for (_, a, _), (_, b, _) in pairwise(whole))

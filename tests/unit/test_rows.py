@@ -12,6 +12,7 @@ from unisono.core.rows import (
     BUNDLE_SAMPLES,
     FORWARD_SAMPLES,
     LINK_SAMPLES_MAX,
+    PAIRED_FROM,
     SINGING_ROWS_MAX,
     UNKNOWN_DOWN_SAMPLES,
     UNKNOWN_UP_SAMPLES,
@@ -23,7 +24,7 @@ from unisono.core.rows import (
     rows_for_late_comer,
     seat_rows,
 )
-from unisono.units import samples_of_ms
+from unisono.units import FRAME_SAMPLES, samples_of_ms
 
 UP, DOWN = samples_of_ms(90), samples_of_ms(40)
 
@@ -225,3 +226,20 @@ def test_a_late_comer_to_a_leader_alone_is_recorded_as_a_listener() -> None:
 def test_a_late_comer_without_a_sound_check_only_listens() -> None:
     seating = seated(singer(1), singer(2))
     assert rows_for_late_comer(seating, singer(3, method="none")) == seating
+
+
+def test_in_a_large_room_frames_travel_in_pairs_and_every_row_allows_for_it() -> None:
+    choir = [singer(seat) for seat in range(1, PAIRED_FROM + 1)]
+    few, many = seated(*choir[:-1]), seated(*choir)
+    assert (few.frames_a_packet, many.frames_a_packet) == (1, 2)
+    assert many.delays_samples[1] - few.delays_samples[1] == FRAME_SAMPLES  # the leader's second frame is waited for
+    for row in range(2, many.last_row + 1):
+        one_voice_more = mix_samples(PAIRED_FROM - 1) - mix_samples(PAIRED_FROM - 2)
+        hops = [seating.delays_samples[row] - seating.delays_samples[row - 1] for seating in (few, many)]
+        assert hops[1] - hops[0] == 2 * FRAME_SAMPLES + one_voice_more  # on the way up, and on the way down
+
+
+def test_a_late_comer_to_a_large_room_fits_if_their_second_frame_does() -> None:
+    seating = seated(*(singer(seat) for seat in range(1, PAIRED_FROM + 1)))
+    assert rows_for_late_comer(seating, singer(900)).row_of(900) == seating.last_row
+    assert rows_for_late_comer(seating, singer(900, up=UP + 1)).beside == (900,)

@@ -48,3 +48,13 @@ def test_a_way_that_has_become_longer_since_is_longer() -> None:
     assert ways.member(seat).up == SUNG
     seat.up_samples = SAID + samples_of_ms(90)
     assert ways.member(seat).up == SUNG + samples_of_ms(90)
+
+
+def test_the_last_frame_of_a_packet_tells_not_those_that_waited_for_it() -> None:
+    ways, seat = SungWays(), sung(0)[1]
+    for number in range(TELLING_FRAMES):
+        one = voice(96_000 + 2 * number * FRAME_SAMPLES)
+        pair = msgspec.structs.replace(one, frames=one.frames * 2)
+        now = Position(pair.position + FRAME_SAMPLES + 9600 + SUNG)
+        ways.heard(seat, pair, behind_samples=9600, now=now)
+    assert ways.member(seat).up == SUNG

@@ -28,6 +28,7 @@ from unisono.client.guest import Event, Guest, Lost, seat_lost
 from unisono.client.keep import Keep
 from unisono.client.lifeline import Callbacks, Lifeline
 from unisono.client.link import Link, parse_link
+from unisono.client.packing import Packing
 from unisono.client.prober import Prober
 from unisono.client.singing import Performer, Source, recording
 from unisono.client.stored import StoredKeep
@@ -68,6 +69,7 @@ class Courtyard(Commands):
         """How often the connection broke."""
         self._performer: Performer | None = None
         self._http: aiohttp.ClientSession | None = None
+        self._packing = Packing()
         self._epoch = max(guest.first_epoch, self.keep.next_epoch)
         self._sent: list[messages.Sent] = []
         self._checked: messages.Check | None = None
@@ -232,9 +234,11 @@ class Courtyard(Commands):
         performer = Performer(voice=voice, source=source, card=card or self.card, opened_ms=local_ms())
         self._performer = performer
         self.keep.begin(song.performance)
+        self._packing.frames_a_packet = song.frames_a_packet
         try:
             await self._perform(performer, song.performance)
         finally:
+            self._send_live(self._packing.flush())
             self._performer = None
             self._epoch = voice.next_epoch
 
@@ -279,7 +283,11 @@ class Courtyard(Commands):
 
     def _send_voice(self, packet: Packet) -> None:
         self.keep.add(packet)
-        self._line.send(pack(packet))
+        self._send_live(self._packing.add(packet))
+
+    def _send_live(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            self._line.send(pack(packet))
 
     def _promise(self, epochs: Mapping[int, Span] | None = None) -> None:
         """Say what this seat has sent or sends of its stem; without `epochs`, what was said before."""
@@ -356,6 +364,7 @@ class Courtyard(Commands):
             self.keep.remember_key(self.view.key)
         if self._checked is not None:
             self.send(self._checked)
+        self._packing.clear()
         self._repair(self.keep.repairs())
         song = self.view.song
         back_for_the_end = song is not None and song.state == "ending" and self._performer is None and not self._sent

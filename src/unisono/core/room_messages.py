@@ -13,6 +13,7 @@ from unisono.core.message_parts import (
     AxisPosition,
     EpochNumber,
     Flag,
+    FrameCount,
     Identifier,
     Level,
     Message,
@@ -76,6 +77,7 @@ class Song(Value, frozen=True, kw_only=True):
     rows: tuple[tuple[SeatNumber, ...], ...]
     backing: Backing | None
     count_in_samples: SampleCount
+    frames_a_packet: FrameCount = 1
 
 
 class Picked(Value, frozen=True, kw_only=True):

@@ -23,6 +23,10 @@ FORWARD_SAMPLES: Final = samples_of_ms(3)
 
 _READY_MS, _READY_MS_A_VOICE = 6.0, 0.16
 
+PAIRED_FROM: Final = 48
+"""With so many voices, frames travel two to a packet: each socket is read and written half as often, which costs 20 ms
+on either side of the server (docs/decisions/0013-two-frames-a-packet.md)."""
+
 BUNDLE_SAMPLES: Final = 10 * FRAME_SAMPLES
 """Listeners get their frames ten at a time."""
 
@@ -85,6 +89,13 @@ class Seating:
     """The server's share in every hop but the first; songs that were sung before it was counted do not say it."""
     unheard: frozenset[int] = frozenset()
     beside: tuple[int, ...] = ()
+    frames_a_packet: int = 1
+    """How many frames travel together, both ways, but to listeners."""
+
+    @property
+    def together_samples(self) -> int:
+        """How long the first frame of a packet waits for the last one."""
+        return together_samples(self.frames_a_packet)
 
     @property
     def last_row(self) -> int:
@@ -109,13 +120,19 @@ def ready_samples(voices: int) -> int:
     return samples_of_ms(_READY_MS + _READY_MS_A_VOICE * voices)
 
 
-def mix_samples(voices: int) -> int:
+def together_samples(frames_a_packet: int) -> int:
+    """How long the first of so many frames waits for the last one."""
+    return (frames_a_packet - 1) * FRAME_SAMPLES
+
+
+def mix_samples(voices: int, frames_a_packet: int = 1) -> int:
     """The server's share in later hops, with so many voices in the song.
 
     A mixed frame needs voices that reach a frame and the codec's look-ahead further than its stamp. It is begun in the
-    very tick by which these must be there (live/desk.py lays the frames so), summed and encoded.
+    very tick by which these must be there (live/desk.py lays the frames so), summed and encoded; then it waits for
+    those that travel with it.
     """
-    return FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + ready_samples(voices)
+    return FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + ready_samples(voices) + together_samples(frames_a_packet)
 
 
 def _limited(samples: float | None, unknown: int) -> int:
@@ -187,12 +204,14 @@ def _spread(members: Sequence[Member], rows_max: int) -> list[list[Member]]:
 def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int) -> Seating:
     delays, cuts = [0], [0]
     up = rows[0][0].up
-    mixing = mix_samples(sum(len(row) for row in rows[1:]))
+    voices = sum(len(row) for row in rows)
+    frames = 2 if voices >= PAIRED_FROM else 1
+    together, mixing = together_samples(frames), mix_samples(voices - 1, frames)
     for row in rows[1:]:
-        cuts.append(delays[-1] + up + (FORWARD_SAMPLES if len(cuts) == 1 else mixing))
+        cuts.append(delays[-1] + up + together + (FORWARD_SAMPLES if len(cuts) == 1 else mixing))
         delays.append(cuts[-1] + max(member.down for member in row))
         up = _slowest_up(row)
-    listener_cut = delays[-1] + up + mixing
+    listener_cut = delays[-1] + up + together + mixing
     return Seating(
         rows=tuple(tuple(member.seat for member in row) for row in rows),
         delays_samples=tuple(delays),
@@ -201,6 +220,7 @@ def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int) -> Sea
         listener_cut_samples=listener_cut,
         mix_samples=mixing,
         unheard=frozenset(member.seat for row in rows[1:] for member in row if not member.heard_live),
+        frames_a_packet=frames,
     )
 
 
@@ -229,7 +249,8 @@ def _fits_last_row(seating: Seating, member: Member) -> bool:
     if last == 0:
         return False
     down_allowed = seating.delays_samples[last] - seating.cuts_samples[last]
-    up_allowed = seating.listener_cut_samples - seating.mix_samples - seating.delays_samples[last]
+    server = seating.mix_samples + seating.together_samples
+    up_allowed = seating.listener_cut_samples - server - seating.delays_samples[last]
     return member.down <= down_allowed and (member.up <= up_allowed or not member.heard_live)
 
 

@@ -141,6 +141,7 @@ class SongRun:
             "delays_samples": self.seating.delays_samples,
             "listener_delay_samples": self.seating.listener_delay_samples,
             "rows": self.seating.rows,
+            "frames_a_packet": self.seating.frames_a_packet,
             "backing": self.backing,
             "count_in_samples": self.count_in_samples,
         }

@@ -16,7 +16,7 @@ from unisono.core.messages import Check
 from unisono.core.rows import Member
 from unisono.core.seats import Seat
 from unisono.core.wire import Packet
-from unisono.units import Position, samples_of_ms
+from unisono.units import FRAME_SAMPLES, Position, samples_of_ms
 
 _LONGER_SAMPLES: Final = samples_of_ms(20)
 """By less than this, what a page says of its way goes up and down by itself."""
@@ -71,12 +71,15 @@ class SungWays:
         self._now = {}
 
     def heard(self, seat: Seat, packet: Packet, *, behind_samples: int, now: Position) -> None:
-        """A packet came; its maker hears `behind_samples` behind the room's clock."""
+        """A packet came; its maker hears `behind_samples` behind the room's clock.
+
+        Its last frame tells: the others waited for it, which the seating counts by itself.
+        """
         way = self._now.get(seat.number)
         if way is None or (way.connection, way.check) != (seat.connection, seat.check):
             way = self._now[seat.number] = _Way(connection=seat.connection, check=seat.check)
         way.said_samples = max(way.said_samples, seat.up_samples or 0.0)
-        way.late.add(now - packet.position - behind_samples, now=now)
+        way.late.add(now - (packet.stop - FRAME_SAMPLES) - behind_samples, now=now)
 
     def mean_late(self, seat: int) -> float | None:
         """How long after it was heard the voice of this seat comes in this song, in samples; None when unknown."""

@@ -1,12 +1,12 @@
 """Desk: the live mix of one song. Voices in by position; for each row and for listeners, the rows before them summed.
 
 A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that every voice that can be in it is in it;
-it is limited, encoded once, framed once, and the same bytes go to everybody in the row. All voices that anybody hears
-are decoded, the silent too: a decoder that skips frames stumbles on the next.
+it is limited, encoded once, framed once (in a large room two to a packet), and the same bytes go to everybody in the
+row. All voices that anybody hears are decoded, the silent too: a decoder that skips frames stumbles on the next.
 
 Everything happens on the event loop's thread, which waits for a tick of a few milliseconds, in two halves, so that the
-leader's packets do not wait for both; from 64 voices on, half of them are decoded on another thread meanwhile. To go on
-with packets instead would make both sides wait for the GIL after every native call.
+leader's packets do not wait for both; where very many sing, half of them are decoded on another thread meanwhile. To
+go on with packets instead would make both sides wait for the GIL after every native call.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -26,18 +27,18 @@ from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
 from unisono.errors import PeerError
 from unisono.live.pcm import frame_of, sound_of
 from unisono.opus import DecodeJob, Decoder, Encoder, decode_many, encode_many
-from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span
+from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span, samples_of_ms
 
 MIX_BITRATE = 128_000
 LISTENERS = -1
 """Stands for the listeners, and those beside the rows, where a row's number would."""
-_EARLY_SAMPLES = 24
-"""So much before a tick of the room (every whole frame of its clock) blocks become due: nobody waits for the next."""
+EARLY_SAMPLES: Final = samples_of_ms(1.5)
+"""An event loop that counts in milliseconds may tick so early: blocks are due before, and none waits for the next."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
 _PCM = Codec.PCM
-_SPREAD_FROM = 64
-"""Fewer voices are not worth another thread: two of them cost more than one, and wait for each other."""
+_SPREAD_FROM = 256
+"""Fewer frames at once are not worth another thread: two of them cost more than one, and wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class _Reader:
     timeline_row: int
     hold_samples: int
     at: Position
+    frames_a_packet: int
     encoder: Encoder = field(default_factory=lambda: Encoder(2, MIX_BITRATE))
     limiter: Limiter = field(default_factory=Limiter)
     epoch: int = 0
@@ -99,6 +101,8 @@ class Desk:
     def __init__(self, song: SongRun, *, pool: Executor | None = None, threads: int = 1) -> None:
         seating = song.seating
         self._pool, self._threads = pool, threads
+        self.packet_samples = seating.frames_a_packet * FRAME_SAMPLES
+        """What rows get at once. A tick is due at every whole multiple of it."""
         self._gain = crowd_gain(sum(len(row) for row in seating.rows[1:]))
         self._start = Position(max(0, song.start - _START_MARGIN_SAMPLES))
         self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
@@ -113,18 +117,20 @@ class Desk:
         self.empty_rows: frozenset[int] = frozenset()
         """Rows in which nobody is: nothing is encoded for them. Set by the same."""
         self._readers = [
-            self._reader(row, row, seating.cuts_samples[row] - seating.mix_samples)
+            self._reader(row, row, seating.cuts_samples[row] - seating.mix_samples, seating.frames_a_packet)
             for row in range(2, seating.last_row + 1)
         ]
         if seating.last_row > 0:
             hold = seating.listener_cut_samples - seating.mix_samples
-            self._readers.append(self._reader(LISTENERS, self._timeline.listeners, hold))
+            self._readers.append(self._reader(LISTENERS, self._timeline.listeners, hold, FRAMES_MAX))
 
-    def _reader(self, row: int, timeline_row: int, hold_samples: int) -> _Reader:
-        """A row's reader, its blocks laid so that each is due just before a tick."""
-        due = self._start + FRAME_SAMPLES + hold_samples
-        at = Position(self._start + -(due + _EARLY_SAMPLES) % FRAME_SAMPLES)
-        return _Reader(row=row, timeline_row=timeline_row, hold_samples=hold_samples, at=at)
+    def _reader(self, row: int, timeline_row: int, hold_samples: int, frames_a_packet: int) -> _Reader:
+        """A row's reader, its blocks laid so that each is due just before a tick; all rows' packets before the same."""
+        due = self._start + self.packet_samples + hold_samples
+        at = Position(self._start + -(due + EARLY_SAMPLES) % self.packet_samples)
+        return _Reader(
+            row=row, timeline_row=timeline_row, hold_samples=hold_samples, at=at, frames_a_packet=frames_a_packet
+        )
 
     def reshape(self, song: SongRun) -> None:
         """Somebody joined the song, or its stop is known."""
@@ -264,12 +270,11 @@ class Desk:
         worst = missed.worst_samples
         return (CameLate(seat=seat, late_samples=worst),) if worst >= FRAME_SAMPLES // 2 else ()
 
-    @staticmethod
-    def _catch_up(reader: _Reader, now: Position) -> None:
+    def _catch_up(self, reader: _Reader, now: Position) -> None:
         """After a long stall the row goes on from now, in a new epoch."""
         behind = now - reader.due
         if behind > _BEHIND_SAMPLES_MAX:
-            reader.at = Position(reader.at + behind // FRAME_SAMPLES * FRAME_SAMPLES)
+            reader.at = Position(reader.at + behind // self.packet_samples * self.packet_samples)
             reader.epoch += 1
             reader.encoder.reset()
 
@@ -285,13 +290,11 @@ class Desk:
         opus = _packet(reader, frame, level, Codec.OPUS, at - reader.encoder.lookahead_samples)
         wants_pcm = reader.row in self.pcm_rows
         pcm = _packet(reader, frame_of(block), level, Codec.PCM, at) if wants_pcm else None
-        if reader.row != LISTENERS:
-            return [Outgoing(row=reader.row, position=opus.position, opus=pack(opus), pcm=pack(pcm) if pcm else None)]
         reader.bundle.append(opus)
         if pcm:
             reader.bundle_pcm.append(pcm)
         last = stop is not None and at >= stop
-        return _bundle(reader) if len(reader.bundle) >= FRAMES_MAX or last else []
+        return _bundle(reader) if len(reader.bundle) >= reader.frames_a_packet or last else []
 
 
 def _past(reader: _Reader, stop: Position | None) -> bool:
@@ -313,7 +316,7 @@ def _packet(reader: _Reader, frame: bytes, level: int, codec: Codec, position: i
 
 
 def _bundle(reader: _Reader) -> list[Outgoing]:
-    """What was gathered for listeners, ten frames to a packet."""
+    """What was gathered for one packet; more where it was not one after the other."""
     position = reader.bundle[0].position
     opus = [pack(packet) for packet in bundled(reader.bundle)]
     pcm = [pack(packet) for packet in bundled(reader.bundle_pcm)]
@@ -321,6 +324,6 @@ def _bundle(reader: _Reader) -> list[Outgoing]:
     reader.bundle_pcm.clear()
     rest: list[bytes | None] = [*pcm, *[None] * len(opus)]
     return [
-        Outgoing(row=LISTENERS, position=position, opus=wire, pcm=other)
+        Outgoing(row=reader.row, position=position, opus=wire, pcm=other)
         for wire, other in zip(opus, rest, strict=False)
     ]

@@ -1,4 +1,4 @@
-"""Mail: which sockets of a room have something waiting. While the room ticks they are written at each tick, else soon.
+"""Mail: which sockets of a room have something waiting. While the room ticks they are written at its ticks, else soon.
 
 A page gets the leader, the mix of its row, levels and acknowledgements of one tick in one piece: one call to the system
 and one wake-up of the page instead of four. Listeners hear much later than singers, and there may be a thousand of
@@ -20,7 +20,7 @@ class Mail:
     """The waiting sockets of one room."""
 
     def __init__(self, *, ticking: Callable[[], bool]) -> None:
-        """`ticking` says whether `deliver` is called within 20 ms anyway."""
+        """`ticking` says whether `deliver` is called within 40 ms anyway."""
         self._ticking = ticking
         self._waiting: list[Session] = []
         self._listening: deque[Session] = deque()

@@ -22,7 +22,7 @@ from unisono.errors import GuideGone
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
-from unisono.live.desk import LISTENERS, Desk
+from unisono.live.desk import EARLY_SAMPLES, LISTENERS, Desk
 from unisono.live.films import Films
 from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
@@ -203,7 +203,7 @@ class Runner:
 
     @property
     def _ticking(self) -> bool:
-        """Whether there is sound to be made every 20 ms."""
+        """Whether there is sound to be made all the time."""
         return self._desk is not None or self._talk.sounding or self._broadcast.wanted
 
     async def _tick(self) -> None:
@@ -253,7 +253,8 @@ class Runner:
         """Until the next tick is due, or something happens."""
         now = self.pulse.now()
         if self._ticking:
-            grid = Position((now // FRAME_SAMPLES + 1) * FRAME_SAMPLES)
+            step = FRAME_SAMPLES if self._desk is None else self._desk.packet_samples
+            grid = Position(((now + EARLY_SAMPLES) // step + 1) * step)
             await asyncio.sleep(self.pulse.seconds_until(grid))
             return
         due = self.room.next_due(now)

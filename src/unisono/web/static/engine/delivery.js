@@ -5,6 +5,7 @@
 
 import { FRAME_SAMPLES } from "./units.js";
 import { Outbox, REPAIRS_BETWEEN_SONGS, REPAIRS_IN_SONG } from "./outbox.js";
+import { Packing } from "./packing.js";
 import { unpack } from "./wire.js";
 
 /** @typedef {import("./keep.js").Bytes} Bytes */
@@ -17,6 +18,7 @@ export class Delivery {
     this._storage = storage;
     this._events = events;
     this._outbox = new Outbox();
+    this._packing = new Packing();
     /** Of earlier songs and earlier pages. */
     this._old = new Outbox();
     /** @type {(() => void)[]} */
@@ -52,8 +54,9 @@ export class Delivery {
     this._forget();
   }
 
-  /** A performance begins; what the last one still owes goes on behind it. @param {string} performance */
-  begin(performance) {
+  /** A performance begins; what the last one still owes goes on behind it. @param {string} performance @param {number} [framesAPacket] */
+  begin(performance, framesAPacket = 1) {
+    this._packing.framesAPacket = framesAPacket;
     if (performance === this._performance) return;
     this._performance = performance;
     this._retire();
@@ -65,19 +68,27 @@ export class Delivery {
     this._keep?.append(bytes);
     const seen = this._sung.get(epoch);
     this._sung.set(epoch, { start: seen?.start ?? position, stop: position + FRAME_SAMPLES });
-    this._outbox.add(epoch, position, bytes, this._events.send(bytes) ? this._events.nowMs() : NaN);
+    this._outbox.add(epoch, position, bytes, this._events.nowMs());
+    this._sendLive(this._packing.add({ epoch, position, bytes }));
+  }
+
+  /** @param {import("./packing.js").Full[]} packets what does not go out now goes as a repair */
+  _sendLive(packets) {
+    for (const { start, stop, bytes } of packets) if (!this._events.send(bytes)) this._outbox.missing([[start, stop]]);
   }
 
   /** All of the performance up to its stop has been added: say so for every epoch. */
   finish() {
     if (this._saidSent) return;
     this._saidSent = true;
+    this._sendLive(this._packing.flush());
     this._keep?.flush();
     this._sayAgain();
   }
 
   /** A new connection: everything unwritten goes out again, and what was said may not have arrived. */
   connected() {
+    this._packing.clear();
     this._outbox.lost();
     this._old.lost();
     for (const promise of this._promised) this._events.say(promise);
@@ -115,6 +126,7 @@ export class Delivery {
 
   /** The running performance becomes an old one. */
   _retire() {
+    this._sendLive(this._packing.flush());
     this._old.take(this._outbox);
     if (this._keep) this._discards.push(this._keep.discard);
     this._keep = null;

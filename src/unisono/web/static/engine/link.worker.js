@@ -27,7 +27,7 @@ const TRACE_MS = 1_000;
 const TALK_DELAY_SAMPLES = 6_000;
 const SONG_STATES = new Set(["count_in", "singing", "ending"]);
 
-/** @typedef {{performance: string, state: string, start: number, stop: number | null, count_in_samples: number, rows: number[][], delays_samples: number[], listener_delay_samples: number, backing: {url: string, samples: number} | null}} SongMessage */
+/** @typedef {{performance: string, state: string, start: number, stop: number | null, count_in_samples: number, rows: number[][], delays_samples: number[], listener_delay_samples: number, backing: {url: string, samples: number} | null, frames_a_packet: number}} SongMessage */
 
 /** @param {any} message @param {Transferable[]} [transfer] */
 const tell = (message, transfer = []) => self.postMessage(message, { transfer });

@@ -13,7 +13,7 @@ const LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1;
 const SAMPLES_OF_LAG = 500;
 
 /** @typedef {{epoch: number, position: number, level: number, unsure: boolean, gatheredMs: number}} Meta  gatheredMs: age of the stamp when the block was whole */
-/** @typedef {{performance: string, start: number, stop: number | null}} Song */
+/** @typedef {{performance: string, start: number, stop: number | null, frames_a_packet: number}} Song */
 /** @typedef {import("./keep.js").Bytes} Bytes */
 /** @typedef {{onTalk(bytes: Bytes): void, onLevel(peak: number, power: number, count: number): void, onBlock(position: number, samples: Float32Array): void, onTrouble(code: string, text: string): void}} SingerEvents */
 
@@ -64,7 +64,7 @@ export class Singer {
   /** What is sung; null between songs. @param {Song | null} song */
   song(song) {
     this._song = song;
-    if (song) this._delivery.begin(song.performance);
+    if (song) this._delivery.begin(song.performance, song.frames_a_packet);
   }
 
   /** Everything recorded from frame `startFrame` of the context on, one value a frame of the context. @param {number} startFrame @param {number} frames @returns {Promise<Float32Array>} */

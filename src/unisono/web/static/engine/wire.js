@@ -71,12 +71,29 @@ export function unpack(data) {
   };
 }
 
+/** Packets of one frame each, packed, one after the other in the same epoch: the same frames in one packet. @param {Uint8Array<ArrayBuffer>[]} packets */
+export function joined(packets) {
+  const [first] = packets;
+  const out = new Uint8Array(packets.reduce((sum, packet) => sum + packet.length - HEADER_BYTES, HEADER_BYTES));
+  out.set(first.subarray(0, HEADER_BYTES));
+  out[7] = packets.length;
+  let at = HEADER_BYTES;
+  for (const packet of packets) {
+    out.set(packet.subarray(HEADER_BYTES), at);
+    at += packet.length - HEADER_BYTES;
+  }
+  return out;
+}
+
 /** The same packed bytes, marked as a repair. @param {Uint8Array<ArrayBuffer>} bytes */
 export function asRepair(bytes) {
   const copy = bytes.slice();
   copy[1] |= REPAIR;
   return copy;
 }
+
+/** Codec, channels, whether it is sent again and whether it is sure. @param {Uint8Array} bytes of a packet */
+export const flagsOf = (bytes) => bytes[1];
 
 /** @param {ArrayBuffer} data */
 export const kindOf = (data) => (data.byteLength > 0 ? new Uint8Array(data, 0, 1)[0] : 0);
