@@ -25,8 +25,8 @@ _BAY_SHARE, _BAY_SHARE_OF_FEW = 0.44, 0.78
 """In a close shot a bay is about this part of the frame's height, so that two stand above each other."""
 _FEW = 6
 _SOUNDING = 0.12
-_DRIFT_S, _DRIFT_DOWN = (31, 23), 0.45
-"""Seconds of the drift to and fro, and up and down, and how much smaller the latter is."""
+_DRIFT_S, _DRIFT_DOWN = 23, 0.5
+"""Seconds of one turn of the drift, a flat ellipse, and how much lower than wide that is."""
 _FOCUS = 0.85
 """Where so much of all that sounds fits into one close shot, it is shown."""
 
@@ -167,9 +167,8 @@ def view(plan: Sequence[Shot], frame: int) -> View:
 
 def strayed(rect: Rect, layout: Layout, frame: int) -> Rect:
     """A view as the camera really has it at `frame`: it breathes a little, so that no picture ever stands still."""
-    turn_x, turn_y = (2 * math.pi * frame / (FRAME_RATE * seconds) for seconds in _DRIFT_S)
-    pixel = rect.w / layout.width
-    across, down = layout.drift * math.sin(turn_x), layout.drift * _DRIFT_DOWN * math.sin(turn_y + 1)
+    turn, pixel = 2 * math.pi * frame / (FRAME_RATE * _DRIFT_S), rect.w / layout.width
+    across, down = layout.drift * math.sin(turn), layout.drift * _DRIFT_DOWN * math.cos(turn)
     return Rect(x=rect.x + pixel * across, y=rect.y + pixel * down, w=rect.w, h=rect.h)
 
 

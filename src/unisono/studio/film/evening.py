@@ -37,7 +37,7 @@ def sky_of(level: Level, band: slice) -> F32:
 
 
 def backdrop_of(level: Level) -> skia.Surface:
-    """What stands behind the roofs: as wide as the picture where there is sky enough, else small and repeated."""
+    """What stands behind the roofs: as wide as the picture where there is sky enough, else small, then mirrored."""
     surface = skia.Surface(level.width, level.height)
     name = level.drawn.facts.backdrop
     if name is None:
@@ -50,6 +50,10 @@ def backdrop_of(level: Level) -> skia.Surface:
         canvas.save()
         canvas.translate(number * size.width() * scale, low + level.bay * 0.06 - size.height() * scale)
         canvas.scale(scale, scale)
+        canvas.clipRect(skia.Rect.MakeWH(size.width(), size.height()))
+        if number % 2:  # mirrored, so that the hills go on where the last ones ended
+            canvas.translate(size.width(), 0)
+            canvas.scale(-1, 1)
         drawing.render(canvas)
         canvas.restore()
     return surface

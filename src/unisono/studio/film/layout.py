@@ -25,7 +25,7 @@ SIDE = 0.12
 
 BAY_PIXELS_MIN = 16
 
-DRIFT = 0.028
+DRIFT = 0.02
 """How far the camera strays from where it rests, in parts of the frame's smaller side."""
 
 _NOTHING = 1e-6

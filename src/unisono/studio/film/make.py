@@ -28,7 +28,7 @@ from unisono.studio.film.pieces import Folder, Task, Told, dim_lights, has_proxi
 from unisono.studio.film.plan import Plan
 from unisono.studio.film.proxies import is_empty, make_empty, proxy_path
 
-_RECIPE = "2"
+_RECIPE = "3"
 """Another number makes every film anew."""
 
 
