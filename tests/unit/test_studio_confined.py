@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import resource
 import struct
 import subprocess
@@ -18,9 +19,9 @@ from scipy.io import wavfile
 
 from bench.ingest import CASES, File, arrival_s, encode
 from tests.fuzz.takes import outcomes, specimens
-from unisono.errors import TakeTooCostly, TakeTooLarge, TakeTooLong, TakeUnreadable, UserError
-from unisono.studio import confined
-from unisono.studio.confined import Limits, read_files, take_in, take_in_now
+from unisono.errors import DiskTrouble, TakeTooCostly, TakeTooLarge, TakeTooLong, TakeUnreadable, UserError
+from unisono.studio import confined, decoder
+from unisono.studio.confined import Limits, read_files, take_in, take_in_forked, take_in_now
 from unisono.studio.decoder import WavWriter
 from unisono.units import SAMPLE_RATE
 
@@ -65,6 +66,45 @@ def test_a_recording_becomes_a_sound_and_its_facts(recording: Path, tmp_path: Pa
     assert left_in(tmp_path / "work") == LEFT
     assert read_files(tmp_path / "work") == files
     assert recording.read_bytes() == before
+
+
+def test_a_copy_of_a_worker_decodes_the_same_and_ends_the_same_ways(recording: Path, tmp_path: Path) -> None:
+    shares = list[float]()
+    forked = take_in_forked(recording, tmp_path / "one", on_progress=shares.append)
+    other = take_in_now(recording, tmp_path / "two")
+    assert forked.facts == other.facts
+    assert forked.sound_path.read_bytes() == other.sound_path.read_bytes()
+    assert shares == sorted(shares)
+    assert shares
+    (tmp_path / "text.txt").write_bytes(b"la la la\n" * 100)
+    with pytest.raises(TakeUnreadable):
+        take_in_forked(tmp_path / "text.txt", tmp_path / "three")
+    with pytest.raises(TakeTooCostly) as memory:
+        take_in_forked(recording, tmp_path / "three", limits=Limits(memory_bytes=2**20))
+    with pytest.raises(TakeTooCostly) as wall:
+        take_in_forked(silence(tmp_path / "x.wav", 3000), tmp_path / "three", limits=Limits(wall_seconds=0.05))
+    assert (memory.value.what, wall.value.what) == ("memory", "time")
+    assert left_in(tmp_path / "three") == set()
+
+
+def test_a_copy_of_a_worker_keeps_nothing_open_that_the_worker_had(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = os.open(recording, os.O_RDONLY)
+
+    def look(arguments: list[str]) -> int:
+        try:
+            os.fstat(held)
+        except OSError:
+            decoder._tell({"error": {"code": "disk_trouble", "facts": {"reason": "it is closed"}}})
+        return 1
+
+    monkeypatch.setattr(decoder, "main", look)
+    try:
+        with pytest.raises(DiskTrouble, match="it is closed"):
+            take_in_forked(recording, tmp_path / "work")
+    finally:
+        os.close(held)
 
 
 def test_a_second_reading_replaces_the_first(recording: Path, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from msgspec import Struct, field
 from unisono.studio import align as aligning
 from unisono.studio import clean as cleaning
 from unisono.studio.alignment import Alignment, at_offset
-from unisono.studio.decoded import Decoded, decode_name, decoded, is_decoded
+from unisono.studio.confined import take_in_now
+from unisono.studio.decoded import Decoded, TakeIn, decode_name, decoded, is_decoded
 from unisono.studio.facts import Fact
 from unisono.studio.guides import GuideFacts, guide_for, guide_sound
 from unisono.studio.heard import heard_in, silences
@@ -47,8 +48,8 @@ class Clip(Struct, frozen=True, kw_only=True):
     key: its name in this run, unlike any other's. part: the part of the piece that was sung, empty if nobody said so.
     place_samples: where a person placed its sample 0 on the guide's axis. clock_samples: where a clock that it shared
     with the guide says that it stands. stamped: each of its samples was, as it was sung: the clock has the only word.
-    """
     town, flag: where they sing and what hangs from their window in a film (film/brief.py).
+    """
 
     key: str
     path: str
@@ -58,9 +59,9 @@ class Clip(Struct, frozen=True, kw_only=True):
     clock_samples: float | None = None
     stamped: bool = False
     lead: bool = False
-
     town: str = ""
     flag: str = ""
+
 
 class ClipSettings(Struct, frozen=True, kw_only=True):
     """How clips are worked on. free_tempo: they were not sung to the guide's own time. samples: the axis's length."""
@@ -136,28 +137,37 @@ def kept_report(names: Names, work: Work) -> ClipReport | None:
 
 
 def analyse(
-    clip: Clip, guide: GuideFacts, work: Work, settings: ClipSettings, on_step: OnStep = lambda *_: None
+    clip: Clip,
+    guide: GuideFacts,
+    work: Work,
+    settings: ClipSettings,
+    on_step: OnStep = lambda *_: None,
+    *,
+    take_in: TakeIn = take_in_now,
 ) -> ClipReport:
     """One clip through all steps; what is finished is not done again. Raises UserError for what is no take, OSError."""
-    return _Analysis(clip, guide, work, settings, on_step).run()
+    return _Analysis(clip, guide, work, settings, on_step, take_in).run()
 
 
 class _Analysis:
     """One clip on its way."""
 
-    def __init__(self, clip: Clip, guide: GuideFacts, work: Work, settings: ClipSettings, on_step: OnStep) -> None:
+    def __init__(
+        self, clip: Clip, guide: GuideFacts, work: Work, settings: ClipSettings, on_step: OnStep, take_in: TakeIn
+    ) -> None:
         self._clip = clip
         self._guide = guide
         self._work = work
         self._settings = settings
         self._on_step = on_step
+        self._take_in = take_in
         self._names = names_of(clip, guide, settings)
         self._seconds = 0.0
 
     def run(self) -> ClipReport:
         self._on_step("decode", "begun", 0.0)
         was_there = is_decoded(self._work, self._names.decode)
-        take = decoded(Path(self._clip.path), self._work, name=self._names.decode)
+        take = decoded(Path(self._clip.path), self._work, name=self._names.decode, take_in=self._take_in)
         self._seconds = len(take.sound) / SAMPLE_RATE
         self._on_step("decode", "kept" if was_there else "done", self._seconds)
         found = self._step("align", self._names.align, _Found, lambda: self._aligned(take.sound))

@@ -46,6 +46,8 @@ _TRUST_BINS = 129
 _SLIP_MIN_SAMPLES = 0.15
 _SLIP_STEP_SAMPLES = 0.1
 _SLIP_TRIES = 40
+_SLIP_BINS = 32
+"""Over so many bins the greatest slip turns a phase by less than 3 degrees to both sides: they are summed first."""
 _SHORTEST_SAMPLES = 2 * SAMPLE_RATE
 
 
@@ -167,10 +169,9 @@ def _slips() -> NDArray[np.float64]:
 
 @cache
 def _turns() -> Spectra:
-    """What each slip does to each bin; complex64, shape (slips, bins)."""
-    turns: Spectra = np.exp(-2j * np.pi * np.outer(_slips(), np.arange(_WINDOW // 2 + 1) / _WINDOW)).astype(
-        np.complex64
-    )
+    """What each slip does to each group of bins; complex64, shape (slips, groups)."""
+    middles = np.arange(_SLIP_BINS / 2 - 0.5, _WINDOW // 2, _SLIP_BINS)
+    turns: Spectra = np.exp(-2j * np.pi * np.outer(_slips(), middles / _WINDOW)).astype(np.complex64)
     return turns
 
 
@@ -197,7 +198,8 @@ class _Halves:
         most = np.sqrt(
             np.sum(self.strength * np.abs(self.first) ** 2) * np.sum(self.strength * np.abs(self.second) ** 2)
         )
-        alike: NDArray[np.float64] = np.real(_turns() @ both).astype(np.float64) / (float(most) + 1e-30)
+        grouped = both[: _WINDOW // 2].reshape(-1, _SLIP_BINS).sum(axis=1)
+        alike: NDArray[np.float64] = np.real(np.einsum("sg,g->s", _turns(), grouped)) / (float(most) + 1e-30)
         return alike
 
     def trust(self) -> NDArray[np.float32]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from scipy.io import wavfile
@@ -12,6 +14,15 @@ from unisono.studio import confined
 from unisono.studio.steps import Work, content_hash, fingerprint
 from unisono.studio.take import TakeFacts
 from unisono.units import Audio
+
+
+class TakeIn(Protocol):
+    """One of `confined`'s ways to decode a recording into a folder."""
+
+    def __call__(
+        self, recording: Path, folder: Path, *, on_progress: Callable[[float], None] | None = None
+    ) -> confined.TakeFiles: ...
+
 
 _KIND = "take"
 
@@ -34,13 +45,20 @@ def is_decoded(work: Work, name: str) -> bool:
     return confined.read_files(work.path(name, _KIND)) is not None
 
 
-def decoded(path: Path, work: Work, name: str = "") -> Decoded:
+def decoded(
+    path: Path,
+    work: Work,
+    name: str = "",
+    *,
+    take_in: TakeIn = confined.take_in_now,
+    on_progress: Callable[[float], None] | None = None,
+) -> Decoded:
     """The recording at `path`, decoded now or before. `name`, if it is known already, is its `decode_name`.
 
-    Raises UserError for what is no recording, DiskTrouble.
+    on_progress: hears the share decoded, 0..1. Raises UserError for what is no recording, DiskTrouble.
     """
     folder = work.path(name or decode_name(content_hash(path)), _KIND)
-    files = confined.read_files(folder) or confined.take_in_now(path, folder)
+    files = confined.read_files(folder) or take_in(path, folder, on_progress=on_progress)
     return Decoded(sound=_sound(files.sound_path), facts=files.facts)
 
 

@@ -13,11 +13,12 @@ import io
 import os
 import pkgutil
 import resource
+import signal
 import struct
 import sys
 import time
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NoReturn
 
 import av
 import msgspec
@@ -31,6 +32,7 @@ SOUND_PART: Final = "sound.wav.part"
 NICENESS: Final = 10
 _TOLD_EVERY_S: Final = 0.1
 _FLOAT_WAV: Final = 3
+_DESCRIPTORS_MOST: Final = 2**20
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHHH4sII4sI")
 
 
@@ -113,9 +115,28 @@ def decode(recording: BinaryIO, sound: BinaryIO, limits: Limits) -> TakeFacts:
     return facts
 
 
+def become(tells: int, arguments: list[str]) -> NoReturn:
+    """Be the decoder from here on, in a process that was forked to be one; `tells` becomes its standard output.
+
+    Everything else that was open is closed before the recording is looked at.
+    """
+    code = 2
+    try:
+        for taken in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(taken, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for source, place in ((tells, 1), (nothing, 0), (nothing, 2)):
+            os.dup2(source, place)
+        os.closerange(3, _DESCRIPTORS_MOST)
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        code = main(arguments)
+    finally:
+        os._exit(code)
+
+
 def give_up_the_rest(limits: Limits) -> None:
     """From here on this process can open nothing and write, compute and remember only so much."""
-    _rehearse()
+    rehearse()
     os.nice(NICENESS)
     for what, most in (
         (resource.RLIMIT_CORE, 0),
@@ -129,7 +150,7 @@ def give_up_the_rest(limits: Limits) -> None:
         resource.setrlimit(what, (least, least))
 
 
-def _rehearse() -> None:
+def rehearse() -> None:
     """Read a recording of one's own: libraries load parts of themselves when they are first used, which needs files."""
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if "__" not in module.name:

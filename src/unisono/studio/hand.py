@@ -19,6 +19,8 @@ from msgspec import Struct
 
 from unisono.errors import UnisonoError
 from unisono.studio.clip import Clip, ClipReport, ClipSettings, OnStep, analyse
+from unisono.studio.confined import take_in_forked
+from unisono.studio.decoder import rehearse
 from unisono.studio.guides import GuideFacts
 from unisono.studio.steps import State, Step, Work
 
@@ -56,6 +58,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def main() -> int:
     """Work until there is nothing more to come."""
     _limit_memory()
+    rehearse()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no line of ours
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -82,7 +85,7 @@ def _read(tasks: queue.SimpleQueue[bytes]) -> None:
 
 def _do(task: Task, on_step: OnStep) -> Line:
     try:
-        report = analyse(task.clip, task.guide, Work(Path(task.work)), task.settings, on_step)
+        report = analyse(task.clip, task.guide, Work(Path(task.work)), task.settings, on_step, take_in=take_in_forked)
     except UnisonoError as error:
         return Line(problem=error.code, facts={name: str(value) for name, value in error.facts().items()})
     except MemoryError:

@@ -247,7 +247,10 @@ def floats(frame: av.AudioFrame) -> Audio:
     by_sample = laid.T if frame.format.is_planar else laid.reshape(-1, frame.layout.nb_channels)
     kind, size = by_sample.dtype.kind, by_sample.dtype.itemsize
     if kind == "f":
-        clean = np.nan_to_num(by_sample.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        block = by_sample.astype(np.float32)
+        if np.abs(block).max(initial=0.0) <= _FULL_SCALE_MOST:  # false for what is no number, too; a look is cheap
+            return block
+        clean = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
         return np.clip(clean, -_FULL_SCALE_MOST, _FULL_SCALE_MOST)
     full_scale = np.float32(2.0 ** (8 * size - 1))
     whole = by_sample.astype(np.float32) / full_scale

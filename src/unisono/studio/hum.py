@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.signal import lfilter, resample_poly
@@ -63,7 +64,7 @@ class _Lines:
 
 def without_hum(sound: Audio) -> tuple[Audio, Fact]:
     """`sound` without its hum, or as it is when there is none; float32, shape (samples, channels)."""
-    slow = resample_poly(sound, 1, _SLOWER, axis=0, window=_FIR).astype(np.float32)
+    slow = np.asarray(soxr.resample(sound, SAMPLE_RATE, _RATE, quality="HQ"), dtype=np.float32)
     frames = _frames(slow.mean(axis=1))
     quiet = _quiet(frames)
     lines = None

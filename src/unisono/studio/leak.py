@@ -41,10 +41,10 @@ def leak_db(take: Sound, guide: Sound, starts: NDArray[np.int64], lags: NDArray[
     return float(np.clip(10 * np.log10(leaked / own), LEAST_DB, MOST_DB))
 
 
-def _spectra(sound: Sound) -> NDArray[np.complex128]:
+def _spectra(sound: Sound) -> NDArray[np.complex64]:
     """Short spectra, shape (frequencies, frames)."""
     window = min(FRAME, len(sound))
-    return np.asarray(signal.stft(sound.astype(np.float64), RATE, nperseg=window, noverlap=window // 2)[2])
+    return np.asarray(signal.stft(sound, RATE, nperseg=window, noverlap=window // 2)[2])
 
 
 def _sounding(powers: NDArray[np.float64]) -> float:

@@ -71,6 +71,6 @@ def _late(sound: Audio, fraction: float) -> Audio:
     """A sound later by a fraction of a sample: a windowed sinc, its own delay taken back; flat to 21 kHz."""
     steps = np.arange(-TAPS_EACH_WAY, TAPS_EACH_WAY + 1)
     window = np.i0(KAISER_BETA * np.sqrt(np.maximum(0, 1 - ((steps - fraction) / (TAPS_EACH_WAY + 1)) ** 2)))
-    taps = (np.sinc(steps - fraction) * window).astype(np.float64)
-    moved = signal.oaconvolve(sound, (taps / taps.sum())[:, None], axes=0)
+    taps = np.sinc(steps - fraction) * window
+    moved = signal.oaconvolve(sound, (taps / taps.sum()).astype(np.float32)[:, None], axes=0)
     return np.asarray(moved[TAPS_EACH_WAY : TAPS_EACH_WAY + len(sound)], dtype=np.float32)

@@ -21,6 +21,8 @@ WINDOW = 2048
 LOW_HZ, LOW_FULL_HZ, HIGH_FULL_HZ, HIGH_HZ = 120.0, 350.0, 5500.0, 7600.0
 FLOOR = 1e-4
 SILENT = 1e-6
+SPREAD_LAGS = 4000
+"""So many lags tell a correlation's spread to 2 %."""
 
 Sound = NDArray[np.float32]
 """Mono sound at RATE, shape (samples,)."""
@@ -111,7 +113,8 @@ def correlated_near(
 
 def standardised(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row by its own spread, which what stands out of it hardly changes; where most is silence, by its RMS."""
-    spread = np.median(np.abs(seen), axis=1, keepdims=True) / 0.6745
+    thinned = seen[:, :: max(1, seen.shape[1] // SPREAD_LAGS)]
+    spread = np.median(np.abs(thinned), axis=1, keepdims=True) / 0.6745
     level = np.sqrt(np.mean(np.square(seen, dtype=np.float64), axis=1, keepdims=True))
     return np.asarray(seen / np.maximum(np.maximum(spread, level / 2), 1e-20), dtype=np.float32)
 
