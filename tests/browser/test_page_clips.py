@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, Playwright, expect
+from playwright.sync_api import FilePayload, Locator, Page, Playwright, Route, expect
 
 from tests.browser import courtyard
 from tests.browser.clip_stage import PageStage, page_stage
@@ -20,6 +20,8 @@ from unisono.errors import TakeFailed
 pytestmark = pytest.mark.browser
 
 PHONE = (390, 844)
+SMALL = (360, 740)
+SLICE_BYTES = 4 * 2**20
 
 
 @pytest.fixture
@@ -95,6 +97,54 @@ def test_a_cut_line_costs_nothing(stage: PageStage, playwright: Playwright) -> N
         assert stage.originals[0].read_bytes() == clip["buffer"]
 
 
+def test_after_a_reload_the_same_file_goes_on_where_it_stopped(stage: PageStage, playwright: Playwright) -> None:
+    clip = stage.clip("ola.wav")
+    clip["buffer"] += bytes(SLICE_BYTES)
+    offsets: list[int] = []
+
+    def cut(route: Route) -> None:
+        offset = int(route.request.headers.get("upload-offset", "-1"))
+        if route.request.method == "PATCH":
+            offsets.append(offset)
+        if offset > 0:
+            route.abort()
+        else:
+            route.continue_()
+
+    with visitor(playwright, expected="net::ERR_FAILED", size=SMALL) as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.route(re.compile(r"/uploads/"), cut)
+        open_page(page, stage)
+        choose(page, clip)
+        expect(page.get_by_text("The line is gone. It goes on by itself when it is back.")).to_be_visible()
+        page.unroute(re.compile(r"/uploads/"))
+        page.reload()
+        row = take(page, "Ola")
+        expect(row.get_by_text("ola.wav has not arrived whole: 4.2")).to_be_visible()
+        assert sideways_px(page) <= 0
+        assert complaints(page) == []
+        sent = offsets.copy()
+        page.on("request", lambda one: offsets.append(int(one.headers.get("upload-offset", "-1"))))
+        with page.expect_file_chooser() as chooser:
+            row.get_by_role("button", name="Choose the file again: Ola").click()
+        chooser.value.set_files([clip])
+        expect(page.get_by_text("ola.wav has arrived. Thank you!")).to_be_visible()
+        expect(row.get_by_text("In the mix.")).to_be_visible()
+    assert sent[0] == 0
+    assert max(offsets[len(sent) :]) == SLICE_BYTES, "what was there already is not sent again"
+    assert [path.read_bytes() for path in stage.originals] == [clip["buffer"]]
+
+
+def test_the_same_file_is_not_sent_twice_at_once(stage: PageStage, playwright: Playwright) -> None:
+    with visitor(playwright) as page:
+        page.route(re.compile(r"/uploads/"), lambda route: None)
+        open_page(page, stage)
+        page.evaluate(DROP)
+        page.evaluate(DROP)
+        expect(page.get_by_text("dropped.m4a is being sent already.")).to_be_visible()
+        expect(page.locator("#uploads > li")).to_have_count(1)
+
+
 def test_a_clip_is_placed_by_ear_with_the_keyboard(stage: PageStage, playwright: Playwright) -> None:
     stage.studio.finds["Ola"] = report(method="part", certain=False, offset_samples=48_000.0)
     with visitor(playwright) as page:
@@ -149,8 +199,15 @@ def test_who_sang_takes_the_voice_out_again_and_others_cannot(stage: PageStage, 
             expect(take(other, "Ola").get_by_text("In the mix.")).to_be_visible()
             expect(take(other, "Ola").get_by_role("button")).to_have_count(0)
         page.on("dialog", lambda dialog: dialog.accept())
+        stage.studio.held.add("the mix")
         take(page, "Ola").get_by_role("button", name="Take my voice out again").click()
         expect(take(page, "Ola")).to_have_count(0)
+        expect(page.get_by_text("Ola is not heard any more. The song is being made anew.")).to_be_visible()
+        expect(page.get_by_text("The song is being made anew without it, and appears here by itself.")).to_be_visible()
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_hidden()
+        assert sideways_px(page) <= 0
+        stage.studio.held.clear()
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
         expect(page.get_by_role("button", name="Hear Ola alone")).to_have_count(0)
         assert stage.originals == []
 
@@ -198,7 +255,7 @@ def test_several_at_once_and_by_dropping(stage: PageStage, playwright: Playwrigh
 
 DROP = """() => {
   const data = new DataTransfer();
-  data.items.add(new File([new Uint8Array(2000)], 'dropped.m4a', {type: 'audio/mp4'}));
+  data.items.add(new File([new Uint8Array(2000)], 'dropped.m4a', {type: 'audio/mp4', lastModified: 1}));
   const event = new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true});
   document.getElementById('drop').dispatchEvent(event);
 }"""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.live.clips import Stage, Studio, open_stage, report
 from unisono.errors import TakeFailed
+from unisono.live.app import TAKES
+from unisono.live.clips import Clips
+from unisono.live.takes import FIRST_SEAT
+from unisono.store.records import TakeRecord
 from unisono.studio.faders import Fader
 from unisono.studio.takes import read_take, take_folder
 
@@ -105,6 +110,64 @@ async def test_who_withdraws_is_in_the_mix_no_more_and_nothing_is_left(stage: St
     told = await stage.settled(wei)
     assert [take["name"] for take in told["takes"]] == ["Wei"]
     assert stage.studio.mixes[-1] == {seats["Wei"]}
+
+
+async def test_what_a_withdrawn_voice_is_heard_in_is_gone_at_once(stage: Stage) -> None:
+    ola, wei = await stage.add(), await stage.add(name="Wei")
+    seats = {take["name"]: take["seat"] for take in (await stage.settled())["takes"]}
+    for name in ("mix.m4a", "mix.opus", f"stems/{seats['Ola']}.flac", f"stems/{seats['Wei']}.flac", "along/abc.wav"):
+        (stage.folder / name).parent.mkdir(exist_ok=True)
+        (stage.folder / name).write_bytes(b"sound")
+    stage.studio.held.add("the mix")
+    assert (await ola.ask("/withdraw"))[0] == 200
+    left = {path.relative_to(stage.folder).as_posix() for path in stage.folder.rglob("*.*") if path.suffix != ".json"}
+    assert {name for name in left if not name.startswith("takes/")} == {
+        "guide.wav", "guide.m4a", f"stems/{seats['Wei']}.flac"
+    }  # fmt: skip
+    told = await stage.look(wei)
+    assert (told["version"], told["mix"] is not None) == ("", True)
+    assert (await stage.house.post("/api/along", {"token": stage.token}))[1]["code"] == "not_ready"
+    stage.studio.held.clear()
+    await stage.settled(wei)
+    assert stage.studio.mixes[-1] == {seats["Wei"]}
+
+
+async def test_a_mix_that_is_being_made_with_a_voice_is_given_up_when_it_is_withdrawn(stage: Stage) -> None:
+    stage.studio.held.add("the mix")
+    ola = await stage.add()
+    await stage.wait(lambda told: told["mix"] is not None and bool(stage.studio.mixes))
+    assert (await ola.ask("/withdraw"))[0] == 200
+    stage.studio.held.clear()
+    await stage.settled()
+    assert stage.studio.made == [set()]
+
+
+async def test_a_clip_that_begins_while_a_mix_does_is_not_taken_for_a_leftover(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.add()
+    await stage.settled()
+    takes = stage.house.rooms.services.ledger.takes
+    clips = Clips(stage.folder.parent)
+    asked = takes.of
+    begun: list[TakeRecord] = []
+
+    def meanwhile(performance: str) -> list[TakeRecord]:
+        """A clip begins just after somebody asked which there are."""
+        found = asked(performance)
+        if not begun:
+            begun.append(
+                takes.add(replace(found[0], take="0123456789abcdef", state="uploading"), first_seat=FIRST_SEAT)
+            )
+            clips.begin(begun[0])
+        return found
+
+    leftover = stage.folder / "takes" / "leftover"
+    leftover.mkdir()
+    monkeypatch.setattr(takes, "of", meanwhile)
+    await stage.house.app[TAKES].mixes.write_facts("p")
+    assert clips.folder(begun[0]).is_dir()
+    assert not leftover.exists()
 
 
 async def test_the_host_hides_a_take_and_lets_it_in_again(stage: Stage) -> None:

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from unisono.core.song import Fixed, PieceFacts
-from unisono.errors import GuideGone
+from unisono.errors import GuideGone, NotReady
 from unisono.live.performances import version_of
 from unisono.songbook import Piece
 from unisono.store.records import Along, PerformanceRecord
@@ -38,7 +38,7 @@ _FREE_TEMPO_BPM = 100
 
 
 def begin(record: PerformanceRecord, piece: str | None, performances: Path) -> Along:
-    """What a new room sings along to: the newest mix, laid down for it. Blocking. Raises GuideGone, OSError.
+    """What a new room sings along to: the newest mix, laid down for it. Blocking. Raises GuideGone, NotReady, OSError.
 
     piece: the songbook's, whose words it has.
     """
@@ -46,6 +46,8 @@ def begin(record: PerformanceRecord, piece: str | None, performances: Path) -> A
     report = read_report(folder)
     if report is None:
         raise GuideGone
+    if not (folder / _MIX_FILE).is_file():  # it is being made anew without somebody who withdrew
+        raise NotReady
     song = record.song
     along = Along(
         performance=record.performance,

@@ -58,7 +58,7 @@ def _add_takes(app: web.Application, api: Api) -> None:
     services = app[ROOMS].services
     clips = Clips(app[SETTINGS].performances)
     app[TAKES] = Takes(services, clips, analyse=run_take, mix=run_mix, films=app[ROOMS].films)
-    app[ROOMS].films.prepare = app[TAKES].write_facts
+    app[ROOMS].films.prepare = app[TAKES].mixes.write_facts
     app.add_routes(Uploads(app, services, app[TAKES], clips).routes())
     app.add_routes(TakesApi(app, services, app[TAKES]).routes())
     app.add_routes(FilmsApi(services, app[ROOMS].films).routes())

@@ -61,6 +61,9 @@ class Clips:
     def append(self, take: TakeRecord, offset: int, data: bytes) -> int:
         """Write what comes next; how much is there then. Raises OSError, and leaves no half-written block."""
         path = self._arriving(take)
+        if offset == 0 and not path.exists():  # somebody tidied up by hand: it comes anew, from its beginning
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
         with path.open("r+b", buffering=0) as file:
             try:
                 file.seek(offset)
@@ -105,11 +108,14 @@ class Clips:
         """Everything of a take, its original too."""
         shutil.rmtree(self.folder(take), ignore_errors=True)
 
-    def delete_unknown(self, performance: str, known: set[str]) -> None:
-        """Folders of takes that the ledger does not know: a server was stopped between the two."""
-        for path in (self._performances / performance / TAKES_FOLDER).glob("*"):
-            if path.name not in known:
-                shutil.rmtree(path, ignore_errors=True)
+    def folders(self, performance: str) -> set[str]:
+        """The takes that have a folder now. One that the ledger does not know was left by a server that was stopped."""
+        return {path.name for path in (self._performances / performance / TAKES_FOLDER).glob("*")}
+
+    def delete_folders(self, performance: str, takes: set[str]) -> None:
+        """Everything of these takes."""
+        for take in takes:
+            shutil.rmtree(self._performances / performance / TAKES_FOLDER / take, ignore_errors=True)
 
     def _arriving(self, take: TakeRecord) -> Path:
         return self.folder(take) / ARRIVING_FILE

@@ -20,7 +20,7 @@ import msgspec
 
 from unisono.errors import NotAllowed, UnisonoError
 from unisono.live.services import Services
-from unisono.live.takes import Progress
+from unisono.live.works import Progress
 from unisono.store.records import PerformanceRecord
 from unisono.studio.film.released import (
     FILM_FOLDER,

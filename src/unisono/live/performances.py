@@ -18,9 +18,10 @@ def seconds_of(song: SongRun) -> float:
 
 
 def files_of(folder: Path, media_key: str) -> list[dict[str, object]]:
-    """The mix's files."""
+    """The mix's files that there are: none while it is made anew without somebody who withdrew."""
     report = read_report(folder)
-    return [_file(file, media_key, version_of(report)) for file in report.files] if report else []
+    there = [file for file in report.files if (folder / file.name).is_file()] if report else []
+    return [_file(file, media_key, version_of(report)) for file in there] if report else []
 
 
 def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict[str, object]]:

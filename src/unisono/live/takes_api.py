@@ -19,7 +19,8 @@ from unisono.errors import LinkNotValid, NotAllowed, OutOfRange
 from unisono.live.http import SETTINGS, PerAddress, answer, body_of
 from unisono.live.performances import version_of
 from unisono.live.services import Services
-from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Progress, Takes
+from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Takes
+from unisono.live.works import Progress
 from unisono.store import tokens
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.studio.faders import Faders
@@ -101,26 +102,30 @@ class TakesApi:
         own = {take.take for take in takes if _fits(wanted.keys.get(take.take, ""), take)}
         seen = [take for take in takes if take.take in own or (_is_whole(take) and (is_host or not take.hidden))]
         reports = await self._services.on_files(lambda: [self._takes.report(take) for take in seen])
-        mixing = self._takes.mixing(performance.performance)
+        arriving = [take for take in seen if not _is_whole(take)]
+        arrived = await self._services.on_files(lambda: {t.take: self._takes.arrived_bytes(t) for t in arriving})
+        mixing = self._takes.mixes.progress(performance.performance)
         shown: dict[str, object] = {
             "takes": [
                 self._shown(take, report, performance.media_key, mine=take.take in own)
+                | ({"arrived_bytes": arrived[take.take], "bytes": take.size_bytes} if take.take in arrived else {})
                 for take, report in zip(seen, reports, strict=True)
             ],
             "mix": _progress(mixing) if mixing else None,
             "version": await self._services.on_files(self._version, performance.performance),
-            "mix_failed": self._takes.is_unmixed(performance.performance),
+            "mix_failed": self._takes.mixes.is_unmixed(performance.performance),
             "guide": f"/media/{performance.media_key}/guide.m4a",
             "bytes_max": self._bytes_max,
             "host": is_host,
         }
         if is_host:
-            shown["faders"] = await self._takes.faders(performance.performance)
+            shown["faders"] = await self._takes.mixes.faders(performance.performance)
         return answer(shown)
 
     def _version(self, performance: str) -> str:
-        report = read_report(self._services.settings.performances / performance)
-        return version_of(report) if report else ""
+        folder = self._services.settings.performances / performance
+        report = read_report(folder)
+        return version_of(report) if report and (folder / "mix.wav").is_file() else ""
 
     def _shown(self, take: TakeRecord, report: TakeReport | None, media_key: str, *, mine: bool) -> dict[str, object]:
         progress = self._takes.progress(take.take)
@@ -206,7 +211,7 @@ class TakesApi:
         performance = await self._performance(request, wanted.token)
         await self._need_host(request, performance, wanted.host)
         self._wishes.spend(request, "mixes")
-        await self._takes.set_faders(performance.performance, wanted.faders)
+        await self._takes.mixes.set_faders(performance.performance, wanted.faders)
         return answer({})
 
     async def _own(self, request: web.Request, wanted: _One) -> TakeRecord:

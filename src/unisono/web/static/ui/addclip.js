@@ -16,6 +16,8 @@ export class AddClip {
   /** @type {Upload[]} */
   #waiting = [];
   #running = 0;
+  /** @type {Upload[]} */
+  #onTheirWay = [];
   /** @type {number} as the server says */
   bytesMax = Infinity;
 
@@ -34,6 +36,11 @@ export class AddClip {
     window.addEventListener("beforeunload", (event) => {
       if (this.#running) event.preventDefault();
     });
+  }
+
+  /** To go on with a clip that did not arrive: the same file, once more. */
+  chooseAgain() {
+    if (this.#about()) input("clip-files").click();
   }
 
   /** Whether this take is on its way from this very page. @param {string} take */
@@ -93,12 +100,14 @@ export class AddClip {
     if (!about) return;
     const complaints = files.map((file) => this.#complaint(file)).filter(Boolean);
     say(byId("clip-problem"), complaints.join(" "));
-    for (const file of files.filter((one) => !this.#complaint(one))) this.#enqueue(new Upload(file, this.#token, about));
+    const wanted = files.filter((one) => !this.#complaint(one));
+    for (const file of wanted) this.#enqueue(new Upload(file, this.#token, about));
   }
 
   /** @param {File} file */
   #complaint(file) {
     const what = { name: file.name };
+    if (this.#onTheirWay.some((one) => one.isOf(file))) return t("{name} is being sent already.", what);
     if (!file.size) return t("{name} is empty.", what);
     if (file.size > this.bytesMax) return t("{name} is too big: a clip may have {size}.", { ...what, size: megabytes(this.bytesMax) });
     const kind = file.type.split("/")[0];
@@ -117,6 +126,7 @@ export class AddClip {
     };
     row.draw();
     this.#waiting.push(upload);
+    this.#onTheirWay.push(upload);
     this.#next();
   }
 
@@ -126,6 +136,7 @@ export class AddClip {
     this.#running += 1;
     if (upload.state !== "stopped") await upload.run();
     this.#running -= 1;
+    this.#onTheirWay = this.#onTheirWay.filter((one) => one !== upload);
     if (upload.state === "stopped" && upload.take) rememberTake(upload.take, undefined);
     if (upload.state !== "failed") byId("uploads").querySelector(`[data-take="${upload.take}"]`)?.remove();
     if (upload.state === "done") say(byId("clip-said"), t("{name} has arrived. Thank you!", { name: upload.name }));

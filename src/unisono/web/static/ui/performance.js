@@ -45,6 +45,7 @@ function versionOf(sung) {
 async function loadNewMix() {
   const sung = await post("/api/performance", { token: tokenInAddress() }).catch(() => null);
   if (!sung || JSON.stringify(sung) === JSON.stringify(shown)) return;
+  if (!sung.files.length) fallSilent();
   const hearIt = () => {
     show(byId("hear-new"), false);
     draw(sung);
@@ -52,6 +53,15 @@ async function loadNewMix() {
   show(byId("hear-new"), !audio.paused);
   button("hear-new").onclick = hearIt;
   if (audio.paused) hearIt();
+}
+
+/** Somebody took their voice out: what holds it is not heard any more. */
+function fallSilent() {
+  audio.pause();
+  audio.removeAttribute("src");
+  audio.load();
+  alone = 0;
+  for (const id of ["player", "downloads", "voices", "alone-hint", "hear-new"]) show(byId(id), false);
 }
 
 async function load() {
@@ -69,11 +79,11 @@ function draw(sung) {
   say(byId("when"), [sung.place, day(sung.sung_at), minutes(sung.seconds)].filter(Boolean).join(" · "));
   const ready = sung.files.length > 0;
   const failed = sung.state === "failed";
-  say(byId("trouble"), failed ? problemInWords("mix_failed") : ready ? "" : t("This song is still being mixed. It appears here by itself."));
+  say(byId("trouble"), failed ? problemInWords("mix_failed") : ready ? "" : stillMixed(sung));
   if (!ready && !failed) setTimeout(load, AGAIN_MS);
   shown = sung;
   drawHouse(sung);
-  if (!ready) return;
+  if (!ready) return void wireTakes(sung);
   hear(sung.files, 0, t("Everybody together"));
   button("all-together").onclick = () => hear(sung.files, 0, t("Everybody together"));
   const title = sung.title || t("Free singing");
@@ -83,8 +93,19 @@ function draw(sung) {
   show(byId("voices"), sung.stems.length > 0);
   show(byId("alone-hint"), picks.size > 1);
   film.sung(title);
-  takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix);
-  takes.sung(sung.stems.map(({ seat, name }) => ({ seat, name })), sung.backing);
+  wireTakes(sung);
+  takes?.sung(sung.stems.map(({ seat, name }) => ({ seat, name })), sung.backing);
+}
+
+/** What takes are, once the song was mixed. @param {Sung} sung */
+function wireTakes(sung) {
+  if (sung.files.length || sung.state === "done") takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix);
+}
+
+/** Why there is nothing to hear yet. @param {Sung} sung */
+function stillMixed(sung) {
+  if (sung.state !== "done") return t("This song is still being mixed. It appears here by itself.");
+  return t("Somebody took their voice out. The song is being made anew without it, and appears here by itself.");
 }
 
 /** @param {Sung} sung */

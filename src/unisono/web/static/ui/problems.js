@@ -39,6 +39,7 @@ const SENTENCES = {
   take_too_large: () => t("This recording is too large. Please send a smaller one: the sound alone is enough."),
   take_too_costly: () => t("This recording takes too long to read. Please send the sound alone, or save it in another format."),
   clip_too_big: () => t("This clip is too big for this server. A shorter one, or one of less quality, will do."),
+  file_gone: () => t("This file cannot be read any more: perhaps it was moved or deleted. Please choose it again."),
   clip_empty: () => t("This clip is empty."),
   clips_full: () => t("No more clips fit in here for now. Please ask the host."),
   no_room_for_clip: () => t("The server's disk is full. What has come of your clip is kept, and it goes on by itself when there is room."),

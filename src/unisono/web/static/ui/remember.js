@@ -77,7 +77,7 @@ export function rememberedOpened() {
   return read(() => JSON.parse(sessionStorage.getItem(OPENED) ?? "null"));
 }
 
-/** @typedef {{take: string, key: string, url: string}} Begun */
+/** @typedef {{take: string, key: string, url: string, file?: string}} Begun file: what it is called on this device */
 
 const UPLOADS = "unisono.uploads";
 const TAKES = "unisono.takes";
@@ -87,6 +87,12 @@ const ENTRIES_MAX = 200;
 /** An upload that began in this browser, by the file's fingerprint. @param {string} print @returns {Begun | null} */
 export function begunUpload(print) {
   return entries(UPLOADS)[print] ?? null;
+}
+
+/** What the file of a take is called on this device, while it is on its way; else empty. @param {string} take */
+export function fileOnItsWay(take) {
+  const all = /** @type {Begun[]} */ (Object.values(entries(UPLOADS)));
+  return all.find((one) => one.take === take)?.file ?? "";
 }
 
 /** @param {string} print @param {Begun} begun */
@@ -140,4 +146,16 @@ export function picturesWanted(token) {
 /** @param {string} token @param {boolean} wanted */
 export function rememberPictures(token, wanted) {
   read(() => localStorage.setItem(`unisono.pictures.${token.slice(0, 12)}`, wanted ? "yes" : "no"));
+}
+
+const FILMED = "unisono.filmed";
+
+/** The secret of a seat whose camera recorded here: its pictures are sent, and can be taken back, when the seat is long left. @param {string} owner @param {string} secret */
+export function rememberFilmed(owner, secret) {
+  keepEntry(FILMED, owner, secret);
+}
+
+/** Owner and secret of every such seat. @returns {[string, string][]} */
+export function filmedSeats() {
+  return Object.entries(entries(FILMED));
 }

@@ -101,6 +101,7 @@ export class TakesPanel {
     show(byId("mixing"), making || look.mix_failed);
     show(byId("mixing-bar"), making);
     byId("mixing-bar", HTMLProgressElement).value = look.mix?.share ?? 0;
+    if (!making) say(byId("withdrawn-said"), "");
     say(byId("mixing-said"), making ? t("A new mix is being made.") : problemInWords("mix_failed"));
     say(byId("mixing-step"), making ? [stepInWords(look.mix), timeLeft(look.mix)].filter(Boolean).join(" ") : "");
   }
@@ -157,6 +158,7 @@ export class TakesPanel {
         type: "button", "data-do": what, class: more, "aria-label": t("{what}: {name}", { what: words, name: take.name }), click: done,
       }, words);
     return [
+      take.state === "uploading" && take.mine ? one("go-on", t("Choose the file again"), () => this.#adding.chooseAgain(), "gold") : null,
       whole ? one("place", unsure ? t("Show us where it belongs") : t("Place it by hand"), () => this.#placeByHand(take), unsure ? "gold" : "") : null,
       whole && take.by_hand ? one("unplace", t("Let the studio place it"), () => this.#do("/place", take, { offset_seconds: null })) : null,
       take.progress ? one("stop", t("Cancel"), () => this.#do("/stop", take)) : null,
@@ -178,9 +180,12 @@ export class TakesPanel {
   /** @param {Take} take */
   async #withdraw(take) {
     if (!confirm(t("The clip of {name} is deleted, and a new mix is made without it. Do you want that?", { name: take.name }))) return;
+    const heard = take.state === "placed" && !take.hidden;
     await this.#do("/withdraw", take);
     rememberTake(take.take, undefined);
-    byId("takes-heading").focus();
+    say(byId("takes-said"), "");
+    say(byId("withdrawn-said"), heard ? t("{name} is not heard any more. The song is being made anew.", { name: take.name }) : "");
+    (byId("takes-card").hidden ? byId("joining-heading") : byId("takes-heading")).focus();
   }
 
   /** @param {string} what @param {Take} take @param {object} [more] */

@@ -1,7 +1,8 @@
 /** What is said about a take: how far it is, what was found, what was done. */
 
-import { minutes, t, tn } from "./i18n.js";
+import { megabytes, minutes, t, tn } from "./i18n.js";
 import { problemInWords } from "./problems.js";
+import { fileOnItsWay } from "./remember.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Progress} Progress */
@@ -32,7 +33,7 @@ const METHODS = {
 /** In one sentence. @param {Take} take */
 export function stateInWords(take) {
   switch (take.state) {
-    case "uploading": return t("Not all of this clip has arrived.");
+    case "uploading": return arrivedInWords(take);
     case "waiting": return t("Waiting for the studio.");
     case "working": return stepInWords(take.progress);
     case "unsure": return t("We are not certain where this clip belongs.");
@@ -40,6 +41,13 @@ export function stateInWords(take) {
     case "stopped": return t("Stopped.");
     default: return take.hidden ? t("The host keeps this voice out of the mix.") : t("In the mix.");
   }
+}
+
+/** What has come stays: the same file goes on there. @param {Take} take */
+function arrivedInWords(take) {
+  if (!take.mine) return t("Not all of this clip has arrived.");
+  const facts = { file: fileOnItsWay(take.take) || t("This clip"), sent: megabytes(take.arrived_bytes ?? 0), all: megabytes(take.bytes ?? 0) };
+  return t("{file} has not arrived whole: {sent} of {all}. Choose the same file again, and it goes on where it stopped.", facts);
 }
 
 /** @param {Progress | null} progress */

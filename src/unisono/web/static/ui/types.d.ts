@@ -144,6 +144,9 @@ export interface Take {
   mine: boolean;
   by_hand: boolean;
   progress: Progress | null;
+  /** Of those that are still on their way: so much is there, of so much. */
+  arrived_bytes?: number;
+  bytes?: number;
   found?: Found;
 }
 

@@ -10,6 +10,7 @@ import { begunUpload, forgetUpload, rememberUpload } from "./remember.js";
 /** @typedef {"sending" | "waiting" | "done" | "failed" | "stopped"} UploadState */
 
 const SLICE_BYTES = 4 * 2 ** 20;
+const PRINT_BYTES = 2 ** 16;
 const PAUSE_MS_MIN = 1000;
 const PAUSE_MS_MAX = 30_000;
 const TUS = { "Tus-Resumable": "1.0.0" };
@@ -19,6 +20,8 @@ const FINAL = [400, 401, 403, 412, 413, 415];
 export class Upload {
   #file;
   #token;
+  /** By which this file is known again; empty until it was read. */
+  #print = "";
   #about;
   #path;
   /** @type {Begun | null} */
@@ -55,6 +58,11 @@ export class Upload {
 
   get take() {
     return this.#begun?.take ?? "";
+  }
+
+  /** Whether it sends this very file. @param {File} file */
+  isOf({ name, size, lastModified }) {
+    return this.#file.name === name && this.#file.size === size && this.#file.lastModified === lastModified;
   }
 
   /** 0..1 */
@@ -113,16 +121,14 @@ export class Upload {
 
   #online = () => this.#wake?.();
 
-  get #print() {
-    const { name, size, lastModified } = this.#file;
-    return [this.#token.slice(0, 12), name, size, lastModified].join("/");
-  }
-
   get #headers() {
     return { ...TUS, Authorization: `bearer ${this.#begun?.key ?? ""}` };
   }
 
   async #send() {
+    this.#print ||= await printOf(this.#token, this.#file).catch(() => {
+      throw new Final("file_gone", "");
+    });
     this.#begun ??= begunUpload(this.#print);
     this.#offset = this.#begun ? await this.#whereToGoOn() : await this.#begin();
     this.code = "";
@@ -145,7 +151,7 @@ export class Upload {
     });
     if (!answer.ok) throw await problemOf(answer);
     const { take, key } = await answer.json();
-    this.#begun = { take, key, url: answer.headers.get("location") ?? `${this.#path}/${take}` };
+    this.#begun = { take, key, url: answer.headers.get("location") ?? `${this.#path}/${take}`, file: this.#file.name };
     rememberUpload(this.#print, this.#begun);
     return 0;
   }
@@ -181,8 +187,9 @@ export class Upload {
         if (request.status === 204) resolve(next);
         else reject(problem(request.status, request.responseText));
       };
-      request.onerror = () => reject(new Problem("offline", ""));
-      request.onabort = request.onerror;
+      // A file that was moved or deleted meanwhile looks like a lost line.
+      request.onerror = () => slice.slice(0, 1).arrayBuffer().then(() => reject(new Problem("offline", "")), () => reject(new Final("file_gone", "")));
+      request.onabort = () => reject(new Problem("offline", ""));
       request.send(slice);
     });
   }
@@ -204,6 +211,17 @@ export class Upload {
     this.state = state;
     this.onChange();
   }
+}
+
+/**
+ * Name, size, beginning and end of a file: its date is no part of it, since phones give a new one each time it is chosen.
+ * @param {string} token of the performance @param {File} file
+ */
+async function printOf(token, file) {
+  const ends = await Promise.all([file.slice(0, PRINT_BYTES), file.slice(-PRINT_BYTES)].map((one) => one.arrayBuffer()));
+  let sum = 0x811c9dc5; // FNV-1a
+  for (const end of ends) for (const byte of new Uint8Array(end)) sum = Math.imul(sum ^ byte, 0x01000193);
+  return [token.slice(0, 12), file.name, file.size, sum >>> 0].join("/");
 }
 
 /** A refusal: trying again changes nothing. */
