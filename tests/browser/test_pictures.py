@@ -4,6 +4,7 @@ The camera is a canvas that flashes at moments which are known; the song is hear
 machine's clock. So neither the page's clocks nor its word for how late sound comes out are believed.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from playwright.sync_api import Page, Playwright, expect
 from scipy.signal import correlate
@@ -22,14 +24,22 @@ from tests.browser.plain import PlainChromium
 from tests.browser.rig import grant_microphone
 from tests.browser.serving import Server
 from tests.browser.solo import Solo, errors_ms
+from tests.browser.sounding import step_back_out
+from unisono.studio.film.brief import Shape
 from unisono.studio.film.folder import brief_of
-from unisono.studio.seen import seats_seen
+from unisono.studio.film.make import make
+from unisono.studio.seen import pictures_of, seats_seen
 from unisono.units import SAMPLE_RATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.sound]
 
 CAMERA = Path(__file__).with_name("flashing.js")
-SUNG_S = 12
+log = logging.getLogger(__name__)
+SUNG_S = 10
+LEAD_S = 4
+NEAR_FRAMES = 6
+FLASH = 0.01
+SUNG_AGAIN_S = 9
 LIPS_MS = 40
 IN_PLACE_MS = 1.0
 ARRIVED_S = 20
@@ -69,10 +79,14 @@ def clock_ahead_s(page: Page) -> float:
     return float(min(looks)[1])
 
 
-def test_a_flash_stands_in_the_picture_where_it_was_seen_in_the_song(
-    playwright: Playwright,
-    server: Server,
-    new_card: Callable[..., SoundCard],
+def flashes_of(page: Page) -> NDArray[np.float64]:
+    """When the page drew its flashes, in seconds of the machine's clock."""
+    ahead_s = clock_ahead_s(page)
+    return np.array(page.evaluate("window.flashes")) / 1000 + ahead_s
+
+
+def test_a_flash_stands_in_the_film_where_it_was_seen_in_the_song_though_the_page_was_reloaded(
+    playwright: Playwright, server: Server, new_card: Callable[..., SoundCard], tmp_path: Path
 ) -> None:
     card = new_card(rate_hz=48_000)
     with PlainChromium(playwright, card) as plain:
@@ -84,36 +98,82 @@ def test_a_flash_stands_in_the_picture_where_it_was_seen_in_the_song(
             solo.start()
             solo.sing()
             solo.page.wait_for_timeout(SUNG_S * 1000)
+            lit = [flashes_of(solo.page)]
+            solo.page.reload()
+            step_back_out(solo.page)
+            expect(solo.page.get_by_label("What your camera sees")).to_be_visible()
+            solo.check()
+            solo.page.wait_for_timeout(SUNG_AGAIN_S * 1000)
             assert list(folder_of(server).glob("pictures/*")) == [], "nothing is sent while a song runs"
             address = solo.stop()
             folder = folder_of(server)
-            picture = arrived(folder)
-            ahead_s = clock_ahead_s(solo.page)
-            flashes_s = np.array(solo.page.evaluate("window.flashes")) / 1000 + ahead_s
+            pictures = arrived(folder, 2)
+            lit.append(flashes_of(solo.page))
             stem, tape = solo.stem(address), solo.tape()
 
-    times_s, bright = brightness(picture)
-    seconds = len(stem) / SAMPLE_RATE
-    assert len(times_s) / seconds > 15, "a camera of 30 frames brings more than that"
-    assert all(a < b for a, b in pairwise(times_s)), "no picture is shown before one that was taken earlier"
     began_s = song_began_s(stem, tape)
-    edges = np.flatnonzero((bright[1:] > 0.5) & (bright[:-1] < 0.5))
-    seen_s = (times_s[edges] + times_s[edges + 1]) / 2  # between the last dark picture and the first bright one
-    lit_s = flashes_s[(flashes_s > began_s + 0.5) & (flashes_s < began_s + seconds - 0.5)] - began_s
-    off_ms = [1000 * (seen_s - lit)[np.argmin(np.abs(seen_s - lit))] for lit in lit_s]
-    assert len(off_ms) >= 5
-    assert np.abs(np.median(off_ms)) <= LIPS_MS / 2, f"pictures are late all along: {np.round(off_ms, 1)}"
-    assert np.abs(off_ms).max() <= LIPS_MS, f"a flash is seen so many ms late: {np.round(off_ms, 1)}"
+    rates: list[float] = []
+    for picture, part in zip(pictures, lit, strict=True):
+        times_s, bright = brightness(picture)
+        assert all(a < b for a, b in pairwise(times_s)), "no picture is shown before one that was taken earlier"
+        rates.append(len(times_s) / (times_s[-1] - times_s[0]))
+        edges = np.flatnonzero((bright[1:] > 0.5) & (bright[:-1] < 0.5))
+        seen_s = (times_s[edges] + times_s[edges + 1]) / 2  # between the last dark picture and the first bright one
+        off = off_ms(seen_s, part - began_s, times_s[0] + 0.5, times_s[-1] - 0.5)
+        assert np.abs(np.median(off)) <= at_most_ms(rates[-1]) / 2, f"pictures are late all along: {off}"
+        assert np.abs(off).max() <= at_most_ms(rates[-1]), f"a flash is seen so many ms late: {off}"
+    assert rates[0] > 15, "a camera of 30 frames brings more than that"
     errors = errors_ms(solo.opening(stem))
     assert errors
     assert max(map(abs, errors.values())) <= IN_PLACE_MS, f"pictures moved the voice: {errors}"
 
-    seat = seats_seen(folder)[0]
-    film = brief_of(folder)
+    film = replace(brief_of(folder), shape=Shape(width=640, height=360, preset="ultrafast"))
     [voice] = [voice for voice in film.voices if voice.seen]
-    assert voice.seen is not None
-    assert (Path(voice.seen.path), voice.seen.take_sample(480), voice.name) == (picture, 480, "Anna")
-    assert seat == int(picture.parent.name)
+    assert voice.name == "Anna"
+    make(film, tmp_path / "work", tmp_path / "film.mp4", workers=2)
+    assert_lips_in_film(tmp_path / "film.mp4", tape, lit, rates)
+
+
+def at_most_ms(rate: float) -> float:
+    """A page that had trouble, as after a reload, keeps fewer pictures: nobody can say more exactly what was when."""
+    return LIPS_MS if rate > 15 else LIPS_MS + 500 / rate
+
+
+def assert_lips_in_film(film: Path, tape: Tape, lit: list[NDArray[np.float64]], rates: list[float]) -> None:
+    """Its sound says when its first sample was heard outside; each flash is a frame near the moment it was drawn."""
+    with av.open(str(film)) as container:
+        sound = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
+        assert container.streams.audio[0].rate == SAMPLE_RATE
+    began_s = song_began_s(sound.astype(np.float32), tape)
+    times_s, bright = brightness(film)
+    rises = np.diff(bright)
+    for part, rate in zip(lit, rates, strict=True):
+        drawn_s = part - began_s
+        drawn_s = drawn_s[(drawn_s > LEAD_S + 1) & (drawn_s < times_s[-1] - 4)]
+        flash = [_flash_frame(times_s, rises, at) for at in drawn_s]
+        near = np.round([1000 * (seen_s - at) for seen_s, at in zip(flash, drawn_s, strict=True) if seen_s], 1)
+        log.info(
+            "in the film a flash's frame comes so many ms after it was drawn (%.0f pictures a second): %s", rate, near
+        )
+        assert len(near) >= 4
+        assert np.abs(np.median(near)) <= at_most_ms(rate) / 2, f"the film's pictures are late all along: {near}"
+        assert np.abs(near).max() <= at_most_ms(rate), f"a flash is seen so many ms late: {near}"
+
+
+def _flash_frame(times_s: NDArray[np.float64], rises: NDArray[np.float64], drawn_s: float) -> float | None:
+    """The time of the frame near a moment that is much brighter than the one before; None where none is."""
+    first = max(0, int(np.searchsorted(times_s, drawn_s)) - NEAR_FRAMES)
+    near = rises[first : first + 2 * NEAR_FRAMES]
+    return float(times_s[first + 1 + int(np.argmax(near))]) if len(near) and near.max() > FLASH else None
+
+
+def off_ms(
+    seen_s: NDArray[np.float64], drawn_s: NDArray[np.float64], begin_s: float, end_s: float
+) -> NDArray[np.float64]:
+    """Of each flash that was drawn in `[begin_s, end_s)`: how much later the one nearest to it is seen."""
+    lit = drawn_s[(drawn_s > begin_s) & (drawn_s < end_s)]
+    off = [1000 * (seen_s - at)[np.argmin(np.abs(seen_s - at))] for at in lit]
+    return np.round(off, 1)
 
 
 def folder_of(server: Server) -> Path:
@@ -121,11 +181,13 @@ def folder_of(server: Server) -> Path:
     return max((server.data / "performances").iterdir(), key=lambda path: path.stat().st_mtime)
 
 
-def arrived(folder: Path) -> Path:
-    """The one picture, once it is whole."""
+def arrived(folder: Path, wanted: int) -> list[Path]:
+    """A seat's pictures in the order of the song, once all of them are whole."""
     deadline_s = time.monotonic() + ARRIVED_S
-    while not (found := list(folder.glob("pictures/*/*.mkv"))):
-        assert time.monotonic() < deadline_s, "the picture did not arrive"
+    while len(list(folder.glob("pictures/*/*.mkv"))) < wanted:
+        assert time.monotonic() < deadline_s, "the pictures did not arrive"
         time.sleep(0.05)
-    assert len(found) == 1
-    return found[0]
+    [seat] = seats_seen(folder)
+    found = pictures_of(folder, seat)
+    assert len(found) == wanted
+    return list(found)

@@ -68,8 +68,8 @@ async def send(stage: Stage, data: bytes = PICTURE) -> str:
     return str(location)
 
 
-async def mine(stage: Stage, secret: str = SECRET) -> list[str]:
-    status, told = await stage.house.post("/api/pictures", {"token": stage.host, "key": secret})
+async def mine(stage: Stage, secret: str = SECRET, token: str = "") -> list[str]:
+    status, told = await stage.house.post("/api/pictures", {"token": token or stage.host, "key": secret})
     assert status == 200, told
     return [one["performance"] for one in told]
 
@@ -120,6 +120,23 @@ async def test_nothing_comes_without_a_seat_that_sang_and_agreed(
 ) -> None:
     assert (await begin(stage, **told))[0] == status
     assert not (stage.folder / "pictures").exists()
+
+
+async def test_the_performances_own_link_tells_whether_one_is_seen_in_it(stage: Stage) -> None:
+    assert await mine(stage, token=stage.token) == []
+    await send(stage)
+    assert await mine(stage, token=stage.token) == ["p"]
+    assert await mine(stage, "who only listened", stage.token) == []
+
+
+async def test_what_is_taken_away_before_it_is_whole_leaves_the_film_alone(
+    stage: Stage, due: list[tuple[str, bool]]
+) -> None:
+    _, location, body = await begin(stage)
+    for key, status in ((SECRET, 403), (body["key"], 204), (body["key"], 404)):
+        async with stage.house.http.delete(stage.house.url + location, headers=TUS | bearer(key)) as said:
+            assert said.status == status
+    assert due == []
 
 
 async def test_another_key_opens_nothing(stage: Stage) -> None:

@@ -45,7 +45,7 @@ _GB = 10**9
 
 
 class _Mine(msgspec.Struct, frozen=True):
-    """Whose pictures: a link into the room, and the seat's secret."""
+    """Whose pictures: a link into the room or to the performance, and the seat's secret."""
 
     token: Token
     key: Token
@@ -113,10 +113,12 @@ class Shelf:
         arriving.rename(arriving.with_suffix(WHOLE_SUFFIX))
         return True
 
-    def remove(self, seat: int, name: str) -> None:
-        """One file, whole or not."""
+    def remove(self, seat: int, name: str) -> bool:
+        """Delete one file, whole or not. Whether it was whole, and shown."""
+        was_whole = (seat_folder(self._folder, seat) / f"{name}{WHOLE_SUFFIX}").exists()
         for suffix in (FACTS_SUFFIX, ARRIVING_SUFFIX, WHOLE_SUFFIX):
             (seat_folder(self._folder, seat) / f"{name}{suffix}").unlink(missing_ok=True)
+        return was_whole
 
     def withdraw(self, seat: int) -> bool:
         """Delete all of a seat's pictures, consent first: whatever fails then, they are not shown. Whether any were."""
@@ -238,17 +240,22 @@ class Pictures:
     async def terminate(self, request: web.Request) -> web.Response:
         """Take it away again."""
         shelf, seat, name, _ = await self._file(request)
-        await self._services.on_files(shelf.remove, seat, name)
-        await self._films.seen_changed(request.match_info["performance"], withdrawn=True)
+        was_shown = await self._services.on_files(shelf.remove, seat, name)
+        if was_shown:
+            await self._films.seen_changed(request.match_info["performance"], withdrawn=True)
         return _said(204, {})
 
     async def mine(self, request: web.Request) -> web.Response:
-        """In which performances of this room a seat's pictures may be seen."""
+        """In which performances of this room, or in this one, a seat's pictures may be seen."""
         wanted = await body_of(request, _Mine)
         self._asked.spend(request, "pictures")
-        admission = await self._services.ask(self._services.ledger.admit, wanted.token)
+        ledger = self._services.ledger
+        sung = [await self._services.ask(ledger.performance, token=wanted.token)]
+        if sung[0] is None:
+            admission = await self._services.ask(ledger.admit, wanted.token)
+            sung = [*await self._services.ask(ledger.performances, admission.room)]
         found = []
-        for record in await self._services.ask(self._services.ledger.performances, admission.room):
+        for record in filter(None, sung):
             seat = await self._seat_or_none(record, wanted.key)
             if seat is None or record.state == "discarded":
                 continue

@@ -18,6 +18,12 @@ _LAST_FRAME_SAMPLES = 12_000
 """How long a clip's last frame stays: a frozen picture that is older is no picture."""
 _GAP_SAMPLES = _LAST_FRAME_SAMPLES + 2 * FADE_SAMPLES
 """Longer than this between two frames, and the window is a window meanwhile."""
+_EARLY_SAMPLES = 2880
+"""A frame is seen from the middle between it and the one before, at most so early: lips are neither late nor early."""
+_LOOK_SAMPLES = FRAME_SAMPLES * 2 // 5
+"""A frame of the film shows what was seen in its middle; a little before, since clips of the film's own rate would be
+undecided there between two frames.
+"""
 _READ_ON_FRAMES = 24
 _TICK = Fraction(1, 25)
 
@@ -28,6 +34,7 @@ class Tile:
     def __init__(self, proxy: Path) -> None:
         self._times = np.load(times_path(proxy))
         gaps = np.flatnonzero(np.diff(self._times) > _GAP_SAMPLES)
+        self._changes = self._times[1:] - np.minimum(np.diff(self._times) / 2, _EARLY_SAMPLES)
         self._begins = np.append(self._times[:1], self._times[gaps + 1])
         self._ends = np.append(self._times[gaps], self._times[-1:])
         self._proxy = proxy
@@ -51,9 +58,9 @@ class Tile:
 
     def at(self, take_sample: float) -> Planes | None:
         """The frame that is shown nearest to a moment; valid until the next call. None where there is none."""
-        wanted = int(np.searchsorted(self._times, take_sample + FRAME_SAMPLES / 2, side="right")) - 1
-        if wanted < 0:
+        if not len(self._times) or take_sample < self._times[0] - FRAME_SAMPLES / 2:
             return None
+        wanted = int(np.searchsorted(self._changes, take_sample + _LOOK_SAMPLES, side="right"))
         if wanted != self._at:
             self._go_to(wanted)
         return self._shown

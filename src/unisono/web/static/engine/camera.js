@@ -98,6 +98,7 @@ export class Camera extends EventTarget {
       void this._watch(/** @type {MediaStream} */ (this.stream));
     }
     clearInterval(this._timer);
+    this._soundTroubles = this._troubles(); // what was before is no reason
     this._timer = setInterval(() => this._look(), LOOK_MS);
   }
 
@@ -122,9 +123,15 @@ export class Camera extends EventTarget {
   _look() {
     const position = this._ears.heardPosition;
     if (position !== null) this._worker?.postMessage({ type: "heard", ms: nowMs(), position });
+    const troubles = this._troubles();
+    if (troubles > this._soundTroubles) this._worker?.postMessage({ type: "trouble" });
+    this._soundTroubles = troubles;
+  }
+
+  /** How often sound was late on this device so far. */
+  _troubles() {
     const { lost_frames = 0, frame_restarts = 0 } = this._ears.diagnostics;
-    if (lost_frames + frame_restarts > this._soundTroubles) this._worker?.postMessage({ type: "trouble" });
-    this._soundTroubles = lost_frames + frame_restarts;
+    return lost_frames + frame_restarts;
   }
 
   /** @param {MediaStream} stream */

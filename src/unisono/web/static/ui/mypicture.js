@@ -7,7 +7,7 @@ import { ownerOf } from "../engine/album.js";
 import { Camera } from "../engine/camera.js";
 import { byId, h, input, post, say, show } from "./dom.js";
 import { day, t } from "./i18n.js";
-import { picturesWanted, rememberPictures } from "./remember.js";
+import { filmedSeats, picturesWanted, rememberFilmed, rememberPictures } from "./remember.js";
 import { Sending } from "./sending.js";
 import { toast } from "./toasts.js";
 
@@ -22,6 +22,8 @@ export class MyPicture {
   #sending;
   #secret = "";
   #owner = "";
+  /** The file of a song in which its person said no: it is not sent. */
+  #unwanted = "";
 
   /** @param {RoomView} room @param {Engine} engine @param {string} token */
   constructor(room, engine, token) {
@@ -34,10 +36,14 @@ export class MyPicture {
     say(byId("my-picture-why"), Camera.possible ? "" : t("This browser cannot record pictures for the film: your flag and your light stand in your window."));
     room.addEventListener("song", () => this.#follow());
     engine.addEventListener("song", (event) => /** @type {CustomEvent} */ (event).detail.phase === "over" && this.#camera.finish());
-    this.#camera.addEventListener("recorded", () => void this.#sending.send());
+    this.#camera.addEventListener("recording", () => this.#draw());
+    this.#camera.addEventListener("recorded", (event) => this.#recorded(/** @type {CustomEvent} */ (event).detail));
     this.#camera.addEventListener("trouble", () => toast(t("Your picture could not be kept: in this film your flag stands in your window."), "trouble"));
     this.#camera.addEventListener("lost", () => this.#draw());
     this.#sending.addEventListener("done", () => toast(t("Your picture has arrived. You can take it out again under More.")));
+    this.#sending.addEventListener("failed", () => toast(t("Your picture could not be sent: in this film your flag stands in your window."), "trouble"));
+    this.#sending.addEventListener("progress", (event) => drawWay(/** @type {CustomEvent} */ (event).detail));
+    for (const [owner, secret] of filmedSeats()) this.#sending.adopt(owner, secret);
     byId("menu-pictures").addEventListener("toggle", () => void this.#list());
     input("menu-picture").addEventListener("change", () => void this.set(input("menu-picture").checked));
     this.#draw();
@@ -59,10 +65,20 @@ export class MyPicture {
   /** @param {boolean} wanted */
   async set(wanted) {
     rememberPictures(this.#token, wanted);
-    if (!wanted) this.#camera.close();
-    else await this.#open();
+    if (wanted) await this.#open();
+    else {
+      this.#unwanted = this.#camera.writing;
+      this.#camera.close();
+    }
     this.#draw();
     this.#follow();
+  }
+
+  /** A file is whole: it goes as soon as nobody sings, or not at all. @param {{name: string, performance: string}} file */
+  #recorded({ name, performance }) {
+    this.#draw();
+    if (name === this.#unwanted) void this.#sending.discard(performance);
+    else void this.#sending.send();
   }
 
   /** The camera's light goes out. */
@@ -90,12 +106,18 @@ export class MyPicture {
     }
     this.#camera.stopAt(song.stop);
     const sings = song.rows.some((row) => row.includes(me));
-    if (this.#room.running && sings && this.#owner && this.#camera.stream) this.#camera.record(this.#owner, song.performance, song.start);
+    if (this.#room.running && sings && this.#owner && this.#camera.stream) {
+      rememberFilmed(this.#owner, this.#secret);
+      this.#camera.record(this.#owner, song.performance, song.start);
+    }
   }
 
   #draw() {
     const on = this.#camera.stream !== null;
+    const isFilmed = on && this.#camera.writing !== "";
     show(byId("self-view"), on);
+    byId("self-view").classList.toggle("filming", isFilmed);
+    say(byId("self-view-said"), isFilmed ? t("You are being filmed") : on ? t("Your camera is on; nothing is recorded") : "");
     input("my-picture").checked = on || (Camera.possible && picturesWanted(this.#token));
     input("menu-picture").checked = on;
     input("menu-picture").disabled = !Camera.possible;
@@ -130,4 +152,10 @@ export class MyPicture {
     byId("menu-pictures").querySelector("summary")?.focus();
     await this.#list();
   }
+}
+
+/** How far one's picture is on its way. @param {number | null} share */
+function drawWay(share) {
+  show(byId("picture-way"), share !== null);
+  byId("picture-way-bar", HTMLProgressElement).value = share ?? 0;
 }

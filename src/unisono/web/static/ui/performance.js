@@ -10,6 +10,7 @@ import { day, megabytes, minutes, t, wireLanguagePicker } from "./i18n.js";
 import { copyText } from "./links.js";
 import { best, kindOf } from "./playable.js";
 import { markInWords, problemInWords } from "./problems.js";
+import { wireSeen } from "./seen.js";
 import { TakesPanel } from "./takes.js";
 import { UnWave } from "./wave.js";
 
@@ -34,6 +35,7 @@ let shown = null;
 wireLanguagePicker();
 wirePlayer();
 wireSharing();
+void wireSeen(tokenInAddress());
 load();
 
 /** Which mix this is: it stands in its files' addresses. @param {Sung} sung */
