@@ -78,10 +78,10 @@ def waves(lanes: Sequence[Lane], *, title: str, description: str, unique: str) -
     """The lanes under each other on one time axis. `unique` makes the ids of this picture its own."""
     stop = max([lane.stop for lane in lanes] + [SAMPLE_RATE])
     per_sample = (_WIDTH - 2 * _LEFT) / stop
-    height = len(lanes) * (_LANE_HEIGHT + _LANE_GAP) + 26
+    height = len(lanes) * (_LANE_HEIGHT + _LANE_GAP) + 32
     parts = [*_ruler(stop, per_sample, height)]
     for index, lane in enumerate(lanes):
-        top = index * (_LANE_HEIGHT + _LANE_GAP) + 4
+        top = index * (_LANE_HEIGHT + _LANE_GAP) + 8
         parts += _lane(lane, top, per_sample)
     return _svg(height, title, description, unique, parts)
 
@@ -120,8 +120,8 @@ def lags(
     near = [ms for ms, look in zip(off_ms, looks, strict=True) if look.used] or off_ms or [0.0]
     reach_ms = _round_up(max(max(abs(ms) for ms in near) * 1.15, 0.5))
     per_sample = (_WIDTH - 2 * _LEFT) / max(samples, SAMPLE_RATE)
-    parts = [_text(_LEFT, 16, labels[0], _CREAM, size=16)]
-    top, floor = 26.0, 26.0 + _LAG_HEIGHT
+    parts = [_text(_LEFT, 22, labels[0], _CREAM, size=16)]
+    top, floor = 32.0, 32.0 + _LAG_HEIGHT
     for share, text in ((0.0, f"+{reach_ms:g} ms"), (0.5, "0"), (1.0, f"-{reach_ms:g} ms")):
         y = top + share * _LAG_HEIGHT
         parts += [_line(_LEFT, y, _WIDTH - _LEFT, y, _LINE), _text(_WIDTH - _LEFT, y - 5, text, _DIM, anchor="end")]
