@@ -36,6 +36,7 @@ VideoEncoder.isConfigSupported = async (asked) =>
   (asked.codec.startsWith("avc") ? { supported: false } : supported(asked));
 """
 NO_FILES = "StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('', 'SecurityError'));"
+LISTEN = "dispatchEvent(new Event('online'))"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,43 @@ def test_who_says_no_in_mid_song_sends_nothing_of_it(base_url: str, playwright: 
         expect(page.get_by_label("What your camera sees")).to_be_hidden()
         courtyard.stop_song(page)
         courtyard.wait_done(page)
-        wait_for(lambda: kept_files(page) == 0)
+        wait_for(page, lambda: kept_files(page) == 0)
         assert len(received(base_url)) == before
+
+
+def test_sending_waits_for_a_song_and_goes_on_where_it_was_after_a_reload(
+    base_url: str, playwright: Playwright
+) -> None:
+    with visitor(playwright, expected="Failed to load resource") as page:
+        hide(page)
+        holding = [True]
+
+        def cut(route: Route) -> None:
+            if holding[0] and route.request.method == "PATCH":
+                route.abort()
+            else:
+                route.fallback()
+
+        page.route("**/pictures/**", cut)
+        be_filmed(page, base_url)
+        before = len(received(base_url))
+        sing(page)
+        courtyard.wait_done(page)
+        expect(page.get_by_label("Your picture is on its way to the film")).to_be_visible()
+        wait_for(page, lambda: len(received(base_url)) == before + 1)
+        half = the_last(base_url)["size"] // 2
+        ask(base_url, "/pictures/half", {"bytes": half})  # as if so much had come before the line was lost
+        courtyard.start_song(page)
+        expect(page.get_by_label("Your picture is on its way to the film")).to_be_hidden()
+        holding[0] = False
+        page.evaluate(LISTEN)
+        page.wait_for_timeout(1500)
+        assert the_last(base_url)["from"] == [], "nothing is sent while somebody sings"
+        page.reload()
+        expect(page.get_by_role("button", name="Step onto the balcony")).to_be_visible()
+        wait_for(page, lambda: the_last_but(base_url, before)["from"] == [half])
+        wait_for(page, lambda: kept_files(page) == 0)
+        assert len(received(base_url)) == before + 2, "the second song's picture comes by itself too"
 
 
 def test_on_the_songs_page_one_takes_ones_picture_out(base_url: str, playwright: Playwright) -> None:
@@ -174,6 +210,10 @@ def the_last(base_url: str) -> dict[str, Any]:
     return last | {"data": bytes.fromhex(last["data"])}
 
 
+def the_last_but(base_url: str, before: int) -> dict[str, Any]:
+    return received(base_url)[before]
+
+
 def kept_files(page: Page) -> int:
     """How many pictures wait on the device."""
     script = """async () => {
@@ -187,8 +227,8 @@ def kept_files(page: Page) -> int:
     return found
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 12) -> None:
+def wait_for(page: Page, what: Callable[[], bool], seconds: float = 12) -> None:
     deadline_s = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+        page.wait_for_timeout(50)  # the page's requests are answered meanwhile
