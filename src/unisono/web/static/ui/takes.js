@@ -141,7 +141,8 @@ export class TakesPanel {
     if (!take.found || (take.state !== "placed" && take.state !== "unsure")) return null;
     const told = h("ul", { class: "told" }, ...foundInWords(take).map((sentence) => h("li", {}, sentence)));
     const pictures = take.found.pictures.map(({ url, shows }) =>
-      h("img", { src: `${url}?v=${Math.round(1000 * (take.found?.offset_seconds ?? 0))}`, alt: saidInWords(shows), loading: "lazy", class: "told-picture" }));
+      h("div", { class: "told-picture", tabindex: 0, role: "group", "aria-label": saidInWords(shows) },
+        h("img", { src: `${url}?v=${Math.round(1000 * (take.found?.offset_seconds ?? 0))}`, alt: saidInWords(shows), loading: "lazy" })));
     const details = h("details", { open: this.#open.has(take.take) }, h("summary", {}, (take.state === "placed" && methodInWords(take)) || t("What the studio found")), told, ...pictures);
     details.addEventListener("toggle", () => (details.open ? this.#open.add(take.take) : this.#open.delete(take.take)));
     return details;
