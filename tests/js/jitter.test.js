@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { OUTAGE_MS, Probing, Ways, linkMs, waitFor, waitForSum } from "../../src/unisono/web/static/engine/jitter.js";
+import { OUTAGE_MS, Probing, Ways, linkMs, waitFor, waitForSum, withoutLoneStall } from "../../src/unisono/web/static/engine/jitter.js";
 import { RoomClock } from "../../src/unisono/web/static/engine/clock.js";
 import { Waits, withoutFirstStalls } from "../../src/unisono/web/static/engine/waits.js";
 
@@ -13,6 +13,11 @@ const clock = { at: (/** @type {number} */ ms) => (ms - 500) * 48 };
 
 for (const { name, late, wait } of spec.wait_for) {
   test(`waits as the server does: ${name}`, () => assert.ok(Math.abs(waitFor(late) - wait) < 1e-9));
+}
+
+for (const { name, late, kept } of spec.without_lone_stall) {
+  const frames = (/** @type {[number, number][]} */ runs) => runs.flatMap(([ms, count]) => Array(count).fill(ms));
+  test(`one stall is not waited for and two are: ${name}`, () => assert.deepEqual(withoutLoneStall(frames(late)), frames(kept)));
 }
 
 test("nothing seen, nothing known", () => {

@@ -20,7 +20,7 @@ from tests.sim.tones import Tone
 from tests.sim.world import World
 from unisono.client.sights import Probing, Sights
 from unisono.core import messages as say
-from unisono.core.lateness import OUTAGE_SAMPLES, wait_for_sum
+from unisono.core.lateness import OUTAGE_SAMPLES, STALL_SAMPLES, wait_for_sum, without_lone_stall
 from unisono.core.wire import Echo, Packet, Probe, pack, unpack
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, ms_of_samples, samples_of_ms
 
@@ -40,6 +40,7 @@ REPAIRS_IN_SONG, REPAIRS_BETWEEN_SONGS = 1, 10
 """In bursts, repair holds up the live frames behind it: ten at once every quarter of a second are heard."""
 LIVE_BYTES_MAX = 24_000
 STALL_MS = ms_of_samples(OUTAGE_SAMPLES)
+LONE_STALL_MS = ms_of_samples(STALL_SAMPLES)
 SILENT_MS_MAX = 8000.0
 """A line that says nothing for so long is given up."""
 RETRY_MS = (200.0, 400.0, 800.0, 1600.0, 3000.0)
@@ -220,7 +221,7 @@ class Page:
         if not len(self.ways) or not self.seat:
             return
         at = self.clock.at
-        lags = list(self._lags) if len(self._lags) >= LAGS_MIN else []
+        lags = without_lone_stall(list(self._lags), stall=LONE_STALL_MS) if len(self._lags) >= LAGS_MIN else []
         up_ms = wait_for_sum(lags, self.ways.up_ms(at)) + ENCODE_MS + SONG_MS if self.role != "listener" else math.nan
         down_ms = wait_for_sum(self.ways.down_ms(at), [DECODE_MS]) + EAR_MS + SONG_MS
         up, down = (0.0 if math.isnan(ms) else max(0.0, ms * PER_MS) for ms in (up_ms, down_ms))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unisono.client.sights import Probing, Sights
-from unisono.core.lateness import OUTAGE_SAMPLES, Lateness, wait_for, wait_for_sum
+from unisono.core.lateness import OUTAGE_SAMPLES, Lateness, wait_for, wait_for_sum, without_lone_stall
 from unisono.units import SAMPLE_RATE
 
 SPEC = json.loads((Path(__file__).parents[2] / "spec/jitter.json").read_text())
@@ -26,6 +26,17 @@ WAYS: dict[str, Callable[[random.Random], float]] = {
 @pytest.mark.parametrize("case", SPEC["wait_for"], ids=lambda case: case["name"])
 def test_the_waits_both_sides_agree_on(case: dict[str, list[float]]) -> None:
     assert wait_for(case["late"]) == pytest.approx(case["wait"], abs=1e-9)
+
+
+@pytest.mark.parametrize("case", SPEC["without_lone_stall"], ids=lambda case: case["name"])
+def test_one_stall_is_not_waited_for_and_two_are(case: dict[str, Any]) -> None:
+    late = [float(ms) for ms, frames in case["late"] for _ in range(frames)]
+    kept = [float(ms) for ms, frames in case["kept"] for _ in range(frames)]
+    assert list(without_lone_stall(late, stall=150)) == kept
+    told = Lateness()
+    for number, ms in enumerate(late):
+        told.add(ms * 48, now=number * 960)
+    assert told.wait_samples == pytest.approx(48 * wait_for(kept))
 
 
 @pytest.mark.parametrize(("name", "late_share"), [("even", 0.0), ("exponential", 3e-4), ("now and then a stall", 3e-3)])

@@ -6,6 +6,8 @@ worst fifth, whose excess over the rest is taken to be exponentially distributed
 How wide it is its median says, which a few long stalls among them do not move: what is rare is waited for as it was
 seen, for all but one in a thousand, and not as the first of something longer. Nor is anything foretold that would come
 but once in ten times what was seen. Of a line that stood still for seconds nothing is learnt: no row waits that long.
+And what stood still once in a while of many seconds is not waited for: another time it is heard once, and all the time
+everybody would be so much further apart (docs/decisions/0011-waiting-for-what-jitters.md).
 The page's twin is web/static/engine/jitter.js; both read spec/jitter.json.
 """
 
@@ -23,6 +25,15 @@ LATE_SHARE: Final = 1e-4
 
 OUTAGE_SAMPLES: Final = samples_of_ms(1200)
 """What takes longer is no jitter but an outage, and tells nothing about the minutes without one."""
+
+STALL_SAMPLES: Final = samples_of_ms(150)
+"""So much above the usual is no jitter, if it came once."""
+
+_STALL_FRAMES: Final = 100
+"""What is so late within two seconds is one stall, and the queue behind it."""
+
+_ONCE_FRAMES: Final = 400
+"""Eight seconds: what comes once in less may be weather."""
 
 _TAIL_SHARE: Final = 0.2
 _FORETOLD: Final = 10
@@ -60,6 +71,21 @@ def wait_for_sum(some: Sequence[float], others: Sequence[float]) -> float:
     return wait_for(some[index % len(some)] + others[index % len(others)] for index in range(size))
 
 
+def without_lone_stall(late: Sequence[float], *, stall: float = STALL_SAMPLES) -> Sequence[float]:
+    """The frames of one stream, oldest first, without its only stall; all of them if there was none, or another.
+
+    A stall is what is more than `stall` later than the middle one, in the unit of `late`.
+    """
+    if len(late) < _ONCE_FRAMES:
+        return late
+    bound = sorted(late)[len(late) // 2] + stall
+    stalled = [index for index, one in enumerate(late) if one > bound]
+    if not stalled or stalled[-1] - stalled[0] >= _STALL_FRAMES:
+        return late
+    kept = list(late)
+    return kept[: stalled[0]] + kept[stalled[-1] + 1 :]
+
+
 class Lateness:
     """How late the last minute of one stream was; frames that come in the wake of an outage are left out."""
 
@@ -89,4 +115,4 @@ class Lateness:
     @property
     def wait_samples(self) -> float:
         """How long to wait for this stream; NaN when nothing is known."""
-        return wait_for(self._late)
+        return wait_for(without_lone_stall(self._late))

@@ -9,6 +9,12 @@ import { SAMPLE_RATE } from "./units.js";
 export const LATE_SHARE = 1e-4;
 /** What takes longer is no jitter but an outage, and tells nothing about the minutes without one. */
 export const OUTAGE_MS = 1_200;
+/** So much above the usual is no jitter, if it came once. */
+export const STALL_MS = 150;
+/** What is so late within two seconds is one stall, and the queue behind it. */
+const STALL_FRAMES = 100;
+/** Eight seconds: what comes once in less may be weather. */
+const ONCE_FRAMES = 400;
 const TAIL_SHARE = 0.2;
 /** Nothing is foretold that would come but once in so many times what was seen. */
 const FORETOLD = 10;
@@ -56,6 +62,17 @@ export function waitFor(late, lateShare = LATE_SHARE) {
   const usual = ordered[n - tail - 1];
   const width = (ordered[n - 1 - Math.floor(tail / 2)] - usual) / Math.LN2;
   return Math.max(seen, usual + width * Math.max(0, Math.log(tail / n / Math.max(lateShare, 1 / (FORETOLD * n)))));
+}
+
+/**
+ * The frames of one stream, oldest first, without its only stall; all of them if there was none, or another.
+ * @param {number[]} late @param {number} [stall] so much later than the middle one, in their unit
+ */
+export function withoutLoneStall(late, stall = STALL_MS) {
+  if (late.length < ONCE_FRAMES) return late;
+  const bound = [...late].sort((a, b) => a - b)[Math.floor(late.length / 2)] + stall;
+  const first = late.findIndex((one) => one > bound), last = late.length - 1 - [...late].reverse().findIndex((one) => one > bound);
+  return first < 0 || last - first >= STALL_FRAMES ? late : [...late.slice(0, first), ...late.slice(last + 1)];
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What this page tells the room of its ways: gathered here from where it is seen, reckoned in jitter.js. */
 
-import { linkMs, waitsMs } from "./jitter.js";
+import { linkMs, waitsMs, withoutLoneStall } from "./jitter.js";
 import { SAMPLE_RATE } from "./units.js";
 
 /** So long after the ear has jumped, or a sound check has kept the page busy, sound tells nothing of how long it takes. */
@@ -45,7 +45,7 @@ export class Waits {
   measure(socket, voice, decodesMs) {
     const known = socket?.clock.ready ? socket : null;
     const seen = {
-      lagsMs: withoutFirstStalls(voice.lagsMs),
+      lagsMs: withoutLoneStall(withoutFirstStalls(voice.lagsMs)),
       lookaheadMs: (1000 * voice.codec.encoder_lookahead_samples) / SAMPLE_RATE,
       upsMs: known?.ways.upMs(known.clock) ?? [],
       downsMs: known?.ways.downMs(known.clock) ?? [],
