@@ -115,7 +115,6 @@ class Stamper:
             codec=Codec.PCM,
         )
 
-
     def _frame(self, start: int, filled: int) -> bytes:
         sound = np.zeros(FRAME_SAMPLES, dtype=np.float32)
         sound[:filled] = self.tone.sound(start, filled)
