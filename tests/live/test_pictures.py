@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.live.clips import TUS, Stage, bearer, open_stage
+from tests.live.test_films import Projector, cinema, rests, until
 from unisono.core.seats import Seat
+from unisono.live import arrivals
 from unisono.live.films import Films
 from unisono.store import tokens
 from unisono.studio.seen import pictures_of, seats_seen
@@ -34,11 +37,15 @@ def due(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with open_stage(tmp_path) as stage:
-        ledger = stage.house.rooms.services.ledger
-        room = ledger.admit(stage.host).room
-        for number, secret in ((1, SECRET), (99, "who only listened")):
-            ledger.keep_seat(room, Seat(number=number, key_hash=tokens.hashed(secret), role="performer", link=1))
+        take_seats(stage)
         yield stage
+
+
+def take_seats(stage: Stage) -> None:
+    ledger = stage.house.rooms.services.ledger
+    room = ledger.admit(stage.host).room
+    for number, secret in ((1, SECRET), (99, "who only listened")):
+        ledger.keep_seat(room, Seat(number=number, key_hash=tokens.hashed(secret), role="performer", link=1))
 
 
 async def begin(stage: Stage, size: int = len(PICTURE), secret: str = SECRET, **told: str) -> tuple[int, Any, Any]:
@@ -176,6 +183,27 @@ async def test_what_a_reloaded_page_has_left_is_shown_in_the_order_of_the_song(s
     await send(stage, PICTURE)
     shown = [path.read_bytes() for path in pictures_of(stage.folder, 1)]
     assert shown == [*map(begun_at, (0, 300, 70_000)), PICTURE]
+
+
+async def test_the_film_waits_for_pictures_on_their_way_and_a_later_one_makes_one_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "TOGETHER_S", 0.3)
+    projector = Projector()
+    async with cinema(tmp_path, projector) as stage:
+        take_seats(stage)
+        _, location, body = await begin(stage)
+        assert await patch(stage, location, body["key"], 0, PICTURE[:1000]) == 204
+        await stage.add()
+        await until(stage, lambda told: told["making"] and told["making"]["waiting"])
+        await send(stage)
+        await asyncio.sleep(0.5)
+        assert projector.shown == [], "one is on its way still"
+        assert await patch(stage, location, body["key"], 1000, PICTURE[1000:]) == 204
+        await until(stage, rests)
+        assert len(projector.shown) == 1
+        await send(stage)
+        await until(stage, lambda told: rests(told) and len(projector.shown) == 2)
 
 
 async def test_a_seat_has_only_so_many_files(stage: Stage) -> None:

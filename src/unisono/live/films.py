@@ -1,6 +1,6 @@
 """Films: from a performance's mix to its film, for all rooms. One is made at a time, and none while anybody sings.
 
-    wish -> waiting for its turn -> the film's worker -> there, the room is told
+    wish -> waiting for pictures on their way, then for its turn -> the film's worker -> there, the room is told
     outdate: what is under way ends; what no longer may be shown is taken away at once; a wish follows the new mix
 
 The folder says what is wanted and what there is (studio/film/released.py), so a server that was stopped or killed goes
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from unisono.errors import NotAllowed, UnisonoError
+from unisono.live.arrivals import Arrivals
 from unisono.live.services import Services
 from unisono.live.works import Progress
 from unisono.store.records import PerformanceRecord
@@ -37,6 +39,7 @@ from unisono.studio.film.released import (
 from unisono.studio.performance import read_report
 
 _TOLD_SHARE = 0.005
+_LOOK_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 STOPPED = "stopped"
 """The code of a film that the host did not want to wait for."""
@@ -95,6 +98,7 @@ class Films:
         self._services = services
         self._film, self._singing, self._tell = film, singing, tell
         self.prepare: Callable[[str], Awaitable[None]] | None = None
+        self.arrivals = Arrivals()
         self._turn = asyncio.Semaphore(1)
         self._deciding = asyncio.Lock()
         self._works: dict[str, _Work] = {}
@@ -168,6 +172,7 @@ class Films:
         folder = self._folder(performance)
         async with self._deciding:
             await self._end(performance)
+            self.arrivals.begun(performance)
             before = await self._services.on_files(read_wanted, folder)
             if before is not None and before.pending:
                 stopped = msgspec.structs.replace(before, pending=False, code=STOPPED)
@@ -178,6 +183,7 @@ class Films:
         """The performance is deleted: nothing of it goes on."""
         work = self._works.get(performance)
         await self._end(performance)
+        self.arrivals.begun(performance)
         if work is not None:
             self._tell(FilmNow(performance=performance, room=work.record.room))
 
@@ -260,6 +266,7 @@ class Films:
         performance, folder = work.record.performance, self._folder(work.record.performance)
         done: set[str] = set()
         code = ""
+        await self._gather(performance)
         while True:
             async with self._deciding:
                 wanted = await self._services.on_files(read_wanted, folder) or Wanted()
@@ -276,6 +283,16 @@ class Films:
                 work.progress.form = ""  # it is there, or will not be: the room is told now
                 self._tell(await self.now(work.record))
         self._tell(await self.now(work.record))
+
+    async def _gather(self, performance: str) -> None:
+        """Wait while others' pictures of this song are on their way."""
+        self.arrivals.due(performance, time.monotonic())
+        while True:
+            wait_s = self.arrivals.wait_s(performance, time.monotonic())
+            if wait_s <= 0:
+                break
+            await asyncio.sleep(min(wait_s, _LOOK_SECONDS))
+        self.arrivals.begun(performance)
 
     async def _make(self, work: _Work, folder: Path, form: str) -> str:
         """Make one form; the code of why that failed, or nothing."""

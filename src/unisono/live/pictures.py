@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -171,6 +172,7 @@ class Pictures:
         key, name = tokens.fresh_token(), tokens.fresh_id()
         facts = PictureFacts(size_bytes=size_bytes, key_hash=tokens.hashed(key))
         await self._services.on_files(self._shelf(performance.performance).begin, seat, name, facts)
+        self._films.arrivals.moved(performance.performance, seat, name, time.monotonic())
         said = answer({"take": name, "key": key, "seat": seat}, status=201)
         said.headers.update({"Location": f"/pictures/{performance.performance}/{seat}/{name}", **_VERSIONED})
         return said
@@ -213,6 +215,7 @@ class Pictures:
                 if self._writers.get(name) is not me:
                     raise web.HTTPConflict(reason="a later request writes this file")
                 offset = await self._append(shelf, seat, name, offset, data)
+                self._films.arrivals.moved(request.match_info["performance"], seat, name, time.monotonic())
         finally:
             if self._writers.get(name) is me:
                 del self._writers[name]
@@ -233,14 +236,18 @@ class Pictures:
             is_ours = await self._services.on_files(shelf.complete, seat, name)
         except FileNotFoundError:
             return  # it was complete before
+        performance = request.match_info["performance"]
         if not is_ours:
+            self._films.arrivals.gone(performance, seat, name)
             raise web.HTTPUnsupportedMediaType(reason="this is no Matroska file")
-        await self._films.seen_changed(request.match_info["performance"], withdrawn=False)
+        self._films.arrivals.came(performance, seat, name, time.monotonic())
+        await self._films.seen_changed(performance, withdrawn=False)
 
     async def terminate(self, request: web.Request) -> web.Response:
         """Take it away again."""
         shelf, seat, name, _ = await self._file(request)
         was_shown = await self._services.on_files(shelf.remove, seat, name)
+        self._films.arrivals.gone(request.match_info["performance"], seat, name)
         if was_shown:
             await self._films.seen_changed(request.match_info["performance"], withdrawn=True)
         return _said(204, {})
@@ -272,6 +279,7 @@ class Pictures:
         performance = await self._performance(request, wanted.performance)
         seat = await self._seat(request, performance, wanted.key)
         was_shown = await self._services.on_files(self._shelf(performance.performance).withdraw, seat)
+        self._films.arrivals.gone(performance.performance, seat)
         if was_shown:
             await self._films.seen_changed(performance.performance, withdrawn=True)
         return answer({})
