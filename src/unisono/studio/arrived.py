@@ -79,7 +79,10 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
             tell.course.lengthened(take, seconds)
         tell(name, state, clip=take)
 
-    found = analyse(clip, guide, work, settings, step)
+    def going(name: Step, share: float) -> None:
+        tell(name, "going", clip=take, step_share=share)
+
+    found = analyse(clip, guide, work, settings, step, on_share=going)
     names = names_of(clip, guide, settings)
     try:
         report = _left(folder, facts, found, guide, work, names.decode, began, stem_marks)

@@ -35,6 +35,9 @@ S = TypeVar("S", bound=Struct)
 OnStep = Callable[[Step, State, float], None]
 """Told each step, its state, and the clip's length in seconds as far as it is known (else 0)."""
 
+OnShare = Callable[[Step, float], None]
+"""Told how far a step under way is, 0..1."""
+
 AGREE_SAMPLES = SAMPLE_RATE // 20
 """Two parts that a take is tried against say the same if their offsets are this near."""
 
@@ -144,16 +147,27 @@ def analyse(
     on_step: OnStep = lambda *_: None,
     *,
     take_in: TakeIn = take_in_now,
+    on_share: OnShare = lambda *_: None,
 ) -> ClipReport:
-    """One clip through all steps; what is finished is not done again. Raises UserError for what is no take, OSError."""
-    return _Analysis(clip, guide, work, settings, on_step, take_in).run()
+    """One clip through all steps; what is finished is not done again. Raises UserError for what is no take, OSError.
+
+    on_share: hears how far a step under way is, 0..1, a few times a second.
+    """
+    return _Analysis(clip, guide, work, settings, on_step, take_in, on_share).run()
 
 
 class _Analysis:
     """One clip on its way."""
 
     def __init__(
-        self, clip: Clip, guide: GuideFacts, work: Work, settings: ClipSettings, on_step: OnStep, take_in: TakeIn
+        self,
+        clip: Clip,
+        guide: GuideFacts,
+        work: Work,
+        settings: ClipSettings,
+        on_step: OnStep,
+        take_in: TakeIn,
+        on_share: OnShare,
     ) -> None:
         self._clip = clip
         self._guide = guide
@@ -161,13 +175,20 @@ class _Analysis:
         self._settings = settings
         self._on_step = on_step
         self._take_in = take_in
+        self._on_share = on_share
         self._names = names_of(clip, guide, settings)
         self._seconds = 0.0
 
     def run(self) -> ClipReport:
         self._on_step("decode", "begun", 0.0)
         was_there = is_decoded(self._work, self._names.decode)
-        take = decoded(Path(self._clip.path), self._work, name=self._names.decode, take_in=self._take_in)
+        take = decoded(
+            Path(self._clip.path),
+            self._work,
+            name=self._names.decode,
+            take_in=self._take_in,
+            on_progress=lambda share: self._on_share("decode", share),
+        )
         self._seconds = len(take.sound) / SAMPLE_RATE
         self._on_step("decode", "kept" if was_there else "done", self._seconds)
         found = self._step("align", self._names.align, _Found, lambda: self._aligned(take.sound))

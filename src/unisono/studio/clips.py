@@ -158,7 +158,7 @@ class _Run:
         elif line.problem:
             self._broken(clip, line.problem, line.facts, tell)
         elif line.step is not None and line.state is not None:
-            tell(line.step, line.state, clip=key)
+            tell(line.step, line.state, clip=key, step_share=line.share)
 
     def _broken(self, clip: Clip, problem: str, facts: dict[str, str], tell: Teller) -> None:
         if problem == DiskTrouble.code:

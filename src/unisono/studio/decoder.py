@@ -30,7 +30,7 @@ from unisono.units import SAMPLE_RATE, Audio
 
 SOUND_PART: Final = "sound.wav.part"
 NICENESS: Final = 10
-_TOLD_EVERY_S: Final = 0.1
+_TOLD_EVERY_S: Final = 0.25
 _FLOAT_WAV: Final = 3
 _DESCRIPTORS_MOST: Final = 2**20
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHHH4sII4sI")

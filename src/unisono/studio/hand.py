@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from unisono.errors import UnisonoError
-from unisono.studio.clip import Clip, ClipReport, ClipSettings, OnStep, analyse
+from unisono.studio.clip import Clip, ClipReport, ClipSettings, OnShare, OnStep, analyse
 from unisono.studio.confined import take_in_forked
 from unisono.studio.decoder import rehearse
 from unisono.studio.guides import GuideFacts
@@ -39,12 +39,13 @@ class Task(Struct, frozen=True, kw_only=True):
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a hand tells: a step and its state, and at last the report, or the problem and what is known of it.
 
-    seconds: the clip's length, once it is known.
+    seconds: the clip's length, once it is known. share: how far a step that is `going` is, 0..1.
     """
 
     step: Step | None = None
     state: State | None = None
     seconds: float = 0.0
+    share: float = 0.0
     report: ClipReport | None = None
     problem: str = ""
     facts: dict[str, str] = {}
@@ -71,7 +72,12 @@ def main() -> int:
 
     while True:
         task = msgspec.json.decode(tasks.get(), type=Task)
-        tell(_do(task, lambda step, state, seconds: tell(Line(step=step, state=state, seconds=seconds))))
+        report = _do(
+            task,
+            lambda step, state, seconds: tell(Line(step=step, state=state, seconds=seconds)),
+            lambda step, share: tell(Line(step=step, state="going", share=share)),
+        )
+        tell(report)
 
 
 def _read(tasks: queue.SimpleQueue[bytes]) -> None:
@@ -83,9 +89,10 @@ def _read(tasks: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _do(task: Task, on_step: OnStep) -> Line:
+def _do(task: Task, on_step: OnStep, on_share: OnShare) -> Line:
+    work = Work(Path(task.work))
     try:
-        report = analyse(task.clip, task.guide, Work(Path(task.work)), task.settings, on_step, take_in=take_in_forked)
+        report = analyse(task.clip, task.guide, work, task.settings, on_step, take_in=take_in_forked, on_share=on_share)
     except UnisonoError as error:
         return Line(problem=error.code, facts={name: str(value) for name, value in error.facts().items()})
     except MemoryError:

@@ -30,7 +30,7 @@ class Watcher(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def hear(self, told: Told) -> None:
-        """A step began or ended."""
+        """A step began, is so far, or ended."""
 
     def film(self, told: FilmShare) -> None:
         """How far the film is."""
@@ -134,7 +134,9 @@ class Screen:
             row = self._rows.get(told.clip)
             if row is None:
                 row = self._rows[told.clip] = bar.add_task("", total=None, left="")
-            bar.update(row, description=Text(f"{told.clip}: {step}").markup)
+            bar.update(row, description=Text(f"{told.clip}: {step}").markup, completed=0.0, total=None)
+        elif told.state == "going" and told.clip in self._rows:
+            bar.update(self._rows[told.clip], total=1.0, completed=told.step_share)
         elif told.clip in self._rows and (told.state == "broken" or told.step == "measure"):
             bar.remove_task(self._rows.pop(told.clip))
         elif not told.clip:

@@ -26,8 +26,9 @@ from unisono.units import Audio
 S = TypeVar("S", bound=Struct)
 
 Step = Literal["decode", "align", "clean", "measure", "mix", "files"]
-State = Literal["begun", "done", "kept", "broken"]
-"""`kept`: its result was there already. `broken`: this clip goes no further."""
+State = Literal["begun", "going", "done", "kept", "broken"]
+"""`going`: it is under way, and how far is known. `kept`: its result was there already.
+`broken`: this clip goes no further."""
 
 CLIP_STEPS: Final[tuple[Step, ...]] = ("decode", "align", "clean", "measure")
 WHOLE_STEPS: Final[tuple[Step, ...]] = ("mix", "files")
@@ -53,6 +54,8 @@ TYPICAL_RATES: Final[Mapping[Step, float]] = {
 """Seconds of one core for a second of sound (`mix`: of one voice), until a run has measured its own."""
 
 _TYPICAL_WEIGHT_SECONDS = 5.0
+_TELLING_SHARE = 0.1
+"""From here on what a step took so far says what the rest of it will take."""
 _NAME_CHARACTERS = 24
 _PART_SUFFIX = ".part"
 
@@ -165,7 +168,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of progress. `clip` is empty for the steps of the whole; `share` is of the whole run, 0..1.
 
     seconds_left is what the rest of the run will take by the rates measured so far; `problem` the code of what broke a
-    clip.
+    clip. step_share is how far a step that is `going` is by itself, 0..1.
     """
 
     step: Step
@@ -176,6 +179,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     clips_done: int = 0
     clips: int = 0
     problem: str = ""
+    step_share: float = 0.0
 
     def line(self) -> bytes:
         """As JSON, for a pipe."""
@@ -198,6 +202,7 @@ class Course:
         self._seconds |= {("", step): whole_seconds * (voices if step == "mix" else 1) for step in WHOLE_STEPS}
         self._clips = tuple(clips)
         self._began: dict[tuple[str, Step], float] = {}
+        self._going: dict[tuple[str, Step], float] = {}
         self._over: set[tuple[str, Step]] = set()
         self._worked = dict.fromkeys(RECIPES, 0.0)
         self._worked_on = dict.fromkeys(RECIPES, 0.0)
@@ -209,11 +214,16 @@ class Course:
             if (clip, step) in self._seconds:
                 self._seconds[clip, step] = max(seconds, 1.0)
 
-    def hear(self, step: Step, state: State, *, now: float, clip: str = "", problem: str = "") -> Told:
-        """Take in that a step began or ended, and tell where the run stands."""
+    def hear(
+        self, step: Step, state: State, *, now: float, clip: str = "", problem: str = "", step_share: float = 0.0
+    ) -> Told:
+        """Take in that a step began, is so far (`going`, `step_share`) or ended, and tell where the run stands."""
         key = (clip, step)
         if state == "begun":
             self._began[key] = now
+            self._going.pop(key, None)
+        elif state == "going":
+            self._going[key] = max(self._going.get(key, 0.0), min(max(step_share, 0.0), 1.0))
         elif state == "done":
             self._worked[step] += now - self._began.get(key, now)
             self._worked_on[step] += self._seconds.get(key, 0.0)
@@ -248,11 +258,15 @@ class Course:
     def _left(self, key: tuple[str, Step], now: float) -> float:
         if key in self._over:
             return 0.0
-        return max(0.0, self._cost(key) - (now - self._began[key] if key in self._began else 0.0))
+        share = self._going.get(key, 0.0)
+        took = now - self._began[key] if key in self._began else 0.0
+        if share >= _TELLING_SHARE and took > 0:
+            return took * (1 - share) / share  # this very clip, on this very machine
+        return max(0.0, self._cost(key) * (1 - share) if share else self._cost(key) - took)
 
     def _told(self, step: Step, state: State, clip: str, problem: str, now: float) -> Told:
         whole = sum(self._cost(key) for key in self._seconds)
-        done = sum(self._cost(key) for key in self._seconds if key in self._over)
+        done = sum(self._cost(key) * (1 if key in self._over else self._going.get(key, 0.0)) for key in self._seconds)
         self._share = max(self._share, done / whole if whole else 1.0)
         finished = sum(all((name, each) in self._over for each in CLIP_STEPS) for name in self._clips)
         return Told(
@@ -264,6 +278,7 @@ class Course:
             clips_done=finished,
             clips=len(self._clips),
             problem=problem,
+            step_share=round(self._going.get((clip, step), 0.0), 4) if state == "going" else 0.0,
         )
 
 
@@ -274,5 +289,6 @@ class Teller:
         self.course = course
         self._on_told = on_told
 
-    def __call__(self, step: Step, state: State, *, clip: str = "", problem: str = "") -> None:
-        self._on_told(self.course.hear(step, state, now=time.monotonic(), clip=clip, problem=problem))
+    def __call__(self, step: Step, state: State, *, clip: str = "", problem: str = "", step_share: float = 0.0) -> None:
+        now = time.monotonic()
+        self._on_told(self.course.hear(step, state, now=now, clip=clip, problem=problem, step_share=step_share))
