@@ -199,6 +199,29 @@ def test_another_tempo_and_key_become_a_map(stretch: float, semitones: int) -> N
     assert not align(take, Guide(notes=LINE)).certain
 
 
+def test_a_map_whose_tempo_doubles_is_asked_for() -> None:
+    middle = LINE[len(LINE) // 2].start
+
+    def at(position: float) -> float:
+        return 0.7 * position if position < middle else 0.7 * middle + 1.4 * (position - middle)
+
+    take = sung(tuple(replace(note, start=at(note.start), stop=at(note.stop)) for note in LINE))
+    found = warp.find(take, Guide(notes=LINE))
+    assert found is not None
+    assert found.estimate.confidence < CERTAIN
+    ours, theirs = np.array(found.knots).T
+    assert abs(np.interp(at(middle), ours, theirs) - middle) < samples_of_ms(400), "the guess is a help all the same"
+
+
+def test_a_beginning_that_makes_the_tempo_leap_is_another_notes() -> None:
+    beats = np.arange(12.0) * SECOND / 2
+    points = np.stack([1.1 * beats, beats], axis=1)
+    wrong = points.copy()
+    wrong[5, 0] -= 0.8 * SECOND / 2
+    assert (warp._steady(wrong) == np.delete(points, 5, axis=0)).all()
+    assert (warp._steady(points) == points).all()
+
+
 def test_a_map_to_another_song_is_not_certain() -> None:
     pitches = np.random.default_rng(2).permutation(30) % 9 + 60
     other = tuple(replace(note, pitch=pitch) for note, pitch in zip(LINE, pitches.tolist(), strict=True))

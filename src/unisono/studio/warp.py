@@ -36,6 +36,11 @@ MIX_NATS = 0.8
 KNOT_SAMPLES, MIX_KNOT_SAMPLES = samples_of_ms(25), samples_of_ms(80)
 STRAY_SAMPLES = samples_of_ms(150)
 STEEPEST = 3.0
+LEAP = 1.5
+"""A tempo does not change by so much from one beginning of a note to the next: one of them is another note's."""
+WANDER_SAMPLES = SAMPLE_RATE
+WANDERS, WANDERS_MOST = 0.38, 0.7
+"""How far a tempo may wander in all (log of fastest to slowest second): beyond it, notes were taken for others."""
 VOICED, RESTING = 0.93, 0.3
 MATCH_SEMITONES = 0.8
 TEMPO_SAMPLES = 10 * SAMPLE_RATE
@@ -227,8 +232,12 @@ def _carried(take: Audio, sung: Contour, notes: Sequence[Note], due: _Notes | _M
         at = _anchored(at, np.nan_to_num(np.round(due.due), nan=-1.0), due.frame)
         loose_samples = _loose(at)
         begun = _begun(sung, notes, at, found.shift)
-        points, near = (_with_ends(begun, at), KNOT_SAMPLES) if len(begun) >= FEWEST_NOTES else (at, MIX_KNOT_SAMPLES)
-    knots = _to_the_ends(_thin(_rising(points), near), len(take))
+        if len(begun) >= FEWEST_NOTES:
+            points, near = _steady(_rising(_with_ends(begun, at))), KNOT_SAMPLES
+        else:
+            points = at
+    points = _rising(points)
+    knots = _to_the_ends(_thin(points, near), len(take))
     if len(knots) < 2:
         return None
     slope, offset = np.polyfit(points[:, 0], points[:, 1], 1)
@@ -238,7 +247,7 @@ def _carried(take: Audio, sung: Contour, notes: Sequence[Note], due: _Notes | _M
         method="warp",
         offset_samples=float(offset),
         drift_ppm=drift_ppm,
-        confidence=_confidence(found, len(points), loose_samples),
+        confidence=_confidence(found, points, loose_samples),
     )
     return Warp(estimate=estimate, knots=tuple((float(ours), float(theirs)) for ours, theirs in knots), pieces=(piece,))
 
@@ -300,6 +309,37 @@ def _rising(points: Floats) -> Floats:
     return np.array(kept)
 
 
+def _steady(points: Floats) -> Floats:
+    """Points without those at which the tempo would leap: what shows there is the beginning of a note beside.
+
+    Of the points around a leap, the one goes without which the tempo is evenest.
+    """
+    while len(points) > FEWEST_NOTES:
+        leaps = _leaps(points)
+        worst = int(leaps.argmax())
+        if leaps[worst] <= np.log(LEAP):
+            break
+        around = range(worst, worst + 3)
+        without_each = [_leaps(np.delete(points, i, axis=0)[max(0, i - 4) : i + 4]).max() for i in around]
+        points = np.delete(points, worst + int(np.argmin(without_each)), axis=0)
+    return points
+
+
+def _leaps(points: Floats) -> Floats:
+    """By how much the tempo changes at each inner point: log of a ratio, not negative."""
+    ours, theirs = np.diff(points, axis=0).T
+    return np.asarray(np.abs(np.diff(np.log(theirs / ours))))
+
+
+def _wander(points: Floats) -> float:
+    """Log of the ratio of the fastest second's tempo to the slowest one's."""
+    starts = np.arange(points[0, 0], points[-1, 0] - WANDER_SAMPLES, WANDER_SAMPLES // 2)
+    if not len(starts):
+        return 0.0
+    passed = np.interp(starts + WANDER_SAMPLES, *points.T) - np.interp(starts, *points.T)
+    return float(np.ptp(np.log(passed)))
+
+
 def _thin(points: Floats, near_samples: float) -> Floats:
     """The fewest points whose straight lines pass near all of them (Ramer 1972, Douglas & Peucker 1973)."""
     if len(points) < 3:
@@ -323,15 +363,19 @@ def _to_the_ends(knots: Floats, samples: int) -> Floats:
     return np.array([*before, *knots.tolist(), *after])
 
 
-def _confidence(found: _Found, points: int, loose_samples: float) -> float:
-    """The weakest of what must all be so (`bench align`). loose_samples: the longest stretch on one repeated pitch."""
+def _confidence(found: _Found, points: Floats, loose_samples: float) -> float:
+    """The weakest of what must all be so (`bench align`).
+
+    points: what the knots are made of, rising. loose_samples: the longest stretch on one repeated pitch.
+    """
     evidence = max(found.evidence, 1e-9)
     return MOST * min(
         _enough(found.evidence, 3.0, 14.0),
         _enough(1 - max(found.rival, 0.0) / evidence, 0.0, 0.15),
         _enough(1 - max(found.chance, 0.0) / evidence, 0.0, 0.35),
         _enough(found.right, 0.5, 0.75),
-        _enough(points, 2.0, 8.0),
+        _enough(len(points), 2.0, 8.0),
+        _enough(-_wander(points), -WANDERS_MOST, -WANDERS),
         _enough(-loose_samples / SAMPLE_RATE, -12.0, -LOOSE_SECONDS),
     )
 
