@@ -75,11 +75,31 @@ test("trouble halves the pictures, and again, then there are none; calm brings s
   pace.trouble(5_000);
   const quarter = takenPerSecond(pace, 5_100, 40);
   assert.ok(half > 11 && half < 14 && quarter > 5.5 && quarter < 7.5, `${half} ${quarter}`);
-  pace.takes(26_000);
-  assert.ok(takenPerSecond(pace, 26_100, 40) > 11);
+  pace.takes(10_100);
+  assert.ok(takenPerSecond(pace, 10_200, 40) > 11);
+  assert.ok(takenPerSecond(pace, 16_000, 40) > 22, "all of them, ten seconds after the last trouble");
   for (const ms of [40_000, 50_000, 60_000]) pace.trouble(ms);
   assert.ok(pace.stopped);
   assert.equal(takenPerSecond(pace, 200_000, 40), 0, "not in this song any more");
+});
+
+test("where more pictures bring trouble again, the next try waits longer", () => {
+  const pace = new PicturePace();
+  pace.trouble(0);
+  pace.takes(5_100); // tried
+  pace.trouble(9_000);
+  pace.takes(15_000);
+  assert.ok(takenPerSecond(pace, 15_100, 40, 3) < 14, "not yet");
+  pace.takes(19_100);
+  assert.ok(takenPerSecond(pace, 19_200, 40, 3) > 22);
+});
+
+test("trouble of the sound check is forgotten when it is over", () => {
+  const pace = new PicturePace();
+  for (const ms of [0, 4_000, 8_000]) pace.trouble(ms);
+  assert.ok(pace.stopped);
+  pace.afresh();
+  assert.ok(takenPerSecond(pace, 9_000, 40) > 22);
 });
 
 /** @param {Uint8Array} bytes @param {number} at @returns {{value: number, width: number}} with its marker */

@@ -32,6 +32,7 @@ export class Camera extends EventTarget {
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this._timer = undefined;
     this._soundTroubles = 0;
+    this._checking = false;
     /** The file that is being written. */
     this.writing = "";
     /** Of the last song. */
@@ -81,6 +82,12 @@ export class Camera extends EventTarget {
     this._worker?.postMessage({ type: "stop_at", stop });
   }
 
+  /** While the sound check runs, what is late says nothing of the song. @param {boolean} running */
+  checking(running) {
+    this._checking = running;
+    if (!running) this._worker?.postMessage({ type: "afresh" });
+  }
+
   /** The song is over for this page's ears. */
   finish() {
     this._worker?.postMessage({ type: "finish" });
@@ -124,7 +131,7 @@ export class Camera extends EventTarget {
     const position = this._ears.heardPosition;
     if (position !== null) this._worker?.postMessage({ type: "heard", ms: nowMs(), position });
     const troubles = this._troubles();
-    if (troubles > this._soundTroubles) this._worker?.postMessage({ type: "trouble" });
+    if (troubles > this._soundTroubles && !this._checking) this._worker?.postMessage({ type: "trouble" });
     this._soundTroubles = troubles;
   }
 

@@ -248,6 +248,11 @@ class Pictures {
     this._heard.look(ms, position);
   }
 
+  /** What was late until now is no reason to keep fewer pictures. */
+  afresh() {
+    this._pace.afresh();
+  }
+
   trouble() {
     this._pace.trouble(nowMs());
   }
@@ -269,6 +274,7 @@ self.onmessage = ({ data }) => {
     case "stop_at": return pictures.stopAt(data.stop);
     case "finish": return void pictures.finish();
     case "trouble": return pictures.trouble();
+    case "afresh": return pictures.afresh();
     case "close": return pictures.close();
   }
 };

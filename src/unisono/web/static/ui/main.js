@@ -129,7 +129,8 @@ async function soundCheck() {
   if (room.running) toast(t("A song is running: after the sound check you join in where it is."));
   withdraw();
   doubts.settle();
-  const ready = await check.run();
+  myPicture?.checking(true);
+  const ready = await check.run().finally(() => myPicture?.checking(false));
   drawTalk();
   if (!ready) return;
   const leads = room.leader === room.me && !room.running;

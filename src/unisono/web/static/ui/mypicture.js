@@ -81,6 +81,11 @@ export class MyPicture {
     else void this.#sending.send();
   }
 
+  /** Whether the sound check runs, which has a machine at work that rests while one sings. @param {boolean} running */
+  checking(running) {
+    this.#camera.checking(running);
+  }
+
   /** The camera's light goes out. */
   close() {
     this.#camera.close();
