@@ -44,6 +44,8 @@ def opened(file: BinaryIO) -> Iterator[InputContainer]:
         )
     except (MemoryError, av.MemoryError) as error:
         raise TakeTooCostly(what="memory") from error
+    except av.InvalidDataError as error:
+        raise TakeUnreadable(reason="it is neither sound nor film, or only a piece of its file came") from error
     except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
         raise TakeUnreadable(reason=in_words(error)) from error
     with container:
