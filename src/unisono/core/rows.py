@@ -17,6 +17,8 @@ from unisono.core.messages import Method, Output
 from unisono.units import FRAME_SAMPLES, OPUS_LOOKAHEAD_SAMPLES, samples_of_ms
 
 SINGING_ROWS_MAX: Final = 5
+CROWDED_ROWS_MAX: Final = 3
+"""While the server has many songs at once: each row is an encoder more."""
 
 FORWARD_SAMPLES: Final = samples_of_ms(3)
 """The server's share in the first hop, where the leader's packets are forwarded as they are, once they are taken in."""
@@ -147,8 +149,9 @@ def seat_rows(
     leader: int,
     listener_down_samples: float | None = None,
     rows_max: int = SINGING_ROWS_MAX,
+    paired: bool = False,
 ) -> Seating:
-    """Seat the performers behind `leader`, a seat among `members`.
+    """Seat the performers behind `leader`, a seat among `members`; `paired` frames also where fewer sing.
 
     Members without a sound check (`method` none) do not sing and are left out. `listener_down_samples` is the slowest
     listener's way that is worth waiting for.
@@ -157,10 +160,10 @@ def seat_rows(
     singers = [member for member in by_seat.values() if member.method != "none" and member.seat != leader]
     listener_down = _limited(listener_down_samples, UNKNOWN_DOWN_SAMPLES)
     for most in range(rows_max, 1, -1):
-        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down)
+        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down, paired=paired)
         if seating.listener_cut_samples <= BEHIND_SAMPLES_MAX:
             return seating
-    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down)
+    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down, paired=paired)
 
 
 def _singing_rows(singers: Sequence[Member], rows_max: int) -> list[list[Member]]:
@@ -201,11 +204,11 @@ def _spread(members: Sequence[Member], rows_max: int) -> list[list[Member]]:
     return [list(members[len(members) * row // rows : len(members) * (row + 1) // rows]) for row in range(rows)]
 
 
-def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int) -> Seating:
+def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int, *, paired: bool) -> Seating:
     delays, cuts = [0], [0]
     up = rows[0][0].up
     voices = sum(len(row) for row in rows)
-    frames = 2 if voices >= PAIRED_FROM else 1
+    frames = 2 if paired or voices >= PAIRED_FROM else 1
     together, mixing = together_samples(frames), mix_samples(voices - 1, frames)
     for row in rows[1:]:
         cuts.append(delays[-1] + up + together + (FORWARD_SAMPLES if len(cuts) == 1 else mixing))

@@ -22,7 +22,7 @@ from unisono.errors import GuideGone
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
-from unisono.live.desk import EARLY_SAMPLES, LISTENERS, Desk
+from unisono.live.desk import COMPLEXITY, EARLY_SAMPLES, LISTENERS, Desk
 from unisono.live.films import Films
 from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
@@ -39,6 +39,9 @@ from unisono.store.records import Admission, RoomRecord
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
 
 _IDLE_SECONDS_MAX = 5.0
+_SONGS_MANY = 4
+"""With so many songs the next one begins `crowded`: one thread cannot give twenty courtyards all that it gives one."""
+_CROWDED_COMPLEXITY = 1
 _log = logging.getLogger(__name__)
 
 
@@ -138,6 +141,7 @@ class Runner:
             self._settle()
 
     def _message(self, session: Session, message: FromPage) -> None:
+        self.room.singing.crowded = self._services.songs_live >= _SONGS_MANY
         self.room.message(session.number, message, self.pulse.now())
         if isinstance(message, Who | Check):
             self._audience.changed()
@@ -363,12 +367,19 @@ class Runner:
             self._desk.reshape(song)
             return
         self._talk.close()
+        self._close_desk()
+        services = self._services
+        complexity = _CROWDED_COMPLEXITY if services.songs_live >= _SONGS_MANY else COMPLEXITY
+        services.songs_live += 1
         self._song_of_desk = song.performance
-        self._desk = Desk(song, pool=self._services.codecs, threads=self._services.codec_threads)
+        self._desk = Desk(song, pool=services.codecs, threads=services.codec_threads, complexity=complexity)
         self._leading, self._course = Leading(song.leader), Course()
         self._wake.set()
 
     def _close_desk(self) -> None:
+        if self._desk is None:
+            return
+        self._services.songs_live -= 1
         self._flush_leader()
         self._desk, self._leading, self._course = None, None, Course()
 

@@ -47,6 +47,8 @@ class Services:
             on_wrote=lambda wrote: _call(loop, on_wrote, wrote),
             on_trouble=lambda performance, trouble: _call(loop, on_trouble, performance, trouble),
         )
+        self.songs_live = 0
+        """How many rooms are mixing a song now."""
         self.codecs = ThreadPoolExecutor(self.codec_threads, thread_name_prefix="codec")
         self.rooms = ThreadPoolExecutor(max(2, self.codec_threads), thread_name_prefix="room")
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
