@@ -190,7 +190,7 @@ def arrived(folder: Path, wanted: int) -> list[Path]:
     deadline_s = time.monotonic() + ARRIVED_S
     while len(list(folder.glob("pictures/*/*.mkv"))) < wanted:
         assert time.monotonic() < deadline_s, "the pictures did not arrive"
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks, until the deadline
     [seat] = seats_seen(folder)
     found = pictures_of(folder, seat)
     assert len(found) == wanted

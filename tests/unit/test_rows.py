@@ -248,7 +248,7 @@ def test_a_late_comer_to_a_large_room_fits_if_their_second_frame_does() -> None:
 
 def test_while_many_songs_are_sung_the_next_has_fewer_rows_and_packets() -> None:
     choir = [singer(seat) for seat in range(1, 9)]
-    crowded = seat_rows(choir, leader=1, rows_max=CROWDED_ROWS_MAX, paired=True)
+    crowded = seat_rows(choir, leader=1, crowded=True)
     assert (crowded.last_row, crowded.frames_a_packet) == (CROWDED_ROWS_MAX, 2)
     assert sorted(seat for row in crowded.rows for seat in row) == list(range(1, 9))
     assert crowded.delays_samples[1] - seated(*choir).delays_samples[1] == FRAME_SAMPLES

@@ -149,9 +149,9 @@ def seat_rows(
     leader: int,
     listener_down_samples: float | None = None,
     rows_max: int = SINGING_ROWS_MAX,
-    paired: bool = False,
+    crowded: bool = False,
 ) -> Seating:
-    """Seat the performers behind `leader`, a seat among `members`; `paired` frames also where fewer sing.
+    """Seat the performers behind `leader`, a seat among `members`; a `crowded` server has fewer rows, frames in pairs.
 
     Members without a sound check (`method` none) do not sing and are left out. `listener_down_samples` is the slowest
     listener's way that is worth waiting for.
@@ -159,11 +159,11 @@ def seat_rows(
     by_seat = {member.seat: member for member in members}
     singers = [member for member in by_seat.values() if member.method != "none" and member.seat != leader]
     listener_down = _limited(listener_down_samples, UNKNOWN_DOWN_SAMPLES)
-    for most in range(rows_max, 1, -1):
-        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down, paired=paired)
+    for most in range(min(rows_max, CROWDED_ROWS_MAX) if crowded else rows_max, 1, -1):
+        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down, paired=crowded)
         if seating.listener_cut_samples <= BEHIND_SAMPLES_MAX:
             return seating
-    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down, paired=paired)
+    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down, paired=crowded)
 
 
 def _singing_rows(singers: Sequence[Member], rows_max: int) -> list[list[Member]]:

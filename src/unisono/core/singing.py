@@ -33,7 +33,7 @@ from unisono.core.messages import (
 from unisono.core.mix import pans_of_seats
 from unisono.core.picking import Picking
 from unisono.core.premiere import premiere_of, progress_of
-from unisono.core.rows import CROWDED_ROWS_MAX, SINGING_ROWS_MAX, Seating, rows_for_late_comer, seat_rows
+from unisono.core.rows import Seating, rows_for_late_comer, seat_rows
 from unisono.core.seats import Seat, Seats
 from unisono.core.song import START_AHEAD_SAMPLES, PieceFacts, SongRun
 from unisono.core.sungways import SungWays
@@ -275,13 +275,7 @@ class Singing:
         members[leader.number] = self._voices.ways.member(leader)
         listeners = [s.down_samples for s in self._seats.present() if not s.sings and s.down_samples is not None]
         slowest = max(listeners, default=None)
-        return seat_rows(
-            members.values(),
-            leader=leader.number,
-            listener_down_samples=slowest,
-            rows_max=CROWDED_ROWS_MAX if self.crowded else SINGING_ROWS_MAX,
-            paired=self.crowded,
-        )
+        return seat_rows(members.values(), leader=leader.number, listener_down_samples=slowest, crowded=self.crowded)
 
     def seat_late_comer(self, seat: Seat) -> None:
         """Somebody came, finished the sound check or measured their way, in the middle of a song.

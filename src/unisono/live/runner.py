@@ -1,6 +1,7 @@
 """Runner: one room in the world. It feeds the pure room (core/room.py) with sockets and time, and does what it says.
 
 All on the event loop, which waits for a song's codec work (live/desk.py); talk and the plain stream have a thread.
+This module is long because whatever a room can want done has its line here, and nothing else has.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -94,11 +95,20 @@ class Folder:
         return self.path / f"piece-{number:04}.webm"
 
 
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to write what then stands at `path`, whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def render(plan: Plan, folder: Folder, number: int, on_share: Callable[[float], None]) -> None:
     """Render one piece into its file, whole or not at all."""
     frames = pieces(plan.film, plan.frames)[number]
-    path = folder.piece(number)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     composer = Composer(plan, folder.drawn, folder.proxies)
     shape = plan.film.shape
     options = {
@@ -108,18 +118,14 @@ def render(plan: Plan, folder: Folder, number: int, on_share: Callable[[float], 
         "g": str(_KEY_FRAMES),
         "x264-params": "open-gop=0:colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv",
     }
-    try:
-        with av.open(str(part), "w", format="mp4") as file:
-            stream = file.add_stream("libx264", rate=FRAME_RATE, options=options)
-            stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
-            for index, frame in enumerate(frames):
-                file.mux(stream.encode(frame_of(composer.frame(frame), index)))
-                if index % _TELL_FRAMES == 0:
-                    on_share(index / len(frames))
-            file.mux(stream.encode(None))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with _whole(folder.piece(number)) as part, av.open(str(part), "w", format="mp4") as file:
+        stream = file.add_stream("libx264", rate=FRAME_RATE, options=options)
+        stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
+        for index, frame in enumerate(frames):
+            file.mux(stream.encode(frame_of(composer.frame(frame), index)))
+            if index % _TELL_FRAMES == 0:
+                on_share(index / len(frames))
+        file.mux(stream.encode(None))
 
 
 def stretches(folder: Folder) -> Sequence[range]:
@@ -131,27 +137,25 @@ def stretches(folder: Folder) -> Sequence[range]:
 def encode_webm(folder: Folder, number: int, on_share: Callable[[float], None]) -> None:
     """Encode one piece of the finished film as VP9 into its file, whole or not at all."""
     wanted = stretches(folder)[number]
-    path = folder.webm(number)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with av.open(str(folder.whole)) as source, av.open(str(part), "w", format="webm") as file:
-            shown = source.streams.video[0]
-            assert shown.time_base is not None
-            source.seek(int(wanted.start / FRAME_RATE / shown.time_base), stream=shown, backward=True)
-            stream = file.add_stream("libvpx-vp9", rate=FRAME_RATE, options=_VP9)
-            stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
-            for frame in source.decode(shown):
-                index = round((frame.time or 0.0) * FRAME_RATE) - wanted.start
-                if index >= len(wanted):
-                    break
-                if index >= 0:
-                    file.mux(stream.encode(frame_of(planes_of(frame), index)))
-                if index % _TELL_FRAMES == 0:
-                    on_share(index / len(wanted))
-            file.mux(stream.encode(None))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        _whole(folder.webm(number)) as part,
+        av.open(str(folder.whole)) as source,
+        av.open(str(part), "w", format="webm") as file,
+    ):
+        shown = source.streams.video[0]
+        assert shown.time_base is not None
+        source.seek(int(wanted.start / FRAME_RATE / shown.time_base), stream=shown, backward=True)
+        stream = file.add_stream("libvpx-vp9", rate=FRAME_RATE, options=_VP9)
+        stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+        for frame in source.decode(shown):
+            index = round((frame.time or 0.0) * FRAME_RATE) - wanted.start
+            if index >= len(wanted):
+                break
+            if index >= 0:
+                file.mux(stream.encode(frame_of(planes_of(frame), index)))
+            if index % _TELL_FRAMES == 0:
+                on_share(index / len(wanted))
+        file.mux(stream.encode(None))
 
 
 def carry_out(folder: Folder, task: Task, tell: Callable[[Told], None]) -> None:

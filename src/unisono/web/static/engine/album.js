@@ -13,12 +13,6 @@ const STORE = "parts";
 const WRITE_MS = 500;
 const TYPE = "video/x-matroska";
 
-/** @param {string} secret of the seat */
-export async function ownerOf(secret) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret)));
-  return [...digest.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** A new file; in a worker. @param {string} owner @param {string} performance @returns {Promise<Page>} */
 export async function openPage(owner, performance) {
   const name = `${owner}.${performance}.${crypto.randomUUID()}`;

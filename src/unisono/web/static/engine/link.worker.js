@@ -6,6 +6,7 @@
 import { FrameClock } from "./clock.js";
 import { codecSupport, measureDecoder, measureEncoder } from "./codec.js";
 import { Delivery } from "./delivery.js";
+import { ownerOf } from "./owner.js";
 import { Keeper } from "./keeper.js";
 import { Player, fetchClip } from "./player.js";
 import { Ring } from "./ring.js";
@@ -31,12 +32,6 @@ const SONG_STATES = new Set(["count_in", "singing", "ending"]);
 
 /** @param {any} message @param {Transferable[]} [transfer] */
 const tell = (message, transfer = []) => self.postMessage(message, { transfer });
-
-/** @param {string} text */
-async function shortHash(text) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return [...digest.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 class Link {
   constructor() {
@@ -130,7 +125,7 @@ class Link {
     this._song(message.song);
     this._fetchAhead(message.piece);
     this.delivery.connected();
-    if (message.seat && message.key) void shortHash(message.key).then((owner) => this.delivery.adopt(owner));
+    if (message.seat && message.key) void ownerOf(message.key).then((owner) => this.delivery.adopt(owner));
   }
 
   /** The backing is here before the song begins. @param {{piece: string | null, key: number, tempo_bpm: number} | null} picked */

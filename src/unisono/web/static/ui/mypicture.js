@@ -3,8 +3,8 @@
  * Without a camera, or on a browser that cannot, one's flag and light stand in the window.
  */
 
-import { ownerOf } from "../engine/album.js";
 import { Camera } from "../engine/camera.js";
+import { ownerOf } from "../engine/owner.js";
 import { byId, h, input, post, say, show } from "./dom.js";
 import { day, t } from "./i18n.js";
 import { filmedSeats, picturesWanted, rememberFilmed, rememberPictures } from "./remember.js";
