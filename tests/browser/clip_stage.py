@@ -21,7 +21,7 @@ from playwright.sync_api import FilePayload
 from tests.live.clips import Stage, Studio, open_stage
 from unisono.studio import files
 from unisono.studio.performance import FileReport, MixReport, StemReport, write_report
-from unisono.studio.takes import LISTEN_FILE, Said, TakeReport, take_folder, write_placed
+from unisono.studio.takes import LISTEN_FILE, Said, TakeReport, picture_file, take_folder, write_placed
 from unisono.units import SAMPLE_RATE, Audio
 
 SECONDS = 4
@@ -35,7 +35,7 @@ class PageStudio(Studio):
         found = await super().analyse(folder, take, on_progress)
         place = take_folder(folder, take)
         shutil.copyfile(folder / "mix.m4a", place / LISTEN_FILE)
-        (place / "waves.svg").write_text(PICTURE)
+        (place / picture_file("waves", "en")).write_text(PICTURE)
         words = Said(code="placed.bleed_db", text="placed by the bleed, certain", facts={})
         shows = Said(code="waves", text="Waveforms before and after")
         told = TakeReport(
@@ -46,7 +46,7 @@ class PageStudio(Studio):
             drift_ppm=found.drift_ppm,
             samples=SECONDS * SAMPLE_RATE,
             said=(words,),
-            pictures=(("waves.svg", shows),),
+            pictures=(("waves", shows),),
         )
         write_placed(place, told)
         return told

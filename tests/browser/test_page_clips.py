@@ -63,6 +63,7 @@ def test_a_clip_is_sent_placed_and_heard_among_the_others(
         stage.studio.held.clear()
         expect(row.get_by_text("In the mix.")).to_be_visible()
         expect(page.get_by_role("button", name="Hear Ola alone")).to_be_visible()
+        expect(row.get_by_role("img", name="Waveforms before and after")).to_be_hidden()
         row.locator("summary").click()
         expect(row.get_by_text("placed by the bleed, certain")).to_be_visible()
         expect(row.get_by_role("img", name="Waveforms before and after")).to_be_visible()
@@ -167,7 +168,7 @@ def test_a_clip_is_placed_by_ear_with_the_keyboard(stage: PageStage, playwright:
         assert complaints(page) == []
         page.get_by_role("button", name="This is right").press("Enter")
         expect(row.get_by_text("In the mix.")).to_be_visible()
-        expect(row.locator("summary")).to_have_text("Placed by hand.")
+        expect(row.locator("summary")).to_have_text("How it was placed")
         assert stage.studio.mixes[-1]
         row.get_by_role("button", name="Place it by hand").click()
         expect(slider).to_have_attribute("aria-valuetext", "begins 0.98 seconds after the song")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from tests.unit.clips import backing, sung_to, voice, write_clip
 from tests.unit.test_studio_jobs import START, performance, quiet, sing
 from tests.unit.test_studio_stem import opus_packets, sine
 from unisono.errors import TakeFailed
+from unisono.store.blobs import may_be_served
 from unisono.studio import files
 from unisono.studio.faders import Fader, Faders, write_faders
 from unisono.studio.jobs import run_mix, run_take
-from unisono.studio.takes import FIRST_SEAT, TakeFacts, take_folder, write_take
+from unisono.studio.takes import FIRST_SEAT, TakeFacts, picture_file, take_folder, write_take
 from unisono.units import SAMPLE_RATE, Audio
-from unisono.web.i18n import words
+from unisono.web.i18n import LANGUAGES, words
+from unisono.web.take_words import sentence
 
 TAKE = "0123456789abcdef"
 LATE = 9_000
@@ -61,8 +64,17 @@ def test_a_take_is_placed_left_for_the_page_and_heard_in_the_next_mix(song: Path
     voice_sound = files.read_back(take / "voice.wav")
     assert len(voice_sound) == len(backing())
     assert len(files.read_back(take / "listen.m4a")) >= len(backing()) - LATE
-    assert {name for name, _ in report.pictures} == {"waves.svg", "lags.svg"}
-    assert all((take / name).read_text().startswith("<svg") for name, _ in report.pictures)
+    shows = dict(report.pictures)
+    assert list(shows) == ["waves", "lags"]
+    for name, label in (("waves", "lane.after"), ("lags", "lags.confidence")):
+        for language in LANGUAGES:
+            picture = (take / picture_file(name, language)).read_text()
+            assert picture.startswith("<svg")
+            assert escape(sentence(label, {}, language)) in picture
+    facts = {name: float(fact) for name, fact in shows["lags"].facts.items()}
+    assert facts["looks"] >= facts["used"] > 1
+    assert 0 <= facts["within_ms"] < 2
+    assert may_be_served(f"takes/{TAKE}/{picture_file('lags', 'it')}")
     assert report.said[0].code == "placed.bleed_db"
     assert words("it").gettext(report.said[0].words) != report.said[0].words, "a page can translate it"
 

@@ -7,6 +7,7 @@ room's host may hide and withdraw any, and sets the mix.
 from __future__ import annotations
 
 import hmac
+import zlib
 from typing import Annotated
 
 import msgspec
@@ -25,8 +26,9 @@ from unisono.store import tokens
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.studio.faders import Faders
 from unisono.studio.performance import read_report
-from unisono.studio.takes import LISTEN_FILE, TakeReport
+from unisono.studio.takes import LISTEN_FILE, TakeReport, picture_file
 from unisono.units import SAMPLE_RATE
+from unisono.web.i18n import COOKIE, choose_language
 
 Token = Annotated[str, Meta(max_length=100)]
 _BODY_BYTES_MAX = 200_000
@@ -105,16 +107,19 @@ class TakesApi:
         arriving = [take for take in seen if not _is_whole(take)]
         arrived = await self._services.on_files(lambda: {t.take: self._takes.arrived_bytes(t) for t in arriving})
         mixing = self._takes.mixes.progress(performance.performance)
+        media = f"/media/{performance.media_key}"
+        language = choose_language(request.cookies.get(COOKIE), request.headers.get("Accept-Language"))
         shown: dict[str, object] = {
             "takes": [
-                self._shown(take, report, performance.media_key, mine=take.take in own)
+                self._shown(take, mine=take.take in own)
+                | _found(take, report, f"{media}/takes/{take.take}", language)
                 | ({"arrived_bytes": arrived[take.take], "bytes": take.size_bytes} if take.take in arrived else {})
                 for take, report in zip(seen, reports, strict=True)
             ],
             "mix": _progress(mixing) if mixing else None,
             "version": await self._services.on_files(self._version, performance.performance),
             "mix_failed": self._takes.mixes.is_unmixed(performance.performance),
-            "guide": f"/media/{performance.media_key}/guide.m4a",
+            "guide": f"{media}/guide.m4a",
             "bytes_max": self._bytes_max,
             "host": is_host,
         }
@@ -127,9 +132,9 @@ class TakesApi:
         report = read_report(folder)
         return version_of(report) if report and (folder / "mix.wav").is_file() else ""
 
-    def _shown(self, take: TakeRecord, report: TakeReport | None, media_key: str, *, mine: bool) -> dict[str, object]:
+    def _shown(self, take: TakeRecord, *, mine: bool) -> dict[str, object]:
         progress = self._takes.progress(take.take)
-        shown: dict[str, object] = {
+        return {
             "take": take.take,
             "seat": take.seat,
             "name": take.name,
@@ -144,9 +149,6 @@ class TakesApi:
             "by_hand": take.offset_samples is not None,
             "progress": _progress(progress) if progress else None,
         }
-        if report is not None and take.state in ("placed", "unsure"):
-            shown["found"] = _found(report, f"/media/{media_key}/takes/{take.take}")
-        return shown
 
     async def change(self, request: web.Request) -> web.Response:
         """Who it is."""
@@ -269,9 +271,12 @@ def _progress(progress: Progress) -> dict[str, object]:
     }
 
 
-def _found(report: TakeReport, url: str) -> dict[str, object]:
-    """What the studio found, as the page shows it."""
-    return {
+def _found(take: TakeRecord, report: TakeReport | None, url: str, language: str) -> dict[str, object]:
+    """What the studio found, as the page shows it, once there is something."""
+    if report is None or take.state not in ("placed", "unsure"):
+        return {}
+    version = f"{zlib.crc32(msgspec.json.encode(report)):08x}"  # browsers keep files for a day
+    found = {
         "method": report.method,
         "certain": report.certain,
         "confidence": report.confidence,
@@ -279,7 +284,11 @@ def _found(report: TakeReport, url: str) -> dict[str, object]:
         "drift_ppm": report.drift_ppm,
         "seconds": report.samples / SAMPLE_RATE,
         "said": report.said,
-        "pictures": [{"url": f"{url}/{name}", "shows": shows} for name, shows in report.pictures],
+        "pictures": [
+            {"url": f"{url}/{picture_file(name, language)}?v={version}", "shows": shows}
+            for name, shows in report.pictures
+        ],
         "listen": f"{url}/{LISTEN_FILE}",
         "marks": report.marks,
     }
+    return {"found": found}

@@ -22,7 +22,7 @@ from unisono.studio.decoded import decoded
 from unisono.studio.guides import GuideFacts, guide_sound, performance_guide
 from unisono.studio.outcome import Outcome, state_of
 from unisono.studio.pictures import shape
-from unisono.studio.report import lags_picture, said, said_of, waves_picture
+from unisono.studio.report import lags_picture, said_of, shown_in_lags, shown_in_waves, waves_picture
 from unisono.studio.stem import decode_stem
 from unisono.studio.steps import Course, State, Step, Teller, Told, Work, write_whole
 from unisono.studio.takes import (
@@ -32,12 +32,13 @@ from unisono.studio.takes import (
     Said,
     TakeFacts,
     TakeReport,
+    picture_file,
     read_take,
     take_folder,
     write_placed,
 )
 from unisono.units import span
-from unisono.web.i18n import SOURCE_LANGUAGE
+from unisono.web.i18n import LANGUAGES
 
 WORK_FOLDER = "work"
 STEM_SOUND = "stem.wav"
@@ -177,17 +178,21 @@ def _marks(found: ClipReport) -> Iterator[str]:
 
 
 def _pictures(folder: Path, found: ClipReport, guide: GuideFacts, work: Work) -> Iterator[tuple[str, Said]]:
-    """What was drawn; pages tell the same in words of their reader's language."""
+    """What was drawn, in every language, and what each picture shows."""
     if found.take.sound is None:
         return
-    sound = guide_sound(guide, work)
-    drawn = {
-        "waves": waves_picture(found, shape(sound), guide.samples, guide.samples, SOURCE_LANGUAGE),
-        "lags": lags_picture(found, SOURCE_LANGUAGE),
-    }
-    for name, picture in drawn.items():
-        if picture is not None:
-            write_whole(folder / f"{name}.svg", picture.encode())
-            yield f"{name}.svg", said(f"picture.{name}")
-        else:
-            (folder / f"{name}.svg").unlink(missing_ok=True)
+    guide_shape = shape(guide_sound(guide, work))
+
+    def write(name: str, draw: Callable[[str], str | None]) -> bool:
+        drawn = {picture_file(name, language): draw(language) for language in LANGUAGES}
+        for file, picture in drawn.items():
+            if picture is None:
+                (folder / file).unlink(missing_ok=True)
+            else:
+                write_whole(folder / file, picture.encode())
+        return None not in drawn.values()
+
+    if write("waves", lambda language: waves_picture(found, guide_shape, guide.samples, guide.samples, language)):
+        yield "waves", shown_in_waves()
+    if write("lags", lambda language: lags_picture(found, language)):
+        yield "lags", shown_in_lags(found)

@@ -6,13 +6,14 @@ pictures and needs nothing but the files beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Final
 from urllib.parse import quote
 
 from unisono.studio import pictures
-from unisono.studio.alignment import Alignment
+from unisono.studio.alignment import Alignment, Lag
 from unisono.studio.clip import ClipReport
 from unisono.studio.outcome import Outcome, Production
 from unisono.studio.steps import write_whole
@@ -144,6 +145,33 @@ def in_words(told: tuple[Said, ...], language: str) -> list[str]:
     return [sentence(each.code, each.facts, language) for each in told]
 
 
+def shown_in_waves() -> Said:
+    """What `waves_picture` shows; what is told about the take belongs beside it."""
+    return said("picture.waves")
+
+
+def shown_in_lags(report: ClipReport) -> Said:
+    """What `lags_picture` shows, for whoever cannot see it. Raises ValueError where nobody looked."""
+    looks = _looks(report)
+    used = [look for look in looks if look.used] or looks
+    if not used:
+        raise ValueError("there are no looks to tell of")
+    lags = [look.lag_samples for look in used]
+    return said(
+        "picture.lags",
+        looks=float(len(looks)),
+        used=float(sum(look.used for look in looks)),
+        within_ms=round(ms_of_samples(max(lags) - min(lags)), 2),
+        sure_percent=float(round(100 * median(look.confidence for look in used))),
+    )
+
+
+def _looks(report: ClipReport) -> Sequence[Lag]:
+    """Those of the first way of looking that looked more than once."""
+    estimates = (*report.alignment.estimates, *report.guess.estimates)
+    return next((estimate.lags for estimate in estimates if estimate.lags), ())
+
+
 def waves_picture(
     report: ClipReport, guide_shape: tuple[int, ...], guide_samples: int, axis: int, language: str
 ) -> str:
@@ -158,7 +186,7 @@ def waves_picture(
         lanes.append(pictures.after_lane(label, report.after, axis, missing))
     return pictures.waves(
         lanes,
-        title=sentence("picture.waves", {}, language),
+        title=in_words((shown_in_waves(),), language)[0],
         description="; ".join(in_words((*said_of_alignment(report), *said_of_sound(report)), language)),
         unique=f"waves-{report.voice}",
     )
@@ -166,13 +194,13 @@ def waves_picture(
 
 def lags_picture(report: ClipReport, language: str) -> str | None:
     """Lags and confidence over time, as SVG; None where nobody looked."""
-    found = [estimate for estimate in (*report.alignment.estimates, *report.guess.estimates) if estimate.lags]
-    if not found:
+    looks = _looks(report)
+    if not looks:
         return None
     return pictures.lags(
-        found[0].lags,
+        looks,
         report.take.samples,
-        title=sentence("picture.lags", {}, language),
+        title=in_words((shown_in_lags(report),), language)[0],
         description="; ".join(in_words(tuple(said_of_alignment(report)), language)),
         unique=f"lags-{report.voice}",
         labels=(sentence("lags.lags", {}, language), sentence("lags.confidence", {}, language)),

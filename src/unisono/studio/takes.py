@@ -5,7 +5,7 @@
     takes/<take>/placed.json      TakeReport: what the studio found and did; the studio writes it, last of all
     takes/<take>/voice.wav        the voice on the performance's axis (sample 0 is the performance's start): it is mixed
     takes/<take>/listen.m4a       the take as it came, from its own sample 0, for placing it by ear
-    takes/<take>/*.svg            pictures for the page
+    takes/<take>/*_<language>.svg pictures for the page, with their words in each language
 
 Everything but the first two can be made again. In a mix a take is a voice like any stem, under its `seat`: a number
 from FIRST_SEAT on, so that it never is that of a seat which sang live.
@@ -66,7 +66,7 @@ class TakeReport(Struct, frozen=True, kw_only=True):
     """What was found out about a take and done to it.
 
     method, certain, confidence, offset_samples, drift_ppm: of its `Alignment` (alignment.py). samples: its length.
-    pictures: names of files beside this one, each with a `Said` of what it shows. marks: as of stems.
+    pictures: what was drawn, by name (`picture_file`), each with a `Said` of what it shows. marks: as of stems.
     """
 
     method: str
@@ -86,6 +86,11 @@ def take_folder(performance: Path, take: str) -> Path:
     if _ID.fullmatch(take) is None:
         raise ValueError(f"{take!r} is no take")
     return performance / TAKES_FOLDER / take
+
+
+def picture_file(name: str, language: str) -> str:
+    """What a picture with its words in one of i18n.LANGUAGES is called in its take's folder."""
+    return f"{name}_{language}.svg"
 
 
 def takes_of(performance: Path) -> list[TakeFacts]:

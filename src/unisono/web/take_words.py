@@ -67,7 +67,10 @@ SENTENCES: Mapping[str, str] = {
     "ended": _("working on it ended unexpectedly"),
     "unexpected": _("working on it failed: {reason}"),
     "picture.waves": _("How loud it is over time: the guide, the take as it came, and the voice in its place"),
-    "picture.lags": _("How far the take lags the guide over time, and how sure each look was"),
+    "picture.lags": _(
+        "How far the take lags the guide over time, and how sure each look was: {used} of {looks} looks were used, "
+        "their lags lie within {within_ms} ms, and they were {sure_percent} percent sure"
+    ),
     "lane.guide": _("the guide"),
     "lane.before": _("as it came"),
     "lane.after": _("in its place, cleaned"),

@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { Placing } from "./placing.js";
 import { markInWords, problemInWords } from "./problems.js";
 import { hostOf, rememberHost, rememberTake, takeKeys } from "./remember.js";
-import { foundInWords, methodInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
+import { foundInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Takes} Look */
@@ -141,9 +141,11 @@ export class TakesPanel {
     if (!take.found || (take.state !== "placed" && take.state !== "unsure")) return null;
     const told = h("ul", { class: "told" }, ...foundInWords(take).map((sentence) => h("li", {}, sentence)));
     const pictures = take.found.pictures.map(({ url, shows }) =>
-      h("div", { class: "told-picture", tabindex: 0, role: "group", "aria-label": saidInWords(shows) },
-        h("img", { src: `${url}?v=${Math.round(1000 * (take.found?.offset_seconds ?? 0))}`, alt: saidInWords(shows), loading: "lazy" })));
-    const details = h("details", { open: this.#open.has(take.take) }, h("summary", {}, (take.state === "placed" && methodInWords(take)) || t("What the studio found")), told, ...pictures);
+      h("div", { class: "told-picture", tabindex: 0, role: "group", "aria-label": t("Picture") },
+        h("img", { src: url, alt: saidInWords(shows), loading: "lazy" })));
+    const what = take.state === "placed" ? t("How it was placed") : t("What the studio found");
+    const summary = h("summary", { "aria-label": t("{what}: {name}", { what, name: take.name }) }, what);
+    const details = h("details", { open: this.#open.has(take.take) }, summary, told, ...pictures);
     details.addEventListener("toggle", () => (details.open ? this.#open.add(take.take) : this.#open.delete(take.take)));
     return details;
   }

@@ -1,6 +1,6 @@
 /** What is said about a take: how far it is, what was found, what was done. */
 
-import { megabytes, minutes, t, tn } from "./i18n.js";
+import { language, megabytes, minutes, t, tn } from "./i18n.js";
 import { problemInWords } from "./problems.js";
 import { fileOnItsWay } from "./remember.js";
 
@@ -77,14 +77,12 @@ export function foundInWords(take) {
   ].filter(Boolean);
 }
 
-/** How it was placed, in few words. @param {Take} take */
-export function methodInWords(take) {
-  return METHODS[take.found?.method ?? ""]?.() ?? "";
-}
-
 /** The studio sends a message of the catalogue with its facts. @param {Said} said */
 export function saidInWords(said) {
-  return said.words ? t(said.words, said.facts) : said.text;
+  if (!said.words) return said.text;
+  const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2, useGrouping: false });
+  const facts = Object.entries(said.facts).map(([name, fact]) => [name, typeof fact === "number" ? number.format(fact) : fact]);
+  return t(said.words, Object.fromEntries(facts));
 }
 
 /** @param {number} seconds */
