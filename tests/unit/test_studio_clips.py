@@ -225,6 +225,18 @@ def test_cancelling_leaves_nothing_half_written_and_what_is_finished_is_kept(cho
     assert [each for each in told if each.state == "kept"]
 
 
+def test_a_run_that_is_cancelled_in_the_middle_of_decoding_leaves_no_half_of_the_sound(
+    choir: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    half = out / "work" / "of-a-run-before.take" / "sound.wav.part"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"RIFF")
+    with pytest.raises(Cancelled):
+        produce_clips(clips_of(choir), choir / "guide.flac", out, cancelled=lambda: True)
+    assert not list(out.rglob("*.part"))
+
+
 def test_control_c_is_told_in_one_line_and_ends_everything(choir: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "unisono", "produce", *[clip.path for clip in clips_of(choir)]]
     process = subprocess.Popen(

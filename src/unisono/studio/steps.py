@@ -135,7 +135,7 @@ class Work:
 
     def clear_parts(self) -> None:
         """Delete what a run that was stopped has left half written."""
-        for path in self.folder.glob(f"*{_PART_SUFFIX}"):
+        for path in list(self.folder.rglob(f"*{_PART_SUFFIX}")):  # a take's folder has its own
             _delete(path)
 
 
