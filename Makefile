@@ -46,7 +46,8 @@ test-js: setup-dev
 	npm test --silent
 
 test-fast: setup-dev
-	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not browser and not sound"
+	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not live and not browser and not sound"
+	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "live and not sound"
 
 test-browser: setup-dev
 	$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "browser and not sound"

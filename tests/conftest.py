@@ -1,4 +1,4 @@
-"""What all tests share: browser tests carry the mark `browser`, to run last; Hypothesis has no stopwatch."""
+"""What all tests share: tests/live and tests/browser carry their marks, to run apart; Hypothesis has no stopwatch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-BROWSER = Path(__file__).parent / "browser"
+APART = ("live", "browser")
 
 # How long an example takes says how busy the machine is, nothing else. A failure prints what repeats it.
 settings.register_profile("unisono", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -16,5 +16,6 @@ settings.load_profile("unisono")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if BROWSER in item.path.parents:
-            item.add_marker("browser")
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in APART:
+            item.add_marker(folder)
