@@ -15,7 +15,7 @@ from unisono.core.mix import pan_gains, pans_of_seats
 from unisono.core.rows import PAIRED_FROM, Member, seat_rows
 from unisono.core.song import SongRun
 from unisono.core.wire import Codec, Kind, Packet, unpack
-from unisono.live.desk import EARLY_SAMPLES, LISTENERS, Desk, Outgoing
+from unisono.live.desk import LISTENERS, Desk, Outgoing
 from unisono.live.leading import Leading
 from unisono.live.pcm import frame_of, sound_of
 from unisono.opus import DecodeJob, Decoder, Encoder, decode_many
@@ -196,7 +196,7 @@ def test_every_frame_leaves_in_time_and_is_stamped_for_a_plain_decoder() -> None
         blocks = [(now, unpack(sound.opus)) for now, sound in left if sound.row == row]
         waits = {now - mix.span.stop - 312 - hold_of(song, row) for now, mix in blocks if isinstance(mix, Packet)}
         assert len(waits) == 1, "the same for every frame"
-        assert 0 <= waits.pop() <= EARLY_SAMPLES, "and none waits for another tick"
+        assert 0 <= waits.pop() < samples_of_ms(1), "and none waits for another tick"
 
 
 def test_what_comes_as_late_as_allowed_is_heard_and_what_comes_later_is_told() -> None:

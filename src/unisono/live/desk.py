@@ -34,8 +34,10 @@ COMPLEXITY = 5
 """Of the encoders; 1 takes a quarter less time."""
 LISTENERS = -1
 """Stands for the listeners, and those beside the rows, where a row's number would."""
-EARLY_SAMPLES: Final = samples_of_ms(1.5)
-"""An event loop that counts in milliseconds may tick so early: blocks are due before, and none waits for the next."""
+EARLY_SAMPLES: Final = samples_of_ms(0.9)
+"""Blocks are due so long before a tick's place in the grid, and none waits for the next."""
+AIM_SAMPLES: Final = samples_of_ms(0.65)
+"""So far behind its place a tick is asked for: an event loop that counts in milliseconds comes up to 1.5 ms early."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
 _PCM = Codec.PCM

@@ -23,7 +23,7 @@ from unisono.errors import GuideGone
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
-from unisono.live.desk import COMPLEXITY, EARLY_SAMPLES, LISTENERS, Desk
+from unisono.live.desk import AIM_SAMPLES, COMPLEXITY, EARLY_SAMPLES, LISTENERS, Desk
 from unisono.live.films import Films
 from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
@@ -260,7 +260,7 @@ class Runner:
         if self._ticking:
             step = FRAME_SAMPLES if self._desk is None else self._desk.packet_samples
             grid = Position(((now + EARLY_SAMPLES) // step + 1) * step)
-            await asyncio.sleep(self.pulse.seconds_until(grid))
+            await asyncio.sleep(self.pulse.seconds_until(Position(grid + AIM_SAMPLES)))
             return
         due = self.room.next_due(now)
         seconds = _IDLE_SECONDS_MAX if due is None else min(_IDLE_SECONDS_MAX, self.pulse.seconds_until(due))
