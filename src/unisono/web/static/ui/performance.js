@@ -189,10 +189,7 @@ function wireSharing() {
 function wirePlayer() {
   const play = button("play");
   play.addEventListener("click", () => (audio.paused ? audio.play() : audio.pause()));
-  const drawState = () => {
-    say(play, audio.paused ? t("Play") : t("Pause"));
-    play.setAttribute("aria-pressed", String(!audio.paused));
-  };
+  const drawState = () => say(play, audio.paused ? t("Play") : t("Pause"));
   for (const what of ["play", "pause", "ended"]) audio.addEventListener(what, drawState);
   audio.addEventListener("timeupdate", drawClock);
   audio.addEventListener("loadedmetadata", drawClock);

@@ -1,15 +1,17 @@
 /** Placing a take by hand: both waveforms under each other, both sounds together, one slider and two buttons. */
 
 import { button, byId, dialog, input, say, show } from "./dom.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 import { Duet } from "./duet.js";
-import { clock, offsetInWords } from "./takewords.js";
+import { clock, movedInWords, offsetInWords } from "./takewords.js";
 
 /** @typedef {import("./types.js").Take} Take */
 
 const STEP_S = 0.01;
 /** So many seconds are seen at once; the first sees everything. */
 const SPANS_S = [Infinity, 30, 8, 2];
+/** So far a page key moves the clip at each of them. */
+const PAGES_S = [1, 1, 0.1, 0.1];
 const PEAKS_PER_S = 400;
 const GUIDE_COLOUR = "#8d7f9c";
 const TAKE_COLOUR = "#ffcf7a";
@@ -19,6 +21,8 @@ export class Placing {
   #view = byId("placing-view", HTMLCanvasElement);
   #duet = new Duet();
   #offset_s = 0;
+  /** Where it stood when this was opened. */
+  #found_s = 0;
   #zoom = 0;
   /** Where in the song one listens, while nothing plays. */
   #at_s = 0;
@@ -44,6 +48,7 @@ export class Placing {
       this.#close(null);
     });
     this.#wireDrag();
+    this.#wireKeys();
     new ResizeObserver(() => this.#draw()).observe(this.#view);
   }
 
@@ -51,7 +56,7 @@ export class Placing {
   ask(take, guide) {
     const found = take.found;
     if (!found) return Promise.resolve(null);
-    this.#offset_s = Math.round(found.offset_seconds / STEP_S) * STEP_S;
+    this.#offset_s = this.#found_s = Math.round(found.offset_seconds / STEP_S) * STEP_S;
     this.#at_s = Math.max(0, found.offset_seconds);
     this.#peaks = null;
     say(byId("placing-name"), take.name);
@@ -115,9 +120,8 @@ export class Placing {
     if (range) this.#setRange();
     const slider = input("placing-slider");
     slider.value = this.#offset_s.toFixed(2);
-    const words = offsetInWords(this.#offset_s);
-    slider.setAttribute("aria-valuetext", words);
-    say(byId("placing-where"), words);
+    slider.setAttribute("aria-valuetext", movedInWords(this.#offset_s - this.#found_s));
+    say(byId("placing-where"), offsetInWords(this.#offset_s));
     this.#duet.place(this.#offset_s);
     this.#draw();
   }
@@ -137,6 +141,8 @@ export class Placing {
     this.#zoom = Math.max(0, Math.min(SPANS_S.length - 1, zoom));
     button("placing-out").disabled = this.#zoom === 0;
     button("placing-in").disabled = this.#zoom === SPANS_S.length - 1;
+    const seen_s = Math.min(SPANS_S[this.#zoom], this.#song_s);
+    say(byId("placing-seen"), tn("{n} second of the song is seen", "{n} seconds of the song are seen", Math.round(seen_s)));
     if (focused instanceof HTMLButtonElement && focused.disabled) button(this.#zoom ? "placing-out" : "placing-in").focus();
     this.#move(this.#offset_s);
   }
@@ -170,9 +176,7 @@ export class Placing {
     const { playing } = this.#duet;
     if (playing) this.#at_s = this.#duet.at_s;
     if (playing && this.#at_s >= this.#song_s) this.#duet.stop();
-    const play = button("placing-play");
-    say(play, playing ? t("Pause") : t("Hear both"));
-    play.setAttribute("aria-pressed", String(playing));
+    say(button("placing-play"), playing ? t("Pause") : t("Hear both"));
     this.#draw();
     if (playing) this.#frame = requestAnimationFrame(() => this.#follow());
   }
@@ -183,6 +187,18 @@ export class Placing {
     const span_s = SPANS_S[this.#zoom];
     if (span_s >= whole.to_s - whole.from_s) return whole;
     return { from_s: this.#at_s - span_s / 2, to_s: this.#at_s + span_s / 2 };
+  }
+
+  /** Page keys go further than a browser's tenth of a slider would say; the space bar plays, wherever a slider has the focus. */
+  #wireKeys() {
+    this.#sheet.addEventListener("keydown", (event) => {
+      if (!this.#peaks || !(event.target instanceof HTMLInputElement)) return;
+      const page = { PageUp: 1, PageDown: -1 }[event.key] ?? 0;
+      if (page && event.target.id === "placing-slider") this.#move(this.#offset_s + page * PAGES_S[this.#zoom]);
+      else if (event.key === " " && !event.repeat) this.#togglePlay();
+      else return;
+      event.preventDefault();
+    });
   }
 
   /** The clip moves under a finger or a mouse; a press without moving listens there. */

@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { Placing } from "./placing.js";
 import { markInWords, problemInWords } from "./problems.js";
 import { hostOf, rememberHost, rememberTake, takeKeys } from "./remember.js";
-import { foundInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
+import { foundInWords, offsetInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Takes} Look */
@@ -103,7 +103,8 @@ export class TakesPanel {
     byId("mixing-bar", HTMLProgressElement).value = look.mix?.share ?? 0;
     if (!making) say(byId("withdrawn-said"), "");
     say(byId("mixing-said"), making ? t("A new mix is being made.") : problemInWords("mix_failed"));
-    say(byId("mixing-step"), making ? [stepInWords(look.mix), timeLeft(look.mix)].filter(Boolean).join(" ") : "");
+    say(byId("mixing-step"), making ? stepInWords(look.mix) : "");
+    say(byId("mixing-left"), making ? timeLeft(look.mix) : "");
   }
 
   /** One take's row, made anew only when something of it changed. @param {Take} take */
@@ -125,7 +126,7 @@ export class TakesPanel {
   #build(take) {
     const may = take.mine || this.#look?.host;
     const marks = take.found?.marks.map(markInWords) ?? [];
-    const row = h("li", { class: `take ${take.state} ${take.hidden ? "kept-out" : ""}` },
+    const row = h("li", { class: `take ${take.state} ${take.hidden ? "kept-out" : ""}`, tabindex: -1 },
       flagElement(take.flag),
       h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, take.part].filter(Boolean).join(" · "))),
       h("p", { class: "state" }),
@@ -176,8 +177,11 @@ export class TakesPanel {
     const guide = this.#look?.guide;
     if (!guide) return;
     const seconds = await this.#placing.ask(take, guide);
-    if (seconds !== null) await this.#do("/place", take, { offset_seconds: seconds });
-    this.#rows.get(take.take)?.querySelector("button")?.focus();
+    if (seconds !== null && (await this.#do("/place", take, { offset_seconds: seconds }))) {
+      say(byId("takes-said"), t("{name}: {where}. A new mix is being made with it.", { name: take.name, where: offsetInWords(seconds) }));
+    }
+    const row = this.#rows.get(take.take);
+    /** @type {HTMLElement | null | undefined} */ (row?.querySelector("[data-do=place]") ?? row)?.focus();
   }
 
   /** @param {Take} take */
@@ -196,15 +200,18 @@ export class TakesPanel {
     return this.#ask(`/api/take${what}`, { take: take.take, key: takeKeys()[take.take] ?? "", host: hostOf(this.#token), ...more });
   }
 
-  /** @param {string} path @param {object} body */
+  /** Whether it was done; if not, why is told. @param {string} path @param {object} body @returns {Promise<boolean>} */
   async #ask(path, body) {
+    let done = false;
     say(byId("takes-problem"), "");
     try {
       await post(path, { token: this.#token, ...body });
+      done = true;
     } catch (error) {
       say(byId("takes-problem"), problemInWords(error instanceof Problem ? error.code : ""));
     }
     await this.look();
+    return done;
   }
 }
 

@@ -85,13 +85,30 @@ export function saidInWords(said) {
   return t(said.words, Object.fromEntries(facts));
 }
 
-/** @param {number} seconds */
+/** Where a clip begins. @param {number} seconds */
 export function offsetInWords(seconds) {
-  const shown = Math.abs(seconds).toFixed(2);
   if (Math.abs(seconds) < 0.005) return t("begins with the song");
   return seconds > 0
-    ? t("begins {seconds} seconds after the song", { seconds: shown })
-    : t("begins {seconds} seconds before the song", { seconds: shown });
+    ? t("begins {seconds} seconds after the song", { seconds: hundredths(seconds) })
+    : t("begins {seconds} seconds before the song", { seconds: hundredths(-seconds) });
+}
+
+/** How far it was moved, for the ear. @param {number} seconds */
+export function movedInWords(seconds) {
+  const n = Math.round(Math.abs(seconds) * 100);
+  if (n === 0) return t("where it was");
+  if (n >= 100) {
+    const facts = { seconds: hundredths(Math.abs(seconds)) };
+    return seconds > 0 ? t("{seconds} seconds later", facts) : t("{seconds} seconds earlier", facts);
+  }
+  return seconds > 0
+    ? tn("{n} hundredth of a second later", "{n} hundredths of a second later", n)
+    : tn("{n} hundredth of a second earlier", "{n} hundredths of a second earlier", n);
+}
+
+/** @param {number} seconds */
+function hundredths(seconds) {
+  return new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(seconds);
 }
 
 /** @param {number} seconds */
