@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +17,7 @@ from unisono.errors import MixFailed
 from unisono.opus import Decoder, Encoder
 from unisono.store import stems
 from unisono.store.stems import read_packets, stem_path
-from unisono.studio.jobs import run_mix
+from unisono.studio.jobs import OnProgress, run_mix
 from unisono.studio.performance import MixReport
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
 
@@ -224,7 +223,7 @@ async def test_a_mix_for_which_the_disk_has_no_room_is_made_when_it_has(
 ) -> None:
     tries: list[Path] = []
 
-    async def full_at_first(folder: Path, on_progress: Callable[[float, str], None]) -> MixReport:
+    async def full_at_first(folder: Path, on_progress: OnProgress) -> MixReport:
         tries.append(folder)
         if len(tries) == 1:
             raise MixFailed(reason="No space left on device")

@@ -62,7 +62,7 @@ async def _with_a_song(house: House, data: Path) -> Stage:
     host = await sing(house, data)
     folder = data / "performances" / "p"
     performance(folder, 10, 0, backing=_song(), more={"start": START, "stop": START + 480_000})
-    await run_mix(folder, lambda share, step: None)
+    await run_mix(folder, lambda *_: None)
     record = house.rooms.services.ledger.performance(performance="p")
     assert record is not None
     return Stage(house=house, studio=Studio(), host=host, token=record.token, folder=folder)

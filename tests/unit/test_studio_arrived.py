@@ -55,12 +55,13 @@ def add(folder: Path, sound: Audio, *, offset_samples: float | None = None, in_m
 
 def test_a_take_is_placed_left_for_the_page_and_heard_in_the_next_mix(song: Path) -> None:
     take = add(song, sung_to(backing(), seed=3, late_samples=LATE, bleed_db=-12), in_mix=True)
-    heard: list[tuple[float, str]] = []
-    report = asyncio.run(run_take(song, TAKE, lambda share, step: heard.append((share, step))))
+    heard: list[tuple[float, str, float | None]] = []
+    report = asyncio.run(run_take(song, TAKE, lambda *told: heard.append(told)))
     assert (report.method, report.certain) == ("bleed", True)
     assert abs(report.offset_samples - LATE) < 0.001 * SAMPLE_RATE
-    assert [share for share, _ in heard] == sorted(share for share, _ in heard)
-    assert heard[-1] == (1.0, "measure")
+    assert [told[0] for told in heard] == sorted(told[0] for told in heard)
+    assert all(left_s for _, _, left_s in heard[:-2]), "its own forecast comes along"
+    assert heard[-1] == (1.0, "files", 0.0)
     voice_sound = files.read_back(take / "voice.wav")
     assert len(voice_sound) == len(backing())
     assert len(files.read_back(take / "listen.m4a")) >= len(backing()) - LATE
@@ -107,7 +108,7 @@ def test_a_person_has_the_last_word_and_what_they_sang_to_stays_what_it_was(song
     files.write(song / "mix.wav", sine(300, SAMPLE_RATE)[:, np.newaxis], files.WAV)
     add(song, voice(5, 4 * SAMPLE_RATE), offset_samples=1.25 * SAMPLE_RATE)
     heard: list[str] = []
-    report = asyncio.run(run_take(song, TAKE, lambda _, step: heard.append(step)))
+    report = asyncio.run(run_take(song, TAKE, lambda _, step, __: heard.append(step)))
     assert (report.method, report.certain, report.offset_samples) == ("person", True, 60_000)
     assert report.said[0].code == "placed.person"
 
@@ -124,7 +125,9 @@ def test_what_is_no_recording_is_told_by_its_code(song: Path) -> None:
 async def test_a_take_can_be_stopped_and_goes_on_from_there(song_folder: Path) -> None:
     add(song_folder, sung_to(backing(), seed=3, late_samples=LATE, bleed_db=-12))
     begun = asyncio.Event()
-    task = asyncio.create_task(run_take(song_folder, TAKE, lambda _, step: begun.set() if step == "align" else None))
+    task = asyncio.create_task(
+        run_take(song_folder, TAKE, lambda _, step, __: begun.set() if step == "align" else None)
+    )
     await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

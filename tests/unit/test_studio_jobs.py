@@ -33,7 +33,7 @@ from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio
 START = 5_000_000
 
 
-def quiet(_share: float, _step: str) -> None:
+def quiet(_share: float, _step: str, _left_s: float | None) -> None:
     """Progress that nobody watches."""
 
 
@@ -94,7 +94,7 @@ async def test_a_choir_comes_out_in_place_and_at_its_loudness(tmp_path: Path) ->
     lost = opus_packets(sine(440, samples, peak=0.5), start=START)
     sing(folder, 3, lost[:50] + lost[60:])
     heard: list[tuple[float, str]] = []
-    report = await run_mix(folder, lambda share, step: heard.append((share, step)))
+    report = await run_mix(folder, lambda share, step, _: heard.append((share, step)))
 
     assert [step for _, step in heard] == sorted([step for _, step in heard], key=["voices", "mix", "files"].index)
     assert [share for share, _ in heard] == sorted(share for share, _ in heard)
@@ -227,7 +227,7 @@ async def test_cancelling_stops_the_worker_and_leaves_it_repeatable(tmp_path: Pa
     for seat in range(1, 7):
         sing(folder, seat, opus_packets(sine(150.0 * seat, 20 * SAMPLE_RATE), start=START))
     begun = asyncio.Event()
-    task = asyncio.create_task(run_mix(folder, lambda share, step: begun.set()))
+    task = asyncio.create_task(run_mix(folder, lambda *_: begun.set()))
     await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     asked = time.monotonic()
@@ -245,7 +245,7 @@ async def test_a_worker_that_is_killed_is_told_and_may_be_tried_again(tmp_path: 
     for seat in range(1, 5):
         sing(folder, seat, opus_packets(sine(150.0 * seat, 20 * SAMPLE_RATE), start=START))
 
-    def kill(_share: float, _step: str) -> None:
+    def kill(_share: float, _step: str, _left_s: float | None) -> None:
         for process in worker_processes(folder):
             os.kill(process, signal.SIGKILL)
 

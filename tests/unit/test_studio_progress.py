@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import io
+import time
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from unisono.studio import files
+from tests.unit.clips import backing, sung_to, write_clip, write_guide
+from unisono.live.works import Progress
+from unisono.studio import clip as clips_steps
+from unisono.studio import files, whole
+from unisono.studio.clip import Clip, ClipSettings, analyse
+from unisono.studio.clips import produce_clips
 from unisono.studio.decoded import decoded
+from unisono.studio.guides import read_guide
 from unisono.studio.progress import Screen
-from unisono.studio.steps import Course, Told, Work
+from unisono.studio.shares import OnShare, paced, weighed, within
+from unisono.studio.steps import Cancelled, Course, Step, Told, Work
 from unisono.units import SAMPLE_RATE
 
 LONG_SECONDS = 600.0
@@ -83,3 +92,109 @@ def test_elsewhere_a_step_under_way_is_no_line() -> None:
     for told in decoding():
         screen.hear(told)
     assert out.getvalue() == ""
+
+
+def test_parts_of_a_work_are_told_as_parts_of_the_whole() -> None:
+    heard: list[float] = []
+    first, nothing, last = weighed(heard.append, 1.0, 0.0, 3.0)
+    for told, share in ((first, 0.5), (first, 1.0), (nothing, 0.5), (last, 0.5), (last, 7.0)):
+        told(share)
+    assert heard == pytest.approx([0.125, 0.25, 0.25, 0.625, 1.0])
+    within(heard.append, 0.2, 0.4)(0.5)
+    assert heard[-1] == pytest.approx(0.3)
+
+
+def test_nobody_is_told_more_than_can_be_read() -> None:
+    heard: list[float] = []
+    often, seldom = paced(heard.append, every_s=0.0), paced(heard.append, every_s=60.0)
+    for share in (0.1, 0.2, 0.3):
+        often(share)
+    assert heard == [0.1, 0.2, 0.3]
+    for share in (0.4, 0.5):
+        seldom(share)
+    assert heard[3:] == [0.4]
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every share is told, however fast this machine is."""
+
+    def each(on_share: OnShare) -> OnShare:
+        return on_share
+
+    monkeypatch.setattr(clips_steps, "paced", each)
+    monkeypatch.setattr(whole, "paced", each)
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_every_step_of_a_clip_tells_how_far_it_is(tmp_path: Path) -> None:
+    guide = read_guide(write_guide(tmp_path), Work(tmp_path / "work"))
+    path = write_clip(tmp_path / "ada.wav", sung_to(backing(), seed=1, late_samples=0))
+    heard: dict[Step, list[float]] = defaultdict(list)
+    told: list[Step] = []
+
+    def hear(step: Step, share: float) -> None:
+        heard[step].append(share)
+        told.append(step)
+
+    settings = ClipSettings(samples=guide.samples)
+    analyse(Clip(key="ada", path=str(path)), guide, Work(tmp_path / "work"), settings, on_share=hear)
+    assert list(dict.fromkeys(told)) == ["decode", "align", "clean", "measure"]
+    for step, shares in heard.items():
+        assert shares == sorted(shares), step
+        assert all(0 <= share <= 1 for share in shares), step
+        if step != "decode":
+            assert len(set(shares)) >= 4, step
+            assert min(shares) < 0.5, step
+            assert max(shares) > 0.6, step
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_the_mix_and_its_files_tell_how_far_they_are_and_end_when_nobody_wants_them(tmp_path: Path) -> None:
+    guide = write_guide(tmp_path)
+    path = write_clip(tmp_path / "ada.wav", sung_to(backing(), seed=1, late_samples=0))
+    clips, told = [Clip(key="ada", path=str(path))], list[Told]()
+
+    def enough() -> bool:
+        return bool(told) and told[-1].step == "mix" and told[-1].step_share > 0.1
+
+    with pytest.raises(Cancelled):
+        produce_clips(clips, guide, tmp_path / "out", on_told=told.append, cancelled=enough)
+    assert not [*(tmp_path / "out").rglob("*.part"), *(tmp_path / "out").glob("mix.*")]
+    told.clear()
+    produce_clips(clips, guide, tmp_path / "out", on_told=told.append)
+    for step in ("mix", "files"):
+        shares = [each.step_share for each in told if each.step == step and each.state == "going"]
+        assert shares == sorted(shares), step
+        assert shares, step
+    assert len({each.step_share for each in told if each.step == "mix"}) >= 4
+
+
+def test_a_page_is_told_the_worker_s_own_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What took long so far says little: decoding is slow, and what follows it is not."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    progress, left = Progress(), list[float | None]()
+    progress.begin()
+    for wait_s, forecast_s in ((50, None), (0, 12.0), (4, None), (60, None)):
+        if forecast_s is not None or not left:
+            progress.tell(0.5, "align", forecast_s)
+        now += wait_s
+        left.append(progress.seconds_left)
+    assert left == [None, 12.0, 8.0, 0.0]
+    progress.begin()
+    assert progress.seconds_left is None, "once more"
+
+
+def test_a_terminal_shows_how_far_the_mix_is() -> None:
+    out = io.StringIO()
+    screen = Screen("en", Console(file=out, force_terminal=True, width=100))
+    course = Course({"ada": LONG_SECONDS}, LONG_SECONDS, hands=1)
+    with screen:
+        screen.hear(course.hear("mix", "begun", now=0.0))
+        screen.hear(course.hear("mix", "going", now=2.0, step_share=0.4))
+        assert screen._bar is not None
+        row = screen._bar.tasks[screen._rows[""]]
+        assert (row.completed, row.total, row.description) == (0.4, 1.0, "mixing")
+        screen.hear(course.hear("mix", "done", now=5.0))
+        assert "" not in screen._rows

@@ -129,10 +129,11 @@ class Publishing:
         folder = self._services.settings.performances / performance
         await self._on_disk(performance)
         await self._write_facts(folder, song, record)
+        await self._films.came(performance)
         url = f"/media/{record.media_key}/{PREMIERE_FILE}"
         singing = self._room.singing
 
-        def progress(share: float, step: str) -> None:
+        def progress(share: float, step: str, _seconds_left: float | None) -> None:
             singing.mix_progress(performance, share, step)
             if step == "files" and song.stop is not None and self._can_be_played(performance):
                 samples = song.stop - song.start

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-OnProgress = Callable[[float, str], None]
+OnProgress = Callable[[float, str, float | None], None]
 _log = logging.getLogger(__name__)
 
 
@@ -21,21 +21,24 @@ class Progress:
     share: float = 0.0
     step: str = ""
     began_s: float | None = None
+    _forecast_s: float | None = None
+    _told_s: float = 0.0
 
-    def tell(self, share: float, step: str) -> None:
-        """The worker is so far."""
+    def tell(self, share: float, step: str, seconds_left: float | None = None) -> None:
+        """The worker is so far, and knows how long the rest will take, or not."""
         self.share, self.step = share, step
+        self._forecast_s, self._told_s = seconds_left, time.monotonic()
 
     def begin(self) -> None:
         """Its turn has come."""
-        self.began_s = time.monotonic()
+        self.began_s, self._forecast_s = time.monotonic(), None
 
     @property
     def seconds_left(self) -> float | None:
-        """By how long it took so far; None while nobody can tell."""
-        if self.began_s is None or self.share < 0.05:
+        """By the worker's own forecast, less what has passed since; None while nobody can tell."""
+        if self.began_s is None or self._forecast_s is None:
             return None
-        return (time.monotonic() - self.began_s) * (1 - self.share) / self.share
+        return max(0.0, self._forecast_s - (time.monotonic() - self._told_s))
 
 
 @dataclass(slots=True)

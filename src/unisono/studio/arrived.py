@@ -23,6 +23,7 @@ from unisono.studio.guides import GuideFacts, guide_sound, performance_guide
 from unisono.studio.outcome import Outcome, state_of
 from unisono.studio.pictures import shape
 from unisono.studio.report import lags_picture, said_of, shown_in_lags, shown_in_waves, waves_picture
+from unisono.studio.shares import OnShare, paced, weighed
 from unisono.studio.stem import decode_stem
 from unisono.studio.steps import Course, State, Step, Teller, Told, Work, write_whole
 from unisono.studio.takes import (
@@ -37,13 +38,15 @@ from unisono.studio.takes import (
     take_folder,
     write_placed,
 )
-from unisono.units import span
+from unisono.units import SAMPLE_RATE, span
 from unisono.web.i18n import LANGUAGES
 
 WORK_FOLDER = "work"
 STEM_SOUND = "stem.wav"
 _TOLD_AS_MARKS = ("gaps", "broken", "cut_off", "no_sound")
 _GUESSED_SECONDS = 60.0
+_FILE_WEIGHTS = (1.0, 4.0)
+"""How long the voice, without loss, and the copy that is listened to take to write against each other."""
 
 
 def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) -> TakeReport:
@@ -73,7 +76,8 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
         stamped=facts.sung is not None,
     )
     settings = ClipSettings(samples=guide.samples)
-    tell = Teller(Course({take: _GUESSED_SECONDS}, 0.0, hands=1), on_told)
+    seconds = guide.samples / SAMPLE_RATE
+    tell = Teller(Course({take: _GUESSED_SECONDS}, seconds, hands=1, whole_steps=("files",)), on_told)
 
     def step(name: Step, state: State, seconds: float) -> None:
         if seconds:
@@ -85,12 +89,15 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
 
     found = analyse(clip, guide, work, settings, step, on_share=going)
     names = names_of(clip, guide, settings)
+    tell("files", "begun")
+    told = paced(lambda share: tell("files", "going", step_share=share))
     try:
-        report = _left(folder, facts, found, guide, work, names.decode, began, stem_marks)
+        report = _left(folder, facts, found, guide, work, names.decode, began, stem_marks, told)
     except OSError as error:
         raise DiskTrouble(reason=str(error)) from error
     work.use([names.decode, names.align, names.clean, names.measure, guide.name])
     work.sweep()
+    tell("files", "done")
     return report
 
 
@@ -136,15 +143,17 @@ def _left(
     decode: str,
     began: float,
     stem_marks: tuple[str, ...],
+    on_share: OnShare,
 ) -> TakeReport:
     """Voice, listening copy, pictures and, last of all, the report. Raises OSError, DiskTrouble."""
     stands = found.alignment
     voice = work.sound(found.voice)
     assert voice is not None, "it was kept a moment ago"
     tags = {"artist": facts.name}
-    files.write(folder / VOICE_FILE, voice, files.WAV_24, tags)
+    writing, listening = weighed(on_share, *_FILE_WEIGHTS)
+    files.write(folder / VOICE_FILE, voice, files.WAV_24, tags, on_share=writing)
     take = decoded(folder / facts.original, work, name=decode).sound
-    files.write(folder / LISTEN_FILE, take, files.M4A, tags)
+    files.write(folder / LISTEN_FILE, take, files.M4A, tags, on_share=listening)
     report = TakeReport(
         method=stands.method,
         certain=stands.certain,

@@ -20,6 +20,7 @@ from unisono.studio import line
 from unisono.studio.alignment import Estimate, Lag, Piece
 from unisono.studio.arrival import ECHO_SAMPLES, FINE_SAMPLES, Response, first_arrival, template
 from unisono.studio.leak import leak_db
+from unisono.studio.shares import OnShare, untold, weighed
 from unisono.studio.whiten import (
     PER_RATE,
     RATE,
@@ -56,6 +57,8 @@ CONTENDS = 0.3
 CONTENDERS_MAX = 4
 FULL_CLEARER = 8.0
 """Standard errors by which the best place is seen more clearly than any other, for it to be beyond doubt."""
+_WEIGHTS = (2.0, 4.0, 3.0, 1.0)
+"""How long getting ready, looking coarsely, looking finely and placing take against each other."""
 
 Looks = NDArray[np.float32]
 """Correlations of windows, shape (windows, lags)."""
@@ -109,28 +112,32 @@ class _Tried:
     score: float
 
 
-def find(take: Audio, guide: Audio) -> Heard | None:
+def find(take: Audio, guide: Audio, *, on_share: OnShare = untold) -> Heard | None:
     """The guide's own sound in a take, or None when there is nothing that could be it.
 
     take, guide: float32, (samples,) or (samples, channels), at units.SAMPLE_RATE; either may begin before the other,
     and last longer. The estimate's confidence is 0.5 where agreement by chance is one in a million. Its lags are in
     samples at units.SAMPLE_RATE.
     """
+    ready, coarse, fine, last = weighed(on_share, *_WEIGHTS)
     ours, theirs = mono(take), mono(guide)
     if min(len(ours), len(theirs)) < SHORTEST_SAMPLES or silent(ours) or silent(theirs):
         return None
+    ready(0.3)
     pair = _paired(whitened(ours, 1.0), whitened(theirs, 0.5))
+    ready(0.7)
     lags = _candidates(correlated(pair.take, pair.guide), len(pair.guide))
-    spectra = window_spectra(pair.take, pair.starts, pair.length, _near(pair))
-    tried = [found for found in (_agreeing(pair, lag, spectra) for lag in lags) if found is not None]
+    tried = _tried(pair, lags, coarse)
     if not tried:
         return None
     least = CONTENDS * max(each.score for each in tried)
     contenders = sorted((each for each in tried if each.score >= least), key=lambda each: -each.score)
     places: list[_Place] = []
-    for each in contenders:
+    for number, each in enumerate(contenders):
+        fine(number / len(contenders))
         if all(_apart(pair, each.line, place.line) for place in places) and len(places) < CONTENDERS_MAX:
             places.append(_place(pair, each.line))
+    last(0.0)
     best = max(places, key=lambda place: float(np.square(place.heights).sum()))
     rivals = [place for place in places if place is not best and _apart(pair, place.line, best.line)]
     response = _response(pair, best.line)
@@ -146,6 +153,16 @@ def find(take: Audio, guide: Audio) -> Heard | None:
         bleed_db=_bleed_db(pair, ours, theirs, best.line),
     )
     return Heard(estimate=estimate, pieces=placed.pieces)
+
+
+def _tried(pair: _Pair, lags: Sequence[int], on_share: OnShare) -> list[_Tried]:
+    """What windows agree on near each lag at which they agree on anything."""
+    spectra = window_spectra(pair.take, pair.starts, pair.length, _near(pair))
+    tried = []
+    for number, lag in enumerate(lags, 1):
+        tried.append(_agreeing(pair, lag, spectra))
+        on_share(number / len(lags))
+    return [each for each in tried if each is not None]
 
 
 def _bleed_db(pair: _Pair, take: Sound, guide: Sound, found: line.Line) -> float | None:

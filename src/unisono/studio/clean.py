@@ -15,8 +15,9 @@ did is told as facts:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from unisono.studio.facts import Fact, fact
 from unisono.studio.hum import without_hum
 from unisono.studio.noise import softened
 from unisono.studio.rumble import without_rumble
+from unisono.studio.shares import OnShare, untold, weighed
 from unisono.units import Audio
 
 
@@ -56,8 +58,18 @@ class Cleaned:
     did: tuple[Fact, ...]
 
 
+_Step = Callable[[Audio, OnShare], tuple[Audio, Fact]]
+
+_WEIGHTS = {"rumble": 1.0, "guide": 10.0, "hum": 1.0, "noise": 4.0}
+"""How long the steps take against each other."""
+
+
 def clean(
-    sound: Audio, settings: CleanSettings | None = None, guide: Audio | Sequence[Audio] | None = None
+    sound: Audio,
+    settings: CleanSettings | None = None,
+    guide: Audio | Sequence[Audio] | None = None,
+    *,
+    on_share: OnShare = untold,
 ) -> Cleaned:
     """One voice, cleaned; float32, shape (samples, channels), finite. `sound` itself is never changed.
 
@@ -69,17 +81,32 @@ def clean(
     did: list[Fact] = []
     if not np.any(sound):
         return Cleaned(sound=sound, did=(fact("clean", "silent"),))
-    if chosen.rumble_hz is not None:
-        sound, done = without_rumble(sound, below_hz=chosen.rumble_hz)
+    guides = ((guide,) if isinstance(guide, np.ndarray) else guide or ()) if chosen.guide else ()
+    steps = _steps(chosen, guides)
+    shares = weighed(on_share, *[_WEIGHTS[name] for name, _ in steps])
+    for (_, step), told in zip(steps, shares, strict=True):
+        sound, done = step(sound, told)
         did.append(done)
-    for one in (guide,) if isinstance(guide, np.ndarray) else guide or ():
-        if chosen.guide:
-            sound, done = without_guide(sound, one)
-            did.append(done)
-    if chosen.hum:
-        sound, done = without_hum(sound)
-        did.append(done)
-    if chosen.noise:
-        sound, done = softened(sound, reduction_db=chosen.noise_reduction_db, snr_db_max=chosen.noise_snr_db)
-        did.append(done)
+        told(1.0)
     return Cleaned(sound=sound, did=tuple(did))
+
+
+def _steps(chosen: CleanSettings, guides: Sequence[Audio]) -> list[tuple[str, _Step]]:
+    """What is to be done, in order."""
+    steps: list[tuple[str, _Step]] = []
+    if (below_hz := chosen.rumble_hz) is not None:
+        steps.append(("rumble", lambda sound, _: without_rumble(sound, below_hz=below_hz)))
+    steps += [("guide", partial(_unguided, guide)) for guide in guides]
+    if chosen.hum:
+        steps.append(("hum", lambda sound, _: without_hum(sound)))
+    if chosen.noise:
+        steps.append(("noise", partial(_softened, chosen)))
+    return steps
+
+
+def _unguided(guide: Audio, sound: Audio, on_share: OnShare) -> tuple[Audio, Fact]:
+    return without_guide(sound, guide, on_share=on_share)
+
+
+def _softened(chosen: CleanSettings, sound: Audio, on_share: OnShare) -> tuple[Audio, Fact]:
+    return softened(sound, reduction_db=chosen.noise_reduction_db, snr_db_max=chosen.noise_snr_db, on_share=on_share)

@@ -26,6 +26,7 @@ from unisono.studio.heard import heard_in, silences
 from unisono.studio.mixdown import Voice, measure
 from unisono.studio.pictures import shape
 from unisono.studio.retime import placed
+from unisono.studio.shares import OnShare, paced, weighed
 from unisono.studio.steps import State, Step, Work, content_hash, fingerprint
 from unisono.studio.take import TakeFacts
 from unisono.units import SAMPLE_RATE, Audio
@@ -35,11 +36,18 @@ S = TypeVar("S", bound=Struct)
 OnStep = Callable[[Step, State, float], None]
 """Told each step, its state, and the clip's length in seconds as far as it is known (else 0)."""
 
-OnShare = Callable[[Step, float], None]
+OnStepShare = Callable[[Step, float], None]
 """Told how far a step under way is, 0..1."""
 
 AGREE_SAMPLES = SAMPLE_RATE // 20
 """Two parts that a take is tried against say the same if their offsets are this near."""
+
+_ALIGN_WEIGHTS = (2.0, 0.25)
+"""How long looking at a take by the guide as a whole and, for the few that need it, by each part take to each other."""
+_CLEAN_WEIGHTS = (1.0, 10.0, 1.0)
+"""How long laying a take in its place, cleaning it and keeping what comes of it take against each other."""
+_MEASURE_WEIGHTS = (4.0, 1.0, 1.0, 2.0)
+"""How long weighing a voice, finding where it sounds and is silent, and drawing it take against each other."""
 
 LEAK_DB_MAX = 0.0
 """A guide louder in a take than all else has not leaked into it: the take is a recording of it, and stays whole."""
@@ -147,7 +155,7 @@ def analyse(
     on_step: OnStep = lambda *_: None,
     *,
     take_in: TakeIn = take_in_now,
-    on_share: OnShare = lambda *_: None,
+    on_share: OnStepShare = lambda *_: None,
 ) -> ClipReport:
     """One clip through all steps; what is finished is not done again. Raises UserError for what is no take, OSError.
 
@@ -167,7 +175,7 @@ class _Analysis:
         settings: ClipSettings,
         on_step: OnStep,
         take_in: TakeIn,
-        on_share: OnShare,
+        on_share: OnStepShare,
     ) -> None:
         self._clip = clip
         self._guide = guide
@@ -187,7 +195,7 @@ class _Analysis:
             self._work,
             name=self._names.decode,
             take_in=self._take_in,
-            on_progress=lambda share: self._on_share("decode", share),
+            on_progress=self._told("decode"),
         )
         self._seconds = len(take.sound) / SAMPLE_RATE
         self._on_step("decode", "kept" if was_there else "done", self._seconds)
@@ -200,6 +208,9 @@ class _Analysis:
         return self._step(
             "measure", self._names.measure, ClipReport, lambda: self._measured(take, found, stands, done.did)
         )
+
+    def _told(self, step: Step) -> OnShare:
+        return paced(lambda share: self._on_share(step, share))
 
     def _step(self, step: Step, name: str, kind: type[S], do: Callable[[], S], *, again: bool = False) -> S:
         """What was kept of a step, or what doing it gives."""
@@ -218,10 +229,16 @@ class _Analysis:
         if self._clip.stamped and self._clip.clock_samples is not None:
             return _Found(alignment=at_offset(len(sound), self._clip.clock_samples), part=self._clip.part)
         own = self._guide.part(self._clip.part)
-        first = self._ask(sound, own.name if own else "")
-        if own is not None or first.certain or not self._guide.parts:
+        parts = () if own is not None else self._guide.parts
+        first_weight, part_weight = _ALIGN_WEIGHTS
+        told, *part_told = weighed(self._told("align"), first_weight, *[part_weight] * len(parts))
+        known = aligning.Known()
+        first = self._ask(sound, own.name if own else "", known, told)
+        if first.certain or not parts:
             return _Found(alignment=first, part=own.name if own else self._clip.part)
-        tried = [(self._ask(sound, part.name), part.name) for part in self._guide.parts]
+        tried = [
+            (self._ask(sound, part.name, known, told), part.name) for part, told in zip(parts, part_told, strict=True)
+        ]
         best, part = max(tried, key=lambda pair: (pair[0].certain, pair[0].confidence))
         certain = [alignment for alignment, _ in tried if alignment.certain]
         if any(abs(other.offset_samples - best.offset_samples) > AGREE_SAMPLES for other in certain):
@@ -230,28 +247,39 @@ class _Analysis:
             return _Found(alignment=first, part=self._clip.part)
         return _Found(alignment=best, part=part if best.certain else self._clip.part)
 
-    def _ask(self, sound: Audio, part: str) -> Alignment:
+    def _ask(self, sound: Audio, part: str, known: aligning.Known, told: OnShare) -> Alignment:
         return aligning.align(
             sound,
             guide_for(self._guide, self._work, part),
             clock_offset_samples=self._clip.clock_samples,
             free_tempo=self._settings.free_tempo,
+            known=known,
+            on_share=told,
         )
 
     def _cleaned(self, sound: Audio, stands: Alignment) -> _Done:
         """The voice in its place and cleaned, kept in the work folder."""
+        laying, working, keeping = weighed(self._told("clean"), *_CLEAN_WEIGHTS)
+        laying(0.0)
         laid = placed(sound, stands, self._settings.samples)
         is_guide = any((one.bleed_db or -math.inf) > LEAK_DB_MAX for one in stands.estimates)
         guide = None if is_guide else guide_sound(self._guide, self._work)
-        cleaned = cleaning.clean(laid, self._settings.clean, guide=guide)
+        cleaned = cleaning.clean(laid, self._settings.clean, guide=guide, on_share=working)
+        keeping(0.0)
         self._work.keep_sound(self._names.clean, cleaned.sound)
         return _Done(did=cleaned.did)
 
     def _measured(self, take: Decoded, found: _Found, stands: Alignment, did: tuple[Fact, ...]) -> ClipReport:
         voice = self._work.sound(self._names.clean)
         assert voice is not None, "it was kept a moment ago"
-        measured = measure(Voice(seat=0, sound=voice))
+        weighing, hearing, missing, drawing = weighed(self._told("measure"), *_MEASURE_WEIGHTS)
+        measured = measure(Voice(seat=0, sound=voice), on_share=weighing)
+        hearing(0.0)
         quiet = measured.quiet and measure(Voice(seat=0, sound=take.sound)).quiet
+        heard = None if measured.quiet else heard_in(voice)
+        missing(0.0)
+        silent = silences(voice, guide_sound(self._guide, self._work))
+        drawing(0.0)
         return ClipReport(
             key=self._clip.key,
             voice=self._names.clean,
@@ -263,8 +291,8 @@ class _Analysis:
             lufs=measured.lufs,
             quiet=quiet,
             clipped=measured.clipped,
-            heard=None if measured.quiet else heard_in(voice),
-            silent=silences(voice, guide_sound(self._guide, self._work)),
+            heard=heard,
+            silent=silent,
             before=shape(take.sound),
             after=shape(voice),
         )

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter, oaconvolve
 
+from unisono.studio.shares import OnShare, untold
 from unisono.units import SAMPLE_RATE, Audio
 
 WIDTH_M, DEPTH_M = 16.0, 12.0
@@ -149,7 +150,7 @@ def impulse_response() -> NDArray[np.float32]:
     return whole
 
 
-def reverberation(sound: Audio) -> Audio:
+def reverberation(sound: Audio, *, on_share: OnShare = untold) -> Audio:
     """The tail's answer alone, without the direct sound; float32, shape (samples, 2), in and out."""
     if len(sound) == 0 or not np.any(sound):
         return np.zeros_like(sound)
@@ -158,4 +159,5 @@ def reverberation(sound: Audio) -> Audio:
         part = oaconvolve(sound[start : start + _CHUNK_SAMPLES], impulse_response(), axes=0)
         here = answer[start : start + len(part)]
         here += part[: len(here)]
+        on_share(min(start + _CHUNK_SAMPLES, len(sound)) / len(sound))
     return answer

@@ -27,6 +27,7 @@ from scipy.signal import oaconvolve
 
 from unisono.studio.facts import Fact, fact
 from unisono.studio.levels import frame_powers, sounding_power, under_voice_db
+from unisono.studio.shares import OnShare, untold
 from unisono.units import SAMPLE_RATE, Audio
 
 Spectra = NDArray[np.complex64]
@@ -51,7 +52,7 @@ _SLIP_BINS = 32
 _SHORTEST_SAMPLES = 2 * SAMPLE_RATE
 
 
-def without_guide(sound: Audio, guide: Audio) -> tuple[Audio, Fact]:
+def without_guide(sound: Audio, guide: Audio, *, on_share: OnShare = untold) -> tuple[Audio, Fact]:
     """`sound` without what leaked of `guide` into it, or as it is when nothing of it is heard.
 
     sound: float32, shape (samples, channels). guide: float32, shape (samples,) or (samples, channels), sample n of it
@@ -68,6 +69,7 @@ def without_guide(sound: Audio, guide: Audio) -> tuple[Audio, Fact]:
         if leak is not None:
             heard = True
             leaked[start:stop] += leak * fade[:, np.newaxis]
+        on_share(stop / len(sound))
     if not heard:
         return sound, fact("guide", "not_heard")
     rest = sound - leaked

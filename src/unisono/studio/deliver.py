@@ -15,6 +15,7 @@ from unisono.studio import files
 from unisono.studio.judge import judge
 from unisono.studio.limiter import WORTH_IT, limit, settled
 from unisono.studio.performance import FileReport
+from unisono.studio.shares import OnShare, untold, weighed, within
 from unisono.units import Audio
 
 CEILING_DBTP = -1.0
@@ -28,19 +29,26 @@ _MARGIN_DB = 0.03
 
 
 def deliver_mix(
-    folder: Path, sound: Audio, form: files.Form, tags: Mapping[str, str], *, target_lufs: float = TARGET_LUFS
+    folder: Path,
+    sound: Audio,
+    form: files.Form,
+    tags: Mapping[str, str],
+    *,
+    target_lufs: float = TARGET_LUFS,
+    on_share: OnShare = untold,
 ) -> FileReport:
     """Write `mix.<kind>` into `folder` and say what FFmpeg hears in it; float32, shape (samples, 2).
 
     `sound` is mastered already. Loudness is given up where nothing can reach it (a few clicks), the ceiling never: the
-    last tries only go down.
+    last tries only go down. on_share: nobody knows how many tries it takes, so each is half of what is left.
     """
     path = folder / f"mix.{form.kind}"
     gain_db, limit_dbtp, raised_db, before_lufs = 0.0, _LIMIT_DBTP, 0.0, -math.inf
     may_raise = True
     for turn in range(_TRIES):
-        files.write(path, _shaped(sound, gain_db, limit_dbtp), form, tags)
-        verdict = judge(path)
+        writing, judging = weighed(within(on_share, 1 - 0.5**turn, 1 - 0.5 ** (turn + 1)), 1.0, 1.0)
+        files.write(path, _shaped(sound, gain_db, limit_dbtp), form, tags, on_share=writing)
+        verdict = judge(path, on_share=judging)
         over_db = verdict.true_peak_dbtp - CEILING_DBTP
         off_db = target_lufs - verdict.lufs if math.isfinite(verdict.lufs) else 0.0
         if raised_db > 0 and verdict.lufs - before_lufs < WORTH_IT * raised_db:
@@ -70,12 +78,15 @@ def _shaped(sound: Audio, gain_db: float, limit_dbtp: float) -> Audio:
     return settled(limit(sound, gain_db=gain_db, ceiling_dbtp=limit_dbtp).sound, limit_dbtp)
 
 
-def deliver_stem(folder: Path, seat: int, sound: Audio, tags: Mapping[str, str]) -> tuple[FileReport, ...]:
+def deliver_stem(
+    folder: Path, seat: int, sound: Audio, tags: Mapping[str, str], *, on_share: OnShare = untold
+) -> tuple[FileReport, ...]:
     """Write `stems/<seat>.<kind>`, untouched sound; float32, shape (samples, channels)."""
     reports = []
-    for form in files.STEM_FORMS:
+    shares = weighed(on_share, *[1.0] * len(files.STEM_FORMS))
+    for form, told in zip(files.STEM_FORMS, shares, strict=True):
         name = f"stems/{seat}.{form.kind}"
-        files.write(folder / name, sound, form, tags)
+        files.write(folder / name, sound, form, tags, on_share=told)
         reports.append(FileReport(name=name, kind=form.kind, size_bytes=(folder / name).stat().st_size))
     return tuple(reports)
 

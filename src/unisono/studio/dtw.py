@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.studio.shares import OnShare, untold
+
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 _NEW, _EVEN, _FAST, _SLOW, _WAIT = range(5)
 NEVER = -1e9
+_TOLD_EACH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,7 +29,7 @@ class Path:
     score: float
 
 
-def best_path(weights: Floats, outside: Floats, pauses: Bools, bend_cost: float) -> Path:
+def best_path(weights: Floats, outside: Floats, pauses: Bools, bend_cost: float, *, on_share: OnShare = untold) -> Path:
     """The path with the highest sum.
 
     weights: (take frames, guide frames), what each pair speaks for. outside: (take frames,), what each take frame does
@@ -45,6 +48,8 @@ def best_path(weights: Floats, outside: Floats, pauses: Bools, bend_cost: float)
         top = int(row.argmax())
         if row[top] + after[i] > best:
             best, end = float(row[top] + after[i]), (i, top)
+        if i % _TOLD_EACH == 0:
+            on_share(i / takes)
     return Path(frames=_back(steps, *end), score=best)
 
 

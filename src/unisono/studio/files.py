@@ -17,6 +17,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 
+from unisono.studio.shares import OnShare, untold
 from unisono.units import SAMPLE_RATE, Audio
 
 _BLOCK_SAMPLES = 2**16
@@ -73,7 +74,9 @@ MIX_FORMS = (WAV, FLAC, OPUS, M4A)
 STEM_FORMS = (WAV_24, FLAC)
 
 
-def write(path: Path, sound: Audio, form: Form, tags: Mapping[str, str] | None = None) -> None:
+def write(
+    path: Path, sound: Audio, form: Form, tags: Mapping[str, str] | None = None, *, on_share: OnShare = untold
+) -> None:
     """Write float32, shape (samples, 1 or 2), range +-1 (what is above is clipped), to `path`.
 
     tags: FFmpeg's names (title, artist, date, comment...). Sound shorter than the format can hold is followed by
@@ -83,13 +86,13 @@ def write(path: Path, sound: Audio, form: Form, tags: Mapping[str, str] | None =
     part = path.with_name(path.name + _PART_SUFFIX)
     try:
         missing = max(0, form.samples_min - len(sound))
-        _encode(part, np.pad(sound, [(0, missing), (0, 0)]), form, tags or {})
+        _encode(part, np.pad(sound, [(0, missing), (0, 0)]), form, tags or {}, on_share)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _encode(path: Path, sound: Audio, form: Form, tags: Mapping[str, str]) -> None:
+def _encode(path: Path, sound: Audio, form: Form, tags: Mapping[str, str], on_share: OnShare) -> None:
     with av.open(str(path), "w", format=form.container, container_options=dict(form.muxer_options)) as file:
         file.metadata.update({name: text for name, text in tags.items() if text})
         stream = file.add_stream(form.codec, rate=SAMPLE_RATE, layout=_layout(sound), options=dict(form.codec_options))
@@ -98,8 +101,11 @@ def _encode(path: Path, sound: Audio, form: Form, tags: Mapping[str, str]) -> No
         stream.format = av.AudioFormat(form.frame_format)
         if form.bit_rate is not None:
             stream.bit_rate = form.bit_rate * sound.shape[1] // 2
+        done = 0
         for frame in _frames(sound, form):
             file.mux(stream.encode(frame))
+            done += frame.samples
+            on_share(done / len(sound))
         file.mux(stream.encode(None))
 
 

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from unisono.errors import UnisonoError
-from unisono.studio.clip import Clip, ClipReport, ClipSettings, OnShare, OnStep, analyse
+from unisono.studio.clip import Clip, ClipReport, ClipSettings, OnStep, OnStepShare, analyse
 from unisono.studio.confined import take_in_forked
 from unisono.studio.decoder import rehearse
 from unisono.studio.guides import GuideFacts
@@ -89,7 +89,7 @@ def _read(tasks: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _do(task: Task, on_step: OnStep, on_share: OnShare) -> Line:
+def _do(task: Task, on_step: OnStep, on_share: OnStepShare) -> Line:
     work = Work(Path(task.work))
     try:
         report = analyse(task.clip, task.guide, work, task.settings, on_step, take_in=take_in_forked, on_share=on_share)

@@ -26,20 +26,23 @@ _LOOK_SECONDS = 0.25
 _STDERR_BYTES_KEPT = 2000
 
 
+OnProgress = Callable[[float, str, float | None], None]
+"""Hears the share done, 0..1, the step, and how many seconds the rest will take, None while nobody knows."""
+
+
 class _Line(msgspec.Struct, frozen=True):
-    """What the worker says."""
+    """What a worker says; one calls the seconds left so (`steps.Told`), the other so (`film/worker.py`)."""
 
     share: float = 0.0
     step: str = ""
     left_s: float | None = None
+    seconds_left: float | None = None
     done: bool = False
     error: dict[str, str] | None = None
 
 
-async def run_mix(
-    folder: Path, on_progress: Callable[[float, str], None], *, timeout_seconds: float = TIMEOUT_SECONDS
-) -> MixReport:
-    """Make all files of the performance in `folder`; `on_progress` hears the share (0..1) and the step.
+async def run_mix(folder: Path, on_progress: OnProgress, *, timeout_seconds: float = TIMEOUT_SECONDS) -> MixReport:
+    """Make all files of the performance in `folder`; `on_progress` hears how far it is.
 
     Steps are `voices`, `mix`, `files`. Safe to call again at any time. Cancelling the task, or running over time, stops
     the worker. Raises MixFailed; the stems are never touched.
@@ -54,7 +57,7 @@ async def run_mix(
 
 
 async def run_take(
-    folder: Path, take: str, on_progress: Callable[[float, str], None], *, timeout_seconds: float = TIMEOUT_SECONDS
+    folder: Path, take: str, on_progress: OnProgress, *, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> TakeReport:
     """Work on one take of the performance in `folder` (takes.py), as `run_mix` does on all. Raises TakeFailed.
 
@@ -72,14 +75,14 @@ async def run_take(
 async def run_film(
     folder: Path,
     form: str,
-    on_progress: Callable[[float, str, float | None], None],
+    on_progress: OnProgress,
     *,
     held: Callable[[], bool] = lambda: False,
     timeout_seconds: float = _FILM_TIMEOUT_SECONDS,
 ) -> Release:
     """Make the film of the performance in `folder` in one form (film/released.py), as `run_mix` makes the mix.
 
-    on_progress hears the share, the step and the seconds left, if that is known. While `held` says so the worker and
+    While `held` says so the worker and
     everything it started stand still. A worker that somebody else killed (a machine short of memory does) is started
     once more, and goes on with the pieces that are there. Raises FilmFailed.
     """
@@ -97,7 +100,7 @@ async def run_film(
 async def _film_once(
     folder: Path,
     form: str,
-    on_progress: Callable[[float, str, float | None], None],
+    on_progress: OnProgress,
     held: Callable[[], bool],
     timeout_seconds: float,
 ) -> tuple[str | None, bool]:
@@ -141,9 +144,7 @@ def _signal_group(process: Process, *signals: signal.Signals) -> None:
             os.killpg(process.pid, one)
 
 
-async def _work(
-    arguments: list[str], on_progress: Callable[[float, str], None], timeout_seconds: float
-) -> tuple[str, str | None]:
+async def _work(arguments: list[str], on_progress: OnProgress, timeout_seconds: float) -> tuple[str, str | None]:
     """Run the worker to its end; the code, if it has one, and the reason why it failed, None if it did not."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -155,7 +156,7 @@ async def _work(
         stderr=PIPE,
         env=worker_environment(),
     )
-    return await _watch(process, lambda told: on_progress(told.share, told.step), timeout_seconds)
+    return await _watch(process, lambda told: on_progress(told.share, told.step, told.seconds_left), timeout_seconds)
 
 
 async def _watch(process: Process, on_told: Callable[[_Line], None], timeout_seconds: float) -> tuple[str, str | None]:

@@ -11,9 +11,13 @@ import av
 from av.filter import Graph
 
 from unisono.studio.loudness import SILENT_LUFS, decibels
+from unisono.studio.shares import OnShare, untold
 
 _KEY_PEAK = "lavfi.r128.true_peak"
 _KEY_LOUDNESS = "lavfi.r128.I"
+_STEP_S = 0.1
+"""The filter speaks so often."""
+_TOLD_EACH = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +28,14 @@ class Verdict:
     true_peak_dbtp: float
 
 
-def judge(path: Path) -> Verdict:
+def judge(path: Path, *, on_share: OnShare = untold) -> Verdict:
     """Decode a file of ours and measure it. The peak is told in steps of 0.001 of full scale. Raises OSError."""
     lufs, peak = -math.inf, 0.0
     with av.open(str(path)) as file:
-        for facts in _facts(file):
+        seconds = float(file.duration or 0) / av.time_base
+        for number, facts in enumerate(_facts(file)):
+            if number % _TOLD_EACH == 0 and seconds:
+                on_share(min(number * _STEP_S / seconds, 1.0))
             peak = max(peak, _number(facts, _KEY_PEAK, 0.0))
             lufs = _number(facts, _KEY_LOUDNESS, lufs)
     return Verdict(lufs=lufs if lufs > SILENT_LUFS else -math.inf, true_peak_dbtp=decibels(peak))

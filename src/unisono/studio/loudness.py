@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly, sosfilt
 
+from unisono.studio.shares import OnShare, untold
 from unisono.units import SAMPLE_RATE, Audio
 
 SILENT_LUFS = -70.0
@@ -82,7 +83,7 @@ def _energy(lufs: float) -> float:
     return float(10 ** ((lufs + 0.691) / 10))
 
 
-def step_energies(sound: Audio) -> NDArray[np.float64]:
+def step_energies(sound: Audio, *, on_share: OnShare = untold) -> NDArray[np.float64]:
     """Weighted energy of each whole tenth of a second, all channels together, at least four; input as above.
 
     Sounds that have nothing to do with each other add up in it.
@@ -98,6 +99,7 @@ def step_energies(sound: Audio) -> NDArray[np.float64]:
         chunk = np.pad(chunk, [(0, 0), (0, (last - first) * STEP_SAMPLES - chunk.shape[1])])
         weighted, state = sosfilt(_WEIGHTING, chunk, axis=1, zi=state)
         energies[first:last] = np.sum(np.square(weighted).reshape(len(chunk), last - first, -1), axis=(0, 2))
+        on_share(last / steps)
     return energies
 
 

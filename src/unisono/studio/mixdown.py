@@ -27,6 +27,7 @@ from unisono.studio.loudness import (
     steps_lufs,
     sung_lufs,
 )
+from unisono.studio.shares import OnShare, untold, weighed
 from unisono.units import SAMPLE_RATE, Audio
 
 FADE_OUT_SAMPLES = SAMPLE_RATE // 20
@@ -35,6 +36,8 @@ _FULL_SCALE = 0.98
 _CLIPPED_SAMPLES = 96
 _TRIES = 5
 _NEAR_ENOUGH_LU = 0.1
+_WEIGHTS = (1.0, 4.0)
+"""How long the yard's tail and mastering take against each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,22 +133,25 @@ def mix(
     backing: Audio | None = None,
     count_in_samples: int = 0,
     settings: MixSettings | None = None,
+    on_share: OnShare = untold,
 ) -> Mixed:
     """Mix everything onto `samples` samples. `backing` is float32, shape (samples,), from the performance's start.
 
-    Shorter sounds end early, longer ones are cut. Nothing is moved in time.
+    Shorter sounds end early, longer ones are cut. Nothing is moved in time. on_share: hears how far it is once it has
+    had all voices; how far it is with them knows whoever hands them over.
     """
     chosen = settings or MixSettings()
     bus, steps, part_gains_db = _voices_sum(voices, samples, chosen)
+    in_yard, mastering = weighed(on_share, *_WEIGHTS)
     backing_gain_db = None
     if backing is not None:
         backing_gain_db = _backing_gain_db(steps, backing[:samples], count_in_samples, chosen)
     if chosen.courtyard_db is not None:
-        bus += np.float32(ratio_of(chosen.courtyard_db)) * reverberation(bus)
+        bus += np.float32(ratio_of(chosen.courtyard_db)) * reverberation(bus, on_share=in_yard)
     if backing is not None and backing_gain_db is not None:
         _add_backing(bus, backing[:samples], backing_gain_db, count_in_samples, chosen)
     fade_end(bus)
-    mastered, lufs = master(bus, chosen)
+    mastered, lufs = master(bus, chosen, on_share=mastering)
     return Mixed(
         sound=mastered.sound,
         lufs=lufs if math.isfinite(lufs) else None,
@@ -195,11 +201,11 @@ def part_gains_db(lufs: Mapping[str, float], most_db: float) -> dict[str, float]
     }
 
 
-def measure(voice: Voice, settings: MixSettings | None = None) -> Measured:
+def measure(voice: Voice, settings: MixSettings | None = None, *, on_share: OnShare = untold) -> Measured:
     """How loud a voice is while it sings, and the gain that brings it to its place."""
     chosen = settings or MixSettings()
     sound, damaged = honest(voice.sound)
-    steps = step_energies(sound)
+    steps = step_energies(sound, on_share=on_share)
     lufs = sung_lufs(steps)
     quiet = lufs < chosen.quiet_lufs
     gain_db = 0.0
@@ -282,7 +288,7 @@ def fade_end(sound: Audio) -> None:
     sound[len(sound) - tail :] *= np.linspace(1.0, 0.0, tail, dtype=np.float32)[:, np.newaxis]
 
 
-def master(sound: Audio, settings: MixSettings) -> tuple[Limited, float]:
+def master(sound: Audio, settings: MixSettings, *, on_share: OnShare = untold) -> tuple[Limited, float]:
     """Bring the whole to the target loudness under the ceiling: (limited, its loudness in LUFS, -inf for silence).
 
     The limiter takes loudness away, so the gain is tried again with what was missing, a few times at most: sound that
@@ -294,7 +300,8 @@ def master(sound: Audio, settings: MixSettings) -> tuple[Limited, float]:
     known: NDArray[np.float64] = block_peaks(sound)
     gain_db = settings.target_lufs - lufs
     best, best_lufs, raised_db = Limited(sound=sound, reduction_db=0.0), -math.inf, 0.0
-    for _ in range(_TRIES):
+    for turn in range(_TRIES):
+        on_share(turn / _TRIES)
         gain_db = min(gain_db, settings.master_boost_db_max)
         limited = limit(sound, gain_db=gain_db, ceiling_dbtp=settings.ceiling_dbtp, known_peaks=known)
         lufs = integrated_lufs(limited.sound)

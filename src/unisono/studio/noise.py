@@ -25,6 +25,7 @@ from unisono.studio.levels import (
     sounding_power,
     under_voice_db,
 )
+from unisono.studio.shares import OnShare, untold, weighed
 from unisono.units import SAMPLE_RATE, Audio
 
 Spectrum = NDArray[np.float32]
@@ -53,7 +54,7 @@ class Noise:
     mean_square: float
 
 
-def softened(sound: Audio, *, reduction_db: float, snr_db_max: float) -> tuple[Audio, Fact]:
+def softened(sound: Audio, *, reduction_db: float, snr_db_max: float, on_share: OnShare = untold) -> tuple[Audio, Fact]:
     """`sound` with its steady noise up to `reduction_db` softer; float32, shape (samples, channels).
 
     From `snr_db_max` of noise under the voice on nothing is done; the full reduction from 8 dB below that.
@@ -67,7 +68,9 @@ def softened(sound: Audio, *, reduction_db: float, snr_db_max: float) -> tuple[A
     if share <= 0 or noise.mean_square < power_of(_SILENT_DBFS):
         return sound, fact("noise", "left_alone", under_voice_db=under_db)
     floor = power_of(-share * reduction_db) ** 0.5
-    quieter = np.stack([_turned_down(channel, noise.power, floor) for channel in sound.T], axis=1)
+    shares = weighed(on_share, *[1.0] * sound.shape[1])
+    channels = zip(sound.T, shares, strict=True)
+    quieter = np.stack([_turned_down(channel, noise.power, floor, told) for channel, told in channels], axis=1)
     return quieter, fact("noise", "softened", under_voice_db=under_db, reduction_db=share * reduction_db)
 
 
@@ -111,7 +114,7 @@ def _spectra_at(sound: Audio, starts: NDArray[np.int64]) -> Spectrum:
     return mean
 
 
-def _turned_down(channel: Audio, noise: Spectrum, floor: float) -> Audio:
+def _turned_down(channel: Audio, noise: Spectrum, floor: float, on_share: OnShare) -> Audio:
     """One channel with the noise turned down; float32, shape (samples,), in chunks so that memory stays small."""
     frames = -(-len(channel) // _HOP) + _WINDOW // _HOP
     padded = np.pad(channel, (_WINDOW - _HOP, frames * _HOP - len(channel) + _HOP))
@@ -127,6 +130,7 @@ def _turned_down(channel: Audio, noise: Spectrum, floor: float) -> Audio:
             part = blocks[:, quarter * _HOP : (quarter + 1) * _HOP]
             at = (first + quarter) * _HOP
             whole[at : at + part.size] += part.ravel()
+        on_share(min(first + _CHUNK_FRAMES, frames) / frames)
     return whole[_WINDOW - _HOP :][: len(channel)]
 
 

@@ -28,16 +28,16 @@ LEAST_SCATTER_MS = 12.0
 MOST = 0.95
 
 
-def find(take: Audio, guide: Guide) -> Estimate | None:
+def find(take: Audio, guide: Guide, sung: Contour | None = None) -> Estimate | None:
     """Where a take stands by the part it sings, or None when it sings none or none is known.
 
     take: float32, (samples,) or (samples, channels), at units.SAMPLE_RATE. guide: `notes` of the take's own part, else
-    `part`, somebody's recording of it. Confidence: 0..1, from 0.5 on certain.
+    `part`, somebody's recording of it. sung: its contour, if that is known. Confidence: 0..1, from 0.5 on certain.
     """
     notes = own_notes(guide)
     if len(notes) < FEWEST_NOTES or len(take) < SAMPLE_RATE:
         return None
-    sung = contour(take)
+    sung = contour(take) if sung is None else sung
     fit = Melody(notes).fit(thinned(sung))
     if fit is None or fit.evidence <= 0:
         return None

@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy import fft, signal
 
+from unisono.studio.shares import OnShare, untold, weighed
 from unisono.units import SAMPLE_RATE, Audio
 
 RATE = 12_000
@@ -36,6 +37,8 @@ LEAP_COST = 2.0
 LEAP_COST_MOST = 0.9
 SWITCH_COST = 0.35
 NO_CANDIDATE = 9.0
+_WEIGHTS = (3.0, 4.0)
+"""How long looking at every frame and choosing among what was seen take against each other."""
 
 Floats = NDArray[np.float64]
 
@@ -64,8 +67,9 @@ def mono(sound: Audio) -> Audio:
     return sound if sound.ndim == 1 else np.asarray(sound.mean(axis=1), dtype=np.float32)
 
 
-def contour(sound: Audio) -> Contour:
+def contour(sound: Audio, *, on_share: OnShare = untold) -> Contour:
     """The pitch of the one voice in a sound: float32, (samples,) or (samples, channels), at units.SAMPLE_RATE."""
+    looking, choosing = weighed(on_share, *_WEIGHTS)
     low = _lowered(mono(sound))
     frames = 1 + len(low) // HOP
     ahead = (WINDOW + MIDDLE_LAG) // 2
@@ -77,9 +81,10 @@ def contour(sound: Audio) -> Contour:
     for begin in range(0, frames, FRAMES_AT_ONCE):
         some = slice(begin, min(begin + FRAMES_AT_ONCE, frames))
         lags[some], costs[some] = _candidates(_normalised(padded, some))
+        looking(some.stop / frames)
     costs[level_db < -QUIET_DB] = NO_CANDIDATE
     pitch = 69 + 12 * np.log2(RATE / lags / 440.0)
-    return Contour(pitch=_path(pitch, costs), level_db=level_db)
+    return Contour(pitch=_path(pitch, costs, choosing), level_db=level_db)
 
 
 def _lowered(sound: Audio) -> Floats:
@@ -130,7 +135,7 @@ def _candidates(normal: Floats) -> tuple[Floats, Floats]:
     return np.take_along_axis(lag, best, axis=1), np.take_along_axis(cost, best, axis=1)
 
 
-def _path(pitch: Floats, costs: Floats) -> Floats:
+def _path(pitch: Floats, costs: Floats, on_share: OnShare) -> Floats:
     """The pitch along the path that costs least; NaN where it goes through "no voice"."""
     frames, width = pitch.shape
     back = np.zeros((frames, width + 1), dtype=np.int8)
@@ -143,6 +148,8 @@ def _path(pitch: Floats, costs: Floats) -> Floats:
         ways += total[:, None]
         back[i] = ways.argmin(axis=0)
         total = ways[back[i], np.arange(width + 1)] + np.append(costs[i], UNVOICED_COST)
+        if i % FRAMES_AT_ONCE == 0:
+            on_share(i / frames)
     path = np.zeros(frames, dtype=np.int64)
     path[-1] = total.argmin()
     for i in range(frames - 1, 0, -1):

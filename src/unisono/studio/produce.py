@@ -42,20 +42,28 @@ from unisono.studio.performance import (
     singers,
     write_report,
 )
+from unisono.studio.shares import OnShare, paced, weighed
 from unisono.studio.stem import decode_stem
+from unisono.studio.steps import STEM_STEPS, Course, Teller, Told
 from unisono.studio.takes import VOICE_FILE, TakeFacts, take_folder, takes_of
-from unisono.units import Audio, Span
+from unisono.units import SAMPLE_RATE, Audio, Span
 
 T = TypeVar("T")
-
-Progress = Callable[[float, str], None]
-"""Told the share done, 0..1, and the step: `voices`, `mix` or `files`."""
 
 LOUDSPEAKERS = "loudspeakers"
 """The word of a seat's check for who had no headphones on."""
 
-_VOICES_SHARE, _MIX_SHARE = 0.45, 0.65
 _AHEAD = 2
+_VOICE_WEIGHTS = (1.0, 2.0, 6.0, 1.0)
+"""How long decoding, writing, cleaning and measuring a stem take against each other."""
+_TAKE_SHARE = 0.2
+"""A take is placed and cleaned already: it costs this share of what a stem does."""
+
+Progress = Callable[[float, str, float], None]
+"""Told the share done, 0..1, the step (`voices`, `mix`, `files`), and how many seconds the rest will take.
+
+`files` is told for the first time when the first file is there. Told from several threads, one after the other.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +88,27 @@ def produce(
     wanted = fingerprint(folder, performance)
     before = read_report(folder)
     if before is not None and is_done(folder, before, wanted):
-        on_progress(1.0, "files")
+        on_progress(1.0, "files", 0.0)
         return before
     _clear_parts(folder)
     faders = read_faders(folder)
     recipe = _Recipe(mix=_as_faded(settings or MixSettings(), faders), cleaning=cleaning or CleanSettings())
     stems: list[StemReport] = []
     backing = _backing(folder, performance)
+    tell = Teller(_course(folder, performance, threads), partial(_pass_on, on_progress))
     with ThreadPoolExecutor(threads) as pool:
-        voices = _voices(folder, performance, recipe, backing, pool, stems, on_progress)
+        voices = _voices(folder, performance, recipe, backing, pool, stems, tell)
         mixed = mix(
             voices,
             performance.span.samples,
             backing=None if faders.backing_muted else backing,
             count_in_samples=performance.count_in_samples,
             settings=recipe.mix,
+            on_share=paced(lambda share: tell("mix", "going", step_share=share)),
         )
         mix_seconds = time.monotonic() - began
-        on_progress(_MIX_SHARE, "mix")
-        reports = _deliver(folder, performance, mixed.sound, recipe.mix.target_lufs, pool, on_progress)
+        tell("mix", "done")
+        reports = _deliver(folder, performance, mixed.sound, recipe.mix.target_lufs, pool, tell)
     report = MixReport(
         fingerprint=wanted,
         samples=performance.span.samples,
@@ -112,6 +122,20 @@ def produce(
     )
     write_report(folder, report)
     return report
+
+
+def _course(folder: Path, performance: Performance, threads: int) -> Course:
+    """What there is to be done, by seat."""
+    seconds = performance.span.samples / SAMPLE_RATE
+    stems = {str(facts.seat): seconds for facts in singers(folder, performance)}
+    takes = {str(facts.seat): _TAKE_SHARE * seconds for facts in takes_of(folder) if facts.in_mix}
+    return Course(stems | takes, seconds, hands=threads, clip_steps=STEM_STEPS)
+
+
+def _pass_on(on_progress: Progress, told: Told) -> None:
+    """Nobody is told of files before there is one."""
+    if told.step != "files" or told.step_share or told.state == "done":
+        on_progress(told.share, told.step, told.seconds_left)
 
 
 def _as_faded(settings: MixSettings, faders: Faders) -> MixSettings:
@@ -134,7 +158,7 @@ def _voices(
     backing: Audio | None,
     pool: Executor,
     reports: list[StemReport],
-    on_progress: Progress,
+    tell: Teller,
 ) -> Iterator[Measured]:
     """Each voice, in the order of seats, those who listened by loudspeakers last; `reports` grows with them.
 
@@ -145,20 +169,21 @@ def _voices(
     apart = [facts for facts in seats if facts not in aloud]
     takes = [facts for facts in takes_of(folder) if facts.in_mix]
     choir = np.zeros(performance.span.samples, dtype=np.float32) if aloud else None
-    done = 0
     live = ((apart, ()), (aloud, _played(backing, choir)))
-    groups = [[partial(_one_voice, folder, performance, facts, recipe, played) for facts in g] for g, played in live]
-    groups.append([partial(_one_take, folder, performance, facts, recipe) for facts in takes])
+    groups = [
+        [partial(_one_voice, folder, performance, facts, recipe, played, tell) for facts in g] for g, played in live
+    ]
+    groups.append([partial(_one_take, folder, performance, facts, recipe, tell) for facts in takes])
     for number, jobs in enumerate(groups):
         for measured, report in in_order(pool, jobs):
-            done += 1
             reports.append(report)
-            on_progress(_VOICES_SHARE * done / (len(seats) + len(takes)), "voices")
+            tell("voices", "done", clip=str(report.seat))
             if measured is None:
                 continue
             if choir is not None and number == 0:
                 _sing_along(choir, measured)
             yield measured
+    tell("mix", "begun")
 
 
 def _played(backing: Audio | None, choir: Audio | None) -> tuple[Audio, ...]:
@@ -184,10 +209,12 @@ def in_order(pool: Executor, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
 
 
 def _one_voice(
-    folder: Path, performance: Performance, facts: SeatFacts, recipe: _Recipe, played: tuple[Audio, ...]
+    folder: Path, performance: Performance, facts: SeatFacts, recipe: _Recipe, played: tuple[Audio, ...], tell: Teller
 ) -> tuple[Measured | None, StemReport]:
     """Decode, write, clean and measure one stem; None instead of a voice when there is nothing to mix."""
     path = stem_path(folder, facts.seat)
+    decoding, writing, cleaning, measuring = weighed(_telling(tell, facts.seat), *_VOICE_WEIGHTS)
+    decoding(0.0)
     try:
         stem = decode_stem(read_packets(path), performance.span)
     except (OSError, ValueError):
@@ -196,8 +223,8 @@ def _one_voice(
         unreadable = ("broken",) if path.exists() and not any(read_packets(path)) else ()
         return None, _report(performance, facts, None, (*stem.marks, *unreadable), stem.gaps)
     sound, damaged = honest(stem.sound)
-    written = deliver_stem(folder, facts.seat, sound, _tags(performance, (facts,)))
-    cleaned = clean(sound, _for_stem(recipe.cleaning, sound), played)
+    written = deliver_stem(folder, facts.seat, sound, _tags(performance, (facts,)), on_share=writing)
+    cleaned = clean(sound, _for_stem(recipe.cleaning, sound), played, on_share=cleaning)
     voice = Voice(
         seat=facts.seat,
         sound=cleaned.sound,
@@ -206,24 +233,33 @@ def _one_voice(
         storey=facts.row or 0,
         part=facts.part,
     )
-    measured = replace(measure(voice, recipe.mix), damaged=damaged, clipped=is_clipped(sound))
+    measured = replace(measure(voice, recipe.mix, on_share=measuring), damaged=damaged, clipped=is_clipped(sound))
     marks = tuple(dict.fromkeys((*stem.marks, *_more_marks(facts, measured))))
     return measured, _report(performance, facts, measured, marks, stem.gaps, written, cleaned.did)
 
 
+def _telling(tell: Teller, seat: int) -> OnShare:
+    """A seat's voice is begun, and tells how far it is."""
+    tell("voices", "begun", clip=str(seat))
+    return paced(lambda share: tell("voices", "going", clip=str(seat), step_share=share))
+
+
 def _one_take(
-    folder: Path, performance: Performance, take: TakeFacts, recipe: _Recipe
+    folder: Path, performance: Performance, take: TakeFacts, recipe: _Recipe, tell: Teller
 ) -> tuple[Measured | None, StemReport]:
     """A take that was placed and cleaned already (`arrived.py`), as a voice among the others."""
     facts = SeatFacts(seat=take.seat, name=take.name, place=take.place, pan=take.pan, part=take.part)
+    decoding, measuring, writing = weighed(_telling(tell, take.seat), 1.0, 1.0, 2.0)
+    decoding(0.0)
     try:
         sound = files.read_back(take_folder(folder, take.take) / VOICE_FILE)
     except (OSError, ValueError):
         return None, _report(performance, facts, None, ("broken",), (performance.span,))
-    measured = measure(Voice(seat=take.seat, sound=sound, pan=take.pan, part=take.part), recipe.mix)
+    voice = Voice(seat=take.seat, sound=sound, pan=take.pan, part=take.part)
+    measured = measure(voice, recipe.mix, on_share=measuring)
     if measured.quiet:
         return None, _report(performance, facts, None, ("silent",), ())
-    written = deliver_stem(folder, take.seat, sound, _tags(performance, (facts,)))
+    written = deliver_stem(folder, take.seat, sound, _tags(performance, (facts,)), on_share=writing)
     return measured, _report(performance, facts, measured, tuple(_more_marks(facts, measured)), (), written)
 
 
@@ -285,14 +321,15 @@ def _deliver(
     sound: Audio,
     target_lufs: float,
     pool: Executor,
-    on_progress: Progress,
+    tell: Teller,
 ) -> tuple[FileReport, ...]:
+    tell("files", "begun")
     tags = _tags(performance, [facts for facts in performance.seats if facts.name])
     jobs = [partial(deliver_mix, folder, sound, form, tags, target_lufs=target_lufs) for form in files.MIX_FORMS]
     reports: list[FileReport] = []
     for report in in_order(pool, jobs):
         reports.append(report)
-        on_progress(_MIX_SHARE + (1 - _MIX_SHARE) * len(reports) / len(jobs), "files")
+        tell("files", "going" if len(reports) < len(jobs) else "done", step_share=len(reports) / len(jobs))
     return tuple(reports)
 
 

@@ -15,7 +15,7 @@ from unisono.studio.film.make import Made
 from unisono.studio.film.make import Progress as FilmShare
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
 from unisono.studio.report import PAGE_FILE, in_words, said_of, time_told
-from unisono.studio.steps import Told
+from unisono.studio.steps import WHOLE_STEPS, Told
 from unisono.units import SAMPLE_RATE
 from unisono.web.i18n import words
 from unisono.web.take_words import sentence, step_word
@@ -123,24 +123,23 @@ class Screen:
         step = step_word(told.step, self._language)
         if self._bar is not None and self._whole is not None:
             self._draw(told, step, self._bar, self._whole)
-        elif told.clips_done > self._over or (not told.clip and told.state != "begun"):
+        elif told.clips_done > self._over or (not told.clip and told.state in ("done", "kept")):
             self._over = told.clips_done
             left = self._left(told)
             self._console.print(f"{told.share:4.0%}  {told.clip or step}{'  ' + left if left else ''}", markup=False)
 
     def _draw(self, told: Told, step: str, bar: Progress, whole: TaskID) -> None:
         bar.update(whole, completed=told.share, description=f"{told.clips_done}/{told.clips}", left=self._left(told))
-        if told.state == "begun" and told.clip:
+        if told.state == "begun":
             row = self._rows.get(told.clip)
             if row is None:
                 row = self._rows[told.clip] = bar.add_task("", total=None, left="")
-            bar.update(row, description=Text(f"{told.clip}: {step}").markup, completed=0.0, total=None)
+            line = f"{told.clip}: {step}" if told.clip else step
+            bar.update(row, description=Text(line).markup, completed=0.0, total=None)
         elif told.state == "going" and told.clip in self._rows:
             bar.update(self._rows[told.clip], total=1.0, completed=told.step_share)
-        elif told.clip in self._rows and (told.state == "broken" or told.step == "measure"):
+        elif told.clip in self._rows and (told.state == "broken" or told.step in ("measure", *WHOLE_STEPS)):
             bar.remove_task(self._rows.pop(told.clip))
-        elif not told.clip:
-            bar.update(whole, description=step)
 
     def _left(self, told: Told) -> str:
         if told.seconds_left < 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,19 +26,22 @@ from unisono.units import Audio
 
 S = TypeVar("S", bound=Struct)
 
-Step = Literal["decode", "align", "clean", "measure", "mix", "files"]
+Step = Literal["decode", "align", "clean", "measure", "voices", "mix", "files"]
 State = Literal["begun", "going", "done", "kept", "broken"]
 """`going`: it is under way, and how far is known. `kept`: its result was there already.
 `broken`: this clip goes no further."""
 
 CLIP_STEPS: Final[tuple[Step, ...]] = ("decode", "align", "clean", "measure")
 WHOLE_STEPS: Final[tuple[Step, ...]] = ("mix", "files")
+STEM_STEPS: Final[tuple[Step, ...]] = ("voices",)
+"""Those of a seat's stem, which needs no place: all of it is one step."""
 
 RECIPES: Final[Mapping[Step, int]] = {
     "decode": 1,
     "align": 1,
     "clean": 2,
     "measure": 2,
+    "voices": 1,
     "mix": 1,
     "files": 1,
 }
@@ -48,6 +52,7 @@ TYPICAL_RATES: Final[Mapping[Step, float]] = {
     "align": 0.015,
     "clean": 0.013,
     "measure": 0.002,
+    "voices": 0.045,
     "mix": 0.004,
     "files": 0.030,
 }
@@ -192,14 +197,23 @@ class Course:
     A second of sound costs each step about the same, so the rates of the steps that are done tell about the others.
     """
 
-    def __init__(self, clips: Mapping[str, float], whole_seconds: float, *, hands: int) -> None:
+    def __init__(
+        self,
+        clips: Mapping[str, float],
+        whole_seconds: float,
+        *,
+        hands: int,
+        clip_steps: tuple[Step, ...] = CLIP_STEPS,
+        whole_steps: tuple[Step, ...] = WHOLE_STEPS,
+    ) -> None:
         """clips: the expected length of each in seconds. whole_seconds: the length of the mix."""
         self._hands = max(1, min(hands, len(clips)))
+        self._clip_steps, self._whole_steps = clip_steps, whole_steps
         self._seconds: dict[tuple[str, Step], float] = {}
         for clip, seconds in clips.items():
-            self._seconds |= {(clip, step): max(seconds, 1.0) for step in CLIP_STEPS}
+            self._seconds |= {(clip, step): max(seconds, 1.0) for step in clip_steps}
         voices = max(1, len(clips))
-        self._seconds |= {("", step): whole_seconds * (voices if step == "mix" else 1) for step in WHOLE_STEPS}
+        self._seconds |= {("", step): whole_seconds * (voices if step == "mix" else 1) for step in whole_steps}
         self._clips = tuple(clips)
         self._began: dict[tuple[str, Step], float] = {}
         self._going: dict[tuple[str, Step], float] = {}
@@ -210,7 +224,7 @@ class Course:
 
     def lengthened(self, clip: str, seconds: float) -> None:
         """A clip turned out to be this long."""
-        for step in CLIP_STEPS:
+        for step in self._clip_steps:
             if (clip, step) in self._seconds:
                 self._seconds[clip, step] = max(seconds, 1.0)
 
@@ -231,7 +245,7 @@ class Course:
         elif state == "kept":
             self._over.add(key)
         else:
-            self._over.update((clip, later) for later in CLIP_STEPS)
+            self._over.update((clip, later) for later in self._clip_steps)
         return self._told(step, state, clip, problem, now)
 
     def rate(self, step: Step) -> float:
@@ -248,9 +262,9 @@ class Course:
         """What the rest will take: clips side by side, the whole after them."""
         clips = max(
             sum(self._left(key, now) for key in self._seconds if key[0]) / self._hands,
-            max((sum(self._left((clip, step), now) for step in CLIP_STEPS) for clip in self._clips), default=0.0),
+            max((sum(self._left((clip, step), now) for step in self._clip_steps) for clip in self._clips), default=0.0),
         )
-        return clips + sum(self._left(("", step), now) for step in WHOLE_STEPS)
+        return clips + sum(self._left(("", step), now) for step in self._whole_steps)
 
     def _cost(self, key: tuple[str, Step]) -> float:
         return self.rate(key[1]) * self._seconds[key]
@@ -268,7 +282,7 @@ class Course:
         whole = sum(self._cost(key) for key in self._seconds)
         done = sum(self._cost(key) * (1 if key in self._over else self._going.get(key, 0.0)) for key in self._seconds)
         self._share = max(self._share, done / whole if whole else 1.0)
-        finished = sum(all((name, each) in self._over for each in CLIP_STEPS) for name in self._clips)
+        finished = sum(all((name, each) in self._over for each in self._clip_steps) for name in self._clips)
         return Told(
             step=step,
             state=state,
@@ -283,12 +297,14 @@ class Course:
 
 
 class Teller:
-    """Tells somebody what a course hears, at the time it hears it."""
+    """Tells somebody what a course hears, at the time it hears it; from any thread, one after the other."""
 
     def __init__(self, course: Course, on_told: Callable[[Told], None]) -> None:
         self.course = course
         self._on_told = on_told
+        self._one = threading.Lock()
 
     def __call__(self, step: Step, state: State, *, clip: str = "", problem: str = "", step_share: float = 0.0) -> None:
-        now = time.monotonic()
-        self._on_told(self.course.hear(step, state, now=now, clip=clip, problem=problem, step_share=step_share))
+        with self._one:
+            now = time.monotonic()
+            self._on_told(self.course.hear(step, state, now=now, clip=clip, problem=problem, step_share=step_share))

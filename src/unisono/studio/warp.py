@@ -22,6 +22,7 @@ from unisono.studio.melody import Weigher, frames_of
 from unisono.studio.onsets import onsets
 from unisono.studio.part import FEWEST_NOTES, own_notes
 from unisono.studio.pitch import FRAME_SAMPLES, Contour, contour
+from unisono.studio.shares import OnShare, untold, weighed
 from unisono.units import SAMPLE_RATE, Audio, samples_of_ms
 
 LOOKS_A_FRAME = 8
@@ -64,13 +65,13 @@ class Warp:
     pieces: tuple[Piece, ...]
 
 
-def find(take: Audio, guide: Guide) -> Warp | None:
+def find(take: Audio, guide: Guide, sung: Contour | None = None, *, on_share: OnShare = untold) -> Warp | None:
     """The time map from a take to its guide, or None when there is nothing to compare.
 
     take: float32, (samples,) or (samples, channels), at units.SAMPLE_RATE. guide: `notes` of the take's own part, else
-    `part`, else `sound`. Confidence: 0..1, from 0.5 on certain.
+    `part`, else `sound`. sung: the take's contour, if that is known. Confidence: 0..1, from 0.5 on certain.
     """
-    sung = contour(take)
+    sung = contour(take) if sung is None else sung
     if len(take) < SAMPLE_RATE or not sung.voiced.any():
         return None
     notes = own_notes(guide)
@@ -80,7 +81,7 @@ def find(take: Audio, guide: Guide) -> Warp | None:
         due = _Mix(guide.sound, len(sung))
     else:
         return None
-    found = _searched(sung, due)
+    found = _searched(sung, due, on_share)
     return _carried(take, sung, notes, due, found) if found is not None else None
 
 
@@ -167,7 +168,7 @@ class _Found:
     right: float
 
 
-def _searched(sung: Contour, due: _Notes | _Mix) -> _Found | None:
+def _searched(sung: Contour, due: _Notes | _Mix, on_share: OnShare) -> _Found | None:
     """The best path through a guide, in the likeliest keys."""
     each = due.frame // FRAME_SAMPLES
     frames = _thinned(sung, each)
@@ -178,11 +179,16 @@ def _searched(sung: Contour, due: _Notes | _Mix) -> _Found | None:
     shifts = [key + tuning for key in _keys(voiced - tuning, due)]
     outside = np.asarray(Weigher(frames).voicing(RESTING) if due.octaves else np.zeros(len(frames)), dtype=np.float32)
     pauses = np.isnan(frames)
-    tried = [(best_path(due.weights(frames, shift), outside, pauses, BEND_COST), shift) for shift in shifts]
+    looks = weighed(on_share, *[1.0] * (len(shifts) + 2))
+
+    def along(weights: NDArray[np.float32], number: int) -> Path:
+        return best_path(weights, outside, pauses, BEND_COST, on_share=looks[number])
+
+    tried = [(along(due.weights(frames, shift), number), shift) for number, shift in enumerate(shifts)]
     path, shift = max(tried, key=lambda each: each[0].score)
     weights = due.weights(frames, shift)
-    elsewhere = best_path(without(weights, path, APART_SAMPLES // due.frame), outside, pauses, BEND_COST)
-    backwards = best_path(weights[:, ::-1], outside, pauses, BEND_COST)
+    elsewhere = along(without(weights, path, APART_SAMPLES // due.frame), len(shifts))
+    backwards = along(weights[:, ::-1], len(shifts) + 1)
     others = [other.score for other, key in tried if (key - shift) % 12 > 0.01]
     return _Found(
         path=path,

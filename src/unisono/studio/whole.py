@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Self
 
@@ -21,14 +21,21 @@ from unisono.studio.mixdown import Measured, Voice, measure, mix
 from unisono.studio.outcome import Outcome, ProduceSettings, Production
 from unisono.studio.performance import FileReport
 from unisono.studio.pictures import shape
+from unisono.studio.shares import OnShare, paced, weighed, within
 from unisono.studio.steps import Cancelled, Teller, Work, fingerprint
 from unisono.units import SAMPLE_RATE, Audio
 
 STEMS_FOLDER = "stems"
 
 Written = Future[tuple[FileReport, ...]]
+_Write = Callable[[Audio, OnShare], tuple[FileReport, ...]]
 
 _AFTER_LAST_SAMPLES = SAMPLE_RATE // 4
+_VOICE_WEIGHT, _MASTER_WEIGHT = 1.0, 9.0
+"""How long one voice and mastering all of them take against each other."""
+_MIX_WEIGHT, _STEM_WEIGHT = 3.0, 1.0
+"""How long a file of the mix, which is measured and may be written again, and one voice's files take."""
+_LOOK_SECONDS = 0.2
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 _NAME_BYTES_MAX = 80
 
@@ -72,10 +79,11 @@ def make_whole(
         if sounding:
             name = fingerprint("mix", _mix_inputs(sounding), samples, guide.name, settings.mix, settings.keep_guide)
             kept = work.facts(name, _Mixed) if work.sound(name) is not None else None
-            mixed = kept or _mix(sounding, samples, guide, work, name, settings)
+            mixed = kept or _mix(sounding, samples, guide, work, name, settings, _told(tell, cancelled))
             tell("mix", "kept" if kept else "done")
         tell("files", "begun")
         mixes = [writers.mix(name, form, tags) for form in _slowest_first() if sounding]
+        writers.wait(paced(lambda share: tell("files", "going", step_share=share)))
         written = [writers.result(each) for each in stems]
         reports = [file for each in mixes for file in writers.result(each)]
     order = [f"mix.{form.kind}" for form in files.MIX_FORMS]
@@ -99,6 +107,18 @@ def make_whole(
     )
 
 
+def _told(tell: Teller, cancelled: Callable[[], bool]) -> OnShare:
+    """Tells how far the mix is, and ends it when nobody wants it any more."""
+    told = paced(lambda share: tell("mix", "going", step_share=share))
+
+    def on_share(share: float) -> None:
+        if cancelled():
+            raise Cancelled
+        told(share)
+
+    return on_share
+
+
 def _length(sounding: Sequence[Outcome], guide: GuideFacts) -> int:
     """The guide's length, or where the last voice behind it has died away."""
     last = max((outcome.report.heard[1] for outcome in sounding if outcome.report and outcome.report.heard), default=0)
@@ -110,11 +130,18 @@ def _mix_inputs(sounding: Sequence[Outcome]) -> list[tuple[str, str, bool]]:
 
 
 def _mix(
-    sounding: Sequence[Outcome], samples: int, guide: GuideFacts, work: Work, name: str, settings: ProduceSettings
+    sounding: Sequence[Outcome],
+    samples: int,
+    guide: GuideFacts,
+    work: Work,
+    name: str,
+    settings: ProduceSettings,
+    on_share: OnShare,
 ) -> _Mixed:
     """The mix, kept in the work folder; voices stand from left to right in their order, as balconies do."""
     places = pans(len(sounding))
     voices: list[tuple[float, float]] = []
+    *each, mastering = weighed(on_share, *[_VOICE_WEIGHT] * len(sounding), _MASTER_WEIGHT)
 
     def measured() -> Iterator[Measured]:
         for seat, (outcome, pan) in enumerate(zip(sounding, places, strict=True), start=1):
@@ -122,12 +149,19 @@ def _mix(
             sound = work.sound(outcome.report.voice)
             assert sound is not None, "what is mixed was kept"
             voice = Voice(seat=seat, sound=sound[:samples], pan=pan, leader=outcome.lead, part=outcome.part.casefold())
-            found = measure(voice, settings.mix)
+            found = measure(voice, settings.mix, on_share=within(each[seat - 1], 0.0, 0.5))
             voices.append((found.gain_db, pan))
             yield found
 
     backing: Audio | None = guide_sound(guide, work).mean(axis=1, dtype=np.float32) if settings.keep_guide else None
-    mixed = mix(measured(), samples, backing=backing, count_in_samples=guide.count_in_samples, settings=settings.mix)
+    mixed = mix(
+        measured(),
+        samples,
+        backing=backing,
+        count_in_samples=guide.count_in_samples,
+        settings=settings.mix,
+        on_share=mastering,
+    )
     work.keep_sound(name, mixed.sound)
     facts = _Mixed(lufs=mixed.lufs, reduction_db=mixed.reduction_db, voices=tuple(voices), shape=shape(mixed.sound))
     work.keep_facts(name, facts)
@@ -147,12 +181,27 @@ class _Writers:
         self._out = out
         self._cancelled = cancelled
         self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        self._shares: dict[Written, tuple[float, list[float]]] = {}
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Whatever is being written is left unwritten, unless all is done."""
+        self._ended = True
         self._pool.shutdown(cancel_futures=True)
+
+    def wait(self, on_share: OnShare) -> None:
+        """Until everything is written, or one file could not be, telling how far that is. Raises Cancelled."""
+        waiting: set[Written] = set(self._shares)
+        while waiting and not any(each.done() and each.exception() for each in self._shares):
+            if self._cancelled():
+                raise Cancelled
+            _, waiting = wait(waiting, _LOOK_SECONDS, FIRST_COMPLETED)
+            if waiting:
+                total = sum(weight for weight, _ in self._shares.values())
+                on_share(sum(weight * share[0] for weight, share in self._shares.values()) / total)
 
     def result(self, written: Written) -> tuple[FileReport, ...]:
         """Wait for files. Raises DiskTrouble, Cancelled."""
@@ -164,19 +213,19 @@ class _Writers:
     def mix(self, name: str, form: files.Form, tags: dict[str, str]) -> Written:
         """The mix of this name in one form."""
 
-        def write(sound: Audio) -> tuple[FileReport, ...]:
-            return (deliver_mix(self._out, sound, form, tags),)
+        def write(sound: Audio, on_share: OnShare) -> tuple[FileReport, ...]:
+            return (deliver_mix(self._out, sound, form, tags, on_share=on_share),)
 
-        return self._pool.submit(self._once, name, fingerprint("files", name, form.kind, tags), write)
+        return self._begin(_MIX_WEIGHT, name, fingerprint("files", name, form.kind, tags), write)
 
     def stem(self, outcome: Outcome, name: str, tags: dict[str, str]) -> Written:
         """A voice alone, as it is mixed but for its gain."""
         assert outcome.report is not None
         paths = [(f"{STEMS_FOLDER}/{name}.{form.kind}", form) for form in files.STEM_FORMS]
 
-        def write(sound: Audio) -> tuple[FileReport, ...]:
-            for path, form in paths:
-                files.write(self._out / path, sound, form, tags)
+        def write(sound: Audio, on_share: OnShare) -> tuple[FileReport, ...]:
+            for (path, form), told in zip(paths, weighed(on_share, *[1.0] * len(paths)), strict=True):
+                files.write(self._out / path, sound, form, tags, on_share=told)
             sizes = [(self._out / path).stat().st_size for path, _ in paths]
             return tuple(
                 FileReport(name=path, kind=form.kind, size_bytes=size)
@@ -184,20 +233,34 @@ class _Writers:
             )
 
         voice = outcome.report.voice
-        return self._pool.submit(self._once, voice, fingerprint("files", voice, name, tags), write)
+        return self._begin(_STEM_WEIGHT, voice, fingerprint("files", voice, name, tags), write)
 
-    def _once(
-        self, sound_name: str, name: str, write: Callable[[Audio], tuple[FileReport, ...]]
-    ) -> tuple[FileReport, ...]:
+    def _begin(self, weight: float, sound_name: str, name: str, write: _Write) -> Written:
+        share = [0.0]
+
+        def told(now: float) -> None:
+            if self._ended or self._cancelled():
+                raise Cancelled
+            share[0] = now
+
+        def once() -> tuple[FileReport, ...]:
+            told(0.0)
+            written = self._once(sound_name, name, write, told)
+            share[0] = 1.0
+            return written
+
+        future = self._pool.submit(once)
+        self._shares[future] = (weight, share)
+        return future
+
+    def _once(self, sound_name: str, name: str, write: _Write, on_share: OnShare) -> tuple[FileReport, ...]:
         """Files that are there as they were written, or written now."""
-        if self._cancelled():
-            raise Cancelled
         kept = self._work.facts(name, _Filed)
         if kept is not None and all(_size_bytes(self._out / file.name) == file.size_bytes for file in kept.files):
             return kept.files
         sound = self._work.sound(sound_name)
         assert sound is not None, "what is written was kept"
-        written = write(sound)
+        written = write(sound, on_share)
         self._work.keep_facts(name, _Filed(files=written))
         return written
 

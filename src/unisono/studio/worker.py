@@ -4,7 +4,7 @@ With a take's id it works on that take only (`arrived.py`).
 
 It runs at low priority, so that whoever is singing meanwhile is served first, within limits of memory and processor
 time, so that a strange performance cannot take the machine down. It tells its progress as lines of JSON on
-standard output: {"share", "step"} (of a take all of `steps.Told`), at last {"done": true} or
+standard output: {"share", "step", "seconds_left"} (of a take all of `steps.Told`), at last {"done": true} or
 {"error": {"code", "text"}}. Started by `jobs.py`.
 """
 
@@ -14,6 +14,7 @@ import fcntl
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ _BASE_SECONDS = 120
 _SECONDS_PER_VOICE_SECOND = 0.5
 _TAKE_BYTES = 6 * 2**30
 _TAKE_SECONDS = 1800
+_TOLD_EVERY_S = 0.5
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> int:
         else:
             limit_resources(folder)
             with alone(folder):
-                produce(folder, lambda share, step: _tell({"share": round(share, 4), "step": step}))
+                produce(folder, _Shares().tell)
     except UnisonoError as error:
         _tell({"error": {"code": error.code, "text": str(error)}})
         return 1
@@ -97,6 +99,19 @@ def alone(folder: Path) -> Iterator[None]:
 def _tell(line: dict[str, object] | Told) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stdout.buffer.flush()
+
+
+class _Shares:
+    """How far a mix is, told to a whole room: no more than a few times a second, and whenever a step begins."""
+
+    def __init__(self) -> None:
+        self._step, self._next_s = "", 0.0
+
+    def tell(self, share: float, step: str, seconds_left: float) -> None:
+        now_s = time.monotonic()
+        if step != self._step or share >= 1 or now_s >= self._next_s:
+            self._step, self._next_s = step, now_s + _TOLD_EVERY_S
+            _tell({"share": round(share, 4), "step": step, "seconds_left": seconds_left})
 
 
 if __name__ == "__main__":
