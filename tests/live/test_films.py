@@ -16,7 +16,8 @@ from tests.live.clips import Stage, Studio, open_stage
 from tests.live.house import PATIENCE_SECONDS
 from unisono.core import messages as m
 from unisono.errors import FilmFailed
-from unisono.studio.film.released import Release, film_path, read_wanted, write_release
+from unisono.studio.film.brief import mark_of
+from unisono.studio.film.released import Release, clips_seen, film_path, read_wanted, write_release
 from unisono.studio.performance import FileReport
 from unisono.studio.takes import takes_of
 
@@ -33,6 +34,22 @@ class Projector:
     at_once: int = 0
     most_at_once: int = 0
     asked_to_wait: Callable[[], bool] | None = None
+    held_ahead: bool = False
+    asked_ahead: list[set[str]] = field(default_factory=list)
+    small: list[set[str]] = field(default_factory=list)
+
+    async def ahead(self, folder: Path, takes: list[str], *, held: Callable[[], bool]) -> None:
+        """As if every clip were made small that may be seen or is expected; kept in the order of the runs."""
+        asked = {take.name for take in takes_of(folder) if take.take in takes}
+        self.asked_ahead.append(asked)
+        self.asked_to_wait = held
+        while self.held_ahead:  # noqa: ASYNC110 - a test lets go of it
+            await asyncio.sleep(0.01)
+        proxies = folder / "film/work/proxies"
+        proxies.mkdir(parents=True, exist_ok=True)
+        for files in clips_seen(folder):
+            (proxies / f"{mark_of(files)}-1.mp4").touch()
+        self.small.append(asked)
 
     async def film(self, folder: Path, form: str, on_progress: Any, *, held: Callable[[], bool]) -> Release:
         self.at_once += 1
@@ -59,7 +76,7 @@ class Projector:
 
 @asynccontextmanager
 async def cinema(data: Path, projector: Projector, studio: Studio | None = None) -> AsyncIterator[Stage]:
-    with patch("unisono.live.app.run_film", projector.film):
+    with patch.multiple("unisono.live.app", run_film=projector.film, run_ahead=projector.ahead):
         async with open_stage(data, studio, films=True) as stage:
             yield stage
 

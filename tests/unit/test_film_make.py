@@ -219,7 +219,9 @@ def test_a_clip_that_takes_its_reader_down_is_left_out(tmp_path: Path) -> None:
     os.mkfifo(path)
     with Crew(home.path, 1) as crew:
         threading.Timer(1.0, lambda: crew.workers[0].process.kill()).start()
-        crew.do([Task(kind="proxy", number=0), Task(kind="level", number=home.plan().bays[0])], heard)
+        crew.do(
+            [Task(kind="proxy", number=0, sizes=((60, 80),)), Task(kind="level", number=home.plan().bays[0])], heard
+        )
     assert [said.lost for said in told if said.done] == [True, False]
 
 

@@ -21,7 +21,7 @@ from unisono.live.stream import Streams
 from unisono.live.takes import Takes
 from unisono.live.takes_api import TakesApi
 from unisono.live.uploads import Uploads
-from unisono.studio.jobs import run_film, run_mix, run_take
+from unisono.studio.jobs import run_ahead, run_film, run_mix, run_take
 
 TAKES: web.AppKey[Takes] = web.AppKey("takes", Takes)
 _SOCKETS: web.AppKey[PerAddress] = web.AppKey("sockets", PerAddress)
@@ -31,7 +31,7 @@ async def make_app(settings: Settings) -> web.Application:
     """The application, its ledger open. Raises OperatorError. Call it inside the event loop it will run in."""
     app = web.Application(middlewares=[kindly])
     app[SETTINGS] = settings
-    app[ROOMS] = Rooms(settings, film=run_film)
+    app[ROOMS] = Rooms(settings, film=run_film, ahead=run_ahead)
     app[_SOCKETS] = PerAddress(per_hour=36_000, burst=1500)
     api = Api(app)
     app.add_routes(api.routes())
@@ -58,7 +58,7 @@ def _add_takes(app: web.Application, api: Api) -> None:
     services = app[ROOMS].services
     clips = Clips(app[SETTINGS].performances)
     app[TAKES] = Takes(services, clips, analyse=run_take, mix=run_mix, films=app[ROOMS].films)
-    app[ROOMS].films.prepare = app[TAKES].mixes.write_facts
+    app[ROOMS].films.prepare_by(app[TAKES].mixes.write_facts)
     app.add_routes(Uploads(app, services, app[TAKES], clips).routes())
     app.add_routes(TakesApi(app, services, app[TAKES]).routes())
     app.add_routes(FilmsApi(services, app[ROOMS].films).routes())

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from unisono.errors import NotAllowed, UnisonoError
+from unisono.live.ahead import Ahead, MakeAhead
 from unisono.live.arrivals import Arrivals
 from unisono.live.services import Services
 from unisono.live.works import Progress
@@ -30,6 +31,8 @@ from unisono.studio.film.released import (
     WIDE,
     Release,
     Wanted,
+    clips_seen,
+    leave_proxies,
     pending_in,
     read_wanted,
     releases,
@@ -88,20 +91,23 @@ class Films:
         services: Services,
         *,
         film: MakeFilm,
+        ahead: MakeAhead,
         singing: Callable[[], bool],
         tell: Callable[[FilmNow], None],
     ) -> None:
-        """`singing`: whether a song is sung anywhere. `tell` hears of every change, on the event loop.
-
-        Before each film `prepare` has the folder say who is to be seen and heard as of now.
-        """
+        """`singing`: whether a song is sung anywhere. `tell` hears of every change, on the event loop."""
         self._services = services
         self._film, self._singing, self._tell = film, singing, tell
-        self.prepare: Callable[[str], Awaitable[None]] | None = None
+        self._prepare: Callable[[str], Awaitable[None]] | None = None
         self.arrivals = Arrivals()
+        self._ahead = Ahead(services, make=ahead, singing=singing)
         self._turn = asyncio.Semaphore(1)
         self._deciding = asyncio.Lock()
         self._works: dict[str, _Work] = {}
+
+    def prepare_by(self, prepare: Callable[[str], Awaitable[None]]) -> None:
+        """`prepare` has a performance's folder say who is to be seen and heard as of now; called before each film."""
+        self._prepare = self._ahead.prepare = prepare
 
     @property
     def wanted(self) -> bool:
@@ -113,6 +119,7 @@ class Films:
     async def start(self) -> None:
         """Go on with what a stopped server left."""
         if self.wanted:
+            await self._ahead.start()
             for performance in await self._services.on_files(pending_in, self._services.settings.performances):
                 await self._begin(performance)
 
@@ -122,8 +129,32 @@ class Films:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._ahead.stop()
 
     # ------------------------------------------------------------------------------------ what is wished
+
+    async def came(self, performance: str) -> None:
+        """Somebody's picture is here, or the song in which they sang is over: it is made small before the film is."""
+        if self.wanted:
+            await self._ahead.want(performance)
+
+    async def unseen(self, performance: str) -> None:
+        """Somebody who was in no film yet does not want to be in one: what was made of their picture goes."""
+        was_busy = self._ahead.busy(performance)
+        await self._ahead.end(performance)
+        await self._services.on_files(leave_proxies, self._folder(performance), await self._still_seen(performance))
+        if was_busy:
+            await self.came(performance)
+
+    async def _still_seen(self, performance: str) -> list[tuple[Path, ...]]:
+        """Every clip that may be seen; none where that cannot be told, so that nobody stays who went."""
+        try:
+            if self._prepare is not None:
+                await self._prepare(performance)
+            return await self._services.on_files(clips_seen, self._folder(performance))
+        except Exception:
+            _log.exception("film of performance %s: whose picture may stay?", performance)
+            return []
 
     async def wish(self, performance: str, form: str = WIDE) -> None:
         """There is a mix, or somebody wants another form: make what is wanted and not there. Raises NotAllowed."""
@@ -152,7 +183,8 @@ class Films:
         async with self._deciding:
             await self._end(performance)
             if shows_too_much:
-                await self._services.on_files(take_away, folder)
+                await self._ahead.end(performance)
+                await self._services.on_files(take_away, folder, await self._still_seen(performance))
                 await self._services.blobs.delete(performance, beginning=f"{FILM_FOLDER}/")
             before = await self._services.on_files(read_wanted, folder)
             if before is not None and self.wanted:
@@ -183,6 +215,7 @@ class Films:
         """The performance is deleted: nothing of it goes on."""
         work = self._works.get(performance)
         await self._end(performance)
+        await self._ahead.end(performance)
         self.arrivals.begun(performance)
         if work is not None:
             self._tell(FilmNow(performance=performance, room=work.record.room))
@@ -267,6 +300,7 @@ class Films:
         done: set[str] = set()
         code = ""
         await self._gather(performance)
+        await self._small(work)
         while True:
             async with self._deciding:
                 wanted = await self._services.on_files(read_wanted, folder) or Wanted()
@@ -294,6 +328,16 @@ class Films:
             await asyncio.sleep(min(wait_s, _LOOK_SECONDS))
         self.arrivals.begun(performance)
 
+    async def _small(self, work: _Work) -> None:
+        """Clips that are just being made small are waited for; what is missing then the film's worker makes."""
+        performance = work.record.performance
+        if self._ahead.busy(performance):
+            work.progress.begin()
+            work.progress.tell(0.0, "proxies")
+            self._told(work)
+            await self._ahead.done(performance)
+        await self._ahead.end(performance)
+
     async def _make(self, work: _Work, folder: Path, form: str) -> str:
         """Make one form; the code of why that failed, or nothing."""
         work.progress.begin()
@@ -308,8 +352,8 @@ class Films:
                 self._told(work)
 
         try:
-            if self.prepare is not None:
-                await self.prepare(work.record.performance)
+            if self._prepare is not None:
+                await self._prepare(work.record.performance)
             await self._film(folder, form, tell, held=self._singing)
         except (UnisonoError, OSError) as error:
             _log.error("film of performance %s: %s", work.record.performance, error)

@@ -39,6 +39,12 @@ class Films(Protocol):
     async def mixed(self, performance: str) -> None:
         """There is a new mix."""
 
+    async def came(self, performance: str) -> None:
+        """A clip is here."""
+
+    async def unseen(self, performance: str) -> None:
+        """A clip that is in no mix yet is not to be seen any more."""
+
 
 class Mixes:
     """The mixes of all performances that follow their takes. `turns`: workers are shared with the takes' analyses."""

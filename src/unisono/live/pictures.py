@@ -241,6 +241,7 @@ class Pictures:
             self._films.arrivals.gone(performance, seat, name)
             raise web.HTTPUnsupportedMediaType(reason="this is no Matroska file")
         self._films.arrivals.came(performance, seat, name, time.monotonic())
+        await self._films.came(performance)
         await self._films.seen_changed(performance, withdrawn=False)
 
     async def terminate(self, request: web.Request) -> web.Response:

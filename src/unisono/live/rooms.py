@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from unisono.config import Settings
 from unisono.core.messages import Film
+from unisono.live.ahead import MakeAhead
 from unisono.live.films import FilmNow, Films, MakeFilm
 from unisono.live.pulse import now_ns
 from unisono.live.recorder import Wrote
@@ -26,12 +27,12 @@ _log = logging.getLogger(__name__)
 class Rooms:
     """All rooms of this server, and what they share."""
 
-    def __init__(self, settings: Settings, *, film: MakeFilm) -> None:
-        """`film` makes one (studio/jobs.py)."""
+    def __init__(self, settings: Settings, *, film: MakeFilm, ahead: MakeAhead) -> None:
+        """`film` makes one, `ahead` what it needs of clips (studio/jobs.py)."""
         self.services = Services(
             settings, on_wrote=self._wrote, on_trouble=self._trouble, on_ledger_trouble=self._ledger_trouble
         )
-        self.films = Films(self.services, film=film, singing=self._singing, tell=self._film_told)
+        self.films = Films(self.services, film=film, ahead=ahead, singing=self._singing, tell=self._film_told)
         self._runners: dict[int, Runner] = {}
         self._loading: dict[int, asyncio.Lock] = {}
         self._numbers = itertools.count(1)

@@ -113,6 +113,8 @@ class Takes:
         found = await self._services.ask(self._ledger.set, take.take, state="waiting")
         if found is not None:
             self._begin(found)
+            if found.picture:
+                await self._films.came(found.performance)
 
     async def place(self, take: TakeRecord, offset_samples: float | None) -> None:
         """A person says where it stands; None asks the studio again."""
@@ -125,9 +127,16 @@ class Takes:
     async def change(self, take: TakeRecord, **changes: Any) -> None:
         """Another name, place, flag or part, or hidden and shown again: what sounds is made to fit."""
         found = await self._services.ask(self._ledger.set, take.take, **changes)
+        heard = found is not None and await self._is_heard(found)
         if changes.get("hidden") or changes.get("picture") is False:
-            await self._films.outdate(take.performance, shows_too_much=True)
-        if found is None or not await self._is_heard(found):
+            await (
+                self._films.outdate(take.performance, shows_too_much=True)
+                if heard
+                else self._films.unseen(take.performance)
+            )
+        elif found is not None and found.picture:
+            await self._films.came(take.performance)
+        if found is None or not heard:
             return
         if found.hidden:
             await self.mixes.silence(found)
@@ -147,6 +156,8 @@ class Takes:
         if heard:
             await self._films.outdate(take.performance, shows_too_much=True)
         await self._services.on_files(self._clips.delete, take)
+        if take.picture and not heard:
+            await self._films.unseen(take.performance)
         await self._services.blobs.delete(take.performance, beginning=f"takes/{take.take}/")
         if heard:
             await self.mixes.silence(take)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -86,9 +86,10 @@ async def run_film(
     everything it started stand still. A worker that somebody else killed (a machine short of memory does) is started
     once more, and goes on with the pieces that are there. Raises FilmFailed.
     """
-    reason, killed = await _film_once(folder, form, on_progress, held, timeout_seconds)
+    arguments = ["unisono.studio.film.worker", str(folder), form]
+    reason, killed = await _film_once(arguments, on_progress, held, timeout_seconds)
     if killed:
-        reason, _ = await _film_once(folder, form, on_progress, held, timeout_seconds)
+        reason, _ = await _film_once(arguments, on_progress, held, timeout_seconds)
     if reason is not None:
         raise FilmFailed(reason=reason)
     release = read_release(folder, form)
@@ -97,20 +98,34 @@ async def run_film(
     return release
 
 
-async def _film_once(
+async def run_ahead(
     folder: Path,
-    form: str,
+    takes: Iterable[str],
+    *,
+    held: Callable[[], bool] = lambda: False,
+    timeout_seconds: float = _FILM_TIMEOUT_SECONDS,
+) -> None:
+    """Make the clips small that have come for the film of the performance in `folder` (film/ahead.py).
+
+    takes: those that are not in its mix yet and will be. Held and ended as `run_film` is. Raises FilmFailed.
+    """
+    arguments = ["unisono.studio.film.ahead", str(folder), *takes]
+    reason, _ = await _film_once(arguments, lambda *_: None, held, timeout_seconds)
+    if reason is not None:
+        raise FilmFailed(reason=reason)
+
+
+async def _film_once(
+    arguments: list[str],
     on_progress: OnProgress,
     held: Callable[[], bool],
     timeout_seconds: float,
 ) -> tuple[str | None, bool]:
-    """Run the film's worker to its end; why it failed, if it did, and whether it was killed by none of us."""
+    """Run one of the film's modules to its end; why it failed, if it did, and whether it was killed by none of us."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "unisono.studio.film.worker",
-        str(folder),
-        form,
+        *arguments,
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,

@@ -5,7 +5,9 @@ Values only, readable from JSON, so that the processes that draw pieces of a fil
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -43,6 +45,11 @@ class Clip(Struct, frozen=True, kw_only=True):
         """Every file of it, in order."""
         return (self.path, *self.more)
 
+    @property
+    def mark(self) -> str:
+        """What everything that is made of it is called first (`mark_of`)."""
+        return mark_of([Path(path) for path in self.paths])
+
     def take_sample(self, guide_position: float) -> float:
         """Which sample of the take is heard, and seen, at a position of the mix."""
         knot = self.knots[0]
@@ -51,6 +58,11 @@ class Clip(Struct, frozen=True, kw_only=True):
                 break
             knot = later
         return knot.take + (guide_position - knot.guide) * knot.rate
+
+
+def mark_of(files: Sequence[Path]) -> str:
+    """A name for what is made of a clip, known without reading it: so that it can be found, and thrown away."""
+    return hashlib.sha256("\0".join(str(path.resolve()) for path in files).encode()).hexdigest()[:16]
 
 
 class Voice(Struct, frozen=True, kw_only=True):

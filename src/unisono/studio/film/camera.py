@@ -20,6 +20,8 @@ GLIDE_FRAMES = 2 * FRAME_RATE
 REST_FRAMES = 7 * FRAME_RATE
 _FIRST_WIDE_FRAMES = 6 * FRAME_RATE
 _LAST_WIDE_FRAMES = 9 * FRAME_RATE
+SHORTEST_FRAMES = _FIRST_WIDE_FRAMES + REST_FRAMES + _LAST_WIDE_FRAMES
+"""In a shorter song the camera never comes near."""
 _NEARER_MIN, _NEARER_MAX = 1.3, 4.0
 _BAY_SHARE, _BAY_SHARE_OF_FEW = 0.44, 0.78
 """In a close shot a bay is about this part of the frame's height, so that two stand above each other."""

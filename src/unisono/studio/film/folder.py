@@ -44,10 +44,16 @@ class _Flags(Struct, frozen=True):
     seats: tuple[_Seat, ...] = ()
 
 
-def brief_of(folder: Path, pictures: frozenset[str] | None = None, *, songbook: Path | None = None) -> Film:
+def brief_of(
+    folder: Path,
+    pictures: frozenset[str] | None = None,
+    *,
+    songbook: Path | None = None,
+    expected: frozenset[str] = frozenset(),
+) -> Film:
     """The film that a folder's contents make. pictures: of `unisono produce`, the clips (keys, names) that may be seen;
-    None for all. songbook: where a performance's piece may be besides the program's own, for its words. Raises
-    FilmFailed if there is nothing to make one of.
+    None for all. songbook: where a performance's piece may be besides the program's own, for its words. expected: a
+    performance's takes that are not in its mix yet and will be. Raises FilmFailed if there is nothing to make one of.
     """
     try:
         if (folder / BRIEF_FILE).is_file():
@@ -55,7 +61,7 @@ def brief_of(folder: Path, pictures: frozenset[str] | None = None, *, songbook: 
         if (folder / REPORT_FILE).is_file():
             return _of_production(folder, pictures)
         if (folder / PERFORMANCE_FILE).is_file():
-            return _of_performance(folder, songbook)
+            return _of_performance(folder, songbook, expected)
     except (OSError, msgspec.MsgspecError) as error:
         raise FilmFailed(reason=f"{folder}: {error}") from error
     raise FilmFailed(reason=f"{folder} holds neither {BRIEF_FILE}, {REPORT_FILE} nor {PERFORMANCE_FILE}")
@@ -144,13 +150,13 @@ def _shown_name(outcome: Outcome) -> str:
     return "" if _NOBODYS_NAME.fullmatch(outcome.key) else outcome.key.replace("_", " ").strip()
 
 
-def _of_performance(folder: Path, songbook: Path | None) -> Film:
+def _of_performance(folder: Path, songbook: Path | None, expected: frozenset[str]) -> Film:
     facts = read_performance(folder)
     report = read_report(folder)
     heard = [stem.seat for stem in report.stems] if report is not None else [seat.seat for seat in facts.seats]
     flags = _flags(folder)
     live = [_of_seat(seat, flags.get(seat.seat, ""), folder) for seat in facts.seats if seat.seat in heard]
-    takes = [_of_take(take, folder) for take in takes_of(folder) if take.in_mix]
+    takes = [_of_take(take, folder) for take in takes_of(folder) if take.in_mix or take.take in expected]
     text = sung_text(folder, songbook=songbook)
     return Film(
         voices=(*live, *takes),
@@ -190,9 +196,11 @@ def _of_take(take: TakeFacts, folder: Path) -> Voice:
     home = take_folder(folder, take.take)
     placed = read_placed(home)
     clip = None
-    if take.picture and placed is not None:
-        at = placed.offset_samples if take.offset_samples is None else take.offset_samples
-        clip = Clip(path=str(home / take.original), knots=(Knot(take=0.0, guide=at, rate=1 + placed.drift_ppm * 1e-6),))
+    if take.picture and (placed is not None or not take.in_mix):
+        found = 0.0 if placed is None else placed.offset_samples
+        at = found if take.offset_samples is None else take.offset_samples
+        rate = 1.0 if placed is None else 1 + placed.drift_ppm * 1e-6
+        clip = Clip(path=str(home / take.original), knots=(Knot(take=0.0, guide=at, rate=rate),))
     sound = home / VOICE_FILE
     return Voice(
         name=take.name,

@@ -24,12 +24,10 @@ from unisono.studio.film import assets, facade, words
 from unisono.studio.film.brief import Film, pieces
 from unisono.studio.film.crew import Crew
 from unisono.studio.film.finish import join, write_poster
-from unisono.studio.film.pieces import Folder, Task, Told, dim_lights, has_proxies, sizes
+from unisono.studio.film.kept import RECIPE
+from unisono.studio.film.pieces import Folder, Task, Told, dim_lights, has_proxies
 from unisono.studio.film.plan import Plan
 from unisono.studio.film.proxies import is_empty, make_empty, proxy_path
-
-_RECIPE = "3"
-"""Another number makes every film anew."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -103,6 +101,7 @@ def make(
         dim_lights(film, home)
         plan = home.plan()
         assets.draw_titles(film, home.drawn)
+        _leave_pieces(plan, home)
         first, second = missing_tasks(plan, home)
         kept = len(pieces(plan.film, plan.frames)) - len(second)
         clock.start([*first, *second])
@@ -110,7 +109,7 @@ def make(
         def heard(task: Task, told: Told) -> None:
             clip = plan.film.voices[task.number].seen if task.kind == "proxy" else None
             if told.lost and clip is not None:
-                make_empty(clip, home.proxies, sizes(plan, task.number))
+                make_empty(clip, home.proxies, task.sizes)
             clock.heard(task, told)
 
         crew.do(first, heard)
@@ -139,15 +138,16 @@ def _without_picture(plan: Plan, home: Folder) -> tuple[str, ...]:
     return tuple(
         voice.name
         for number, voice in enumerate(plan.film.voices)
-        if voice.seen and is_empty(proxy_path(home.proxies, voice.seen, *sizes(plan, number)[0]))
+        if voice.seen and is_empty(proxy_path(home.proxies, voice.seen, *plan.sizes(number)[0]))
     )
 
 
 def begin(film: Film, folder: Path) -> Folder:
-    """The folder of exactly this film; those of its former versions are deleted, their proxies kept."""
+    """The folder of exactly this film. Proxies and pieces are kept of its former versions, as far as they fit."""
     home = Folder(folder / fingerprint(film))
     home.drawn.mkdir(parents=True, exist_ok=True)
-    for part in home.path.glob("*.part"):
+    home.pieces.mkdir(exist_ok=True)
+    for part in (*home.path.glob("*.part"), *home.pieces.glob("*.part")):
         part.unlink(missing_ok=True)
     home.brief.write_bytes(msgspec.json.encode(film))
     return home
@@ -155,7 +155,7 @@ def begin(film: Film, folder: Path) -> Folder:
 
 def fingerprint(film: Film) -> str:
     """A hash of the brief, the façade and the files it names, by size and time. Raises FilmFailed if one is gone."""
-    whole = hashlib.sha256(_RECIPE.encode() + msgspec.json.encode(film))
+    whole = hashlib.sha256(RECIPE.encode() + msgspec.json.encode(film))
     whole.update(facade.read(film.facade).fingerprint.encode())
     named = [
         film.sound,
@@ -185,12 +185,23 @@ def look(film: Film, home: Folder, crew: Crew) -> None:
     home.landscape.write_bytes(msgspec.json.encode(shapes))
 
 
+def _leave_pieces(plan: Plan, home: Folder) -> None:
+    """Delete the pieces of former versions that fit no longer."""
+    fitting = {home.piece(number) for number in range(len(pieces(plan.film, plan.frames)))}
+    for path in home.pieces.glob("piece-*.mp4"):
+        if path not in fitting:
+            path.unlink(missing_ok=True)
+
+
 def missing_tasks(plan: Plan, home: Folder) -> tuple[list[Task], list[Task]]:
     """What is missing: what must be there first, and the pieces."""
     first = [Task(kind="level", number=bay) for bay in plan.bays]
     for number, voice in enumerate(plan.film.voices):
-        if voice.seen is not None and not has_proxies(plan, home, number, voice.seen):
-            first.append(Task(kind="proxy", number=number))
+        if voice.seen is None:
+            continue
+        sizes = plan.sizes(number)
+        if not has_proxies(home, voice.seen, sizes):
+            first.append(Task(kind="proxy", number=number, sizes=sizes))
     cut = pieces(plan.film, plan.frames)
     second = [
         Task(kind="piece", number=number, share=len(frames) / len(cut[0]))

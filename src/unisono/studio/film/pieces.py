@@ -26,6 +26,7 @@ from unisono.errors import UnisonoError
 from unisono.studio.film import assets, lights, proxies
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, pieces
 from unisono.studio.film.compose import Composer
+from unisono.studio.film.kept import piece_name
 from unisono.studio.film.plan import Plan, work_out
 from unisono.studio.film.proxies import frame_of, planes_of
 from unisono.studio.film.titles import credit_pages
@@ -47,6 +48,8 @@ class Task(Struct, frozen=True, kw_only=True):
     number: int
     share: float = 1.0
     """How much of the whole work it is."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Of a proxy: at which it is wanted."""
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -61,17 +64,19 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Folder:
-    """Where a film is made: its brief, what is drawn, its pieces. Proxies are beside it, for its next versions too."""
+    """Where a film is made: its brief, what is drawn. Proxies and pieces are beside it, for its next versions too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.brief = path / "film.json"
         self.drawn = path / "drawn"
         self.proxies = path.parent / "proxies"
+        self.pieces = path.parent / "pieces"
         self.light = path / "light.npy"
         self.landscape = path / "landscape.json"
         self.whole = path / "whole.mp4"
         self._plan: Plan | None = None
+        self._named: dict[int, Path] = {}
 
     def film(self) -> Film:
         """The brief. Raises OSError, msgspec.DecodeError."""
@@ -88,7 +93,11 @@ class Folder:
 
     def piece(self, number: int) -> Path:
         """A piece's file."""
-        return self.path / f"piece-{number:04}.mp4"
+        if number not in self._named:
+            plan = self.plan()
+            name = piece_name(plan, pieces(plan.film, plan.frames)[number], self.proxies)
+            self._named[number] = self.pieces / f"piece-{name}.mp4"
+        return self._named[number]
 
     def webm(self, number: int) -> Path:
         """A piece of the finished film, `whole`, as VP9."""
@@ -168,34 +177,24 @@ def carry_out(folder: Folder, task: Task, tell: Callable[[Told], None]) -> None:
         clip = folder.film().voices[task.number].seen
         tell(Told(done=True, landscape=None if clip is None else proxies.landscape(clip)))
         return
-    plan = folder.plan()
     if task.kind == "proxy":
-        clip = plan.film.voices[task.number].seen
+        clip = folder.film().voices[task.number].seen
         if clip is not None:
             try:
-                proxies.make(clip, folder.proxies, sizes(plan, task.number))
+                proxies.make(clip, folder.proxies, task.sizes)
             except MemoryError:
                 tell(Told(done=True, lost=True))
                 return
     elif task.kind == "level":
-        assets.draw_level(plan, task.number, folder.drawn)
+        assets.draw_level(folder.plan(), task.number, folder.drawn)
     else:
-        render(plan, folder, task.number, lambda share: tell(Told(share=share)))
+        render(folder.plan(), folder, task.number, lambda share: tell(Told(share=share)))
     tell(Told(done=True))
 
 
-def sizes(plan: Plan, voice: int) -> tuple[tuple[int, int], ...]:
-    """The sizes at which a voice's clip is seen."""
-    found = []
-    for bay in plan.bays:
-        _, _, w, h = plan.level(bay).spots[voice].opening
-        found.append((w, h))
-    return tuple(found)
-
-
-def has_proxies(plan: Plan, folder: Folder, voice: int, clip: Clip) -> bool:
-    """Whether a voice's clip is there at all of them."""
-    return all(proxies.is_made(proxies.proxy_path(folder.proxies, clip, *size)) for size in sizes(plan, voice))
+def has_proxies(folder: Folder, clip: Clip, sizes: Sequence[tuple[int, int]]) -> bool:
+    """Whether a clip is there at all these sizes."""
+    return all(proxies.is_made(proxies.proxy_path(folder.proxies, clip, *size)) for size in sizes)
 
 
 def dim_lights(film: Film, folder: Folder) -> None:

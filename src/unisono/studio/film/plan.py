@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unisono.studio.film import facade, lights
 from unisono.studio.film.brief import FRAME_RATE, Film
-from unisono.studio.film.camera import Shot, close_bay, shots
+from unisono.studio.film.camera import SHORTEST_FRAMES, Shot, close_bay, shots
 from unisono.studio.film.layout import Layout, lay_out
 from unisono.studio.film.level import Level
 
@@ -34,22 +34,40 @@ class Plan:
         """The façade at one of its sizes."""
         return Level(self.film, self.layout, bay, self.landscape)
 
+    def sizes(self, voice: int) -> tuple[tuple[int, int], ...]:
+        """The sizes at which a voice's clip is seen, in pixels."""
+        return tuple(self.level(bay).spots[voice].opening[2:] for bay in self.bays)
+
+
+def layout_of(film: Film) -> Layout:
+    """Where everybody is."""
+    height = facade.read(film.facade).facts.bay_height
+    return lay_out(film.voices, film.shape.width, film.shape.height, height, words=bool(film.words))
+
+
+def bays_of(layout: Layout, *, near: bool) -> tuple[int, ...]:
+    """The sizes at which a façade is seen: wide, and where the camera comes `near`, on the way and close."""
+    close = close_bay(layout) if near else None
+    if close is None:
+        return (layout.bay,)
+    return (layout.bay, round((layout.bay * close) ** 0.5 / 2) * 2, close)
+
+
+def sizes_ahead(film: Film, landscape: tuple[bool | None, ...], voice: int) -> tuple[tuple[int, int], ...]:
+    """The sizes at which a voice's clip may be seen, before anybody knows who sounds when; as `Plan.sizes` at last."""
+    layout = layout_of(film)
+    bays = bays_of(layout, near=film.sung_frames >= SHORTEST_FRAMES)
+    return tuple(Level(film, layout, bay, landscape).spots[voice].opening[2:] for bay in bays)
+
 
 def work_out(film: Film, sung: NDArray[np.float32], landscape: tuple[bool | None, ...], credit_pages: int) -> Plan:
     """The plan of a film. sung: `lights.lights(film)`; landscape: of each voice's clip."""
-    shape = film.shape
-    height = facade.read(film.facade).facts.bay_height
-    layout = lay_out(film.voices, shape.width, shape.height, height, words=bool(film.words))
+    layout = layout_of(film)
     credits_start = film.lead_frames + film.sung_frames + film.breath_frames
     frames = credits_start + credit_pages * CREDIT_FRAMES + LAST_FADE_FRAMES
     light = lights.in_film(film, sung, frames)
     first, stop = film.lead_frames, film.lead_frames + film.sung_frames
     found = shots(layout, light, first, stop)
-    close = close_bay(layout)
-    bays: tuple[int, ...] = (layout.bay,)
-    if close is not None and len(found) > 1:
-        way = round((layout.bay * close) ** 0.5 / 2) * 2
-        bays = (layout.bay, way, close)
     return Plan(
         film=film,
         layout=layout,
@@ -58,5 +76,5 @@ def work_out(film: Film, sung: NDArray[np.float32], landscape: tuple[bool | None
         light=light,
         frames=frames,
         credits_start=credits_start,
-        bays=bays,
+        bays=bays_of(layout, near=len(found) > 1),
     )

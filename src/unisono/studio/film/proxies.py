@@ -43,7 +43,7 @@ def proxy_path(folder: Path, clip: Clip, width: int, height: int) -> Path:
     stats = [(Path(path).resolve(), Path(path).stat()) for path in clip.paths]
     files = " ".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
     told = f"{_RECIPE} {files} {clip.zero_s} {width}x{height}"
-    return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.mp4"
+    return folder / f"{clip.mark}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.mp4"
 
 
 def make_empty(clip: Clip, folder: Path, sizes: tuple[tuple[int, int], ...]) -> None:

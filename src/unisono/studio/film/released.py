@@ -5,6 +5,7 @@
     film/<form>.json              Release: what it was made of; written last of all
     film/wanted.json              Wanted: which forms are wanted, and whether something of that is to be done
     film/work/                    pieces and proxies
+    film/ahead                    clips have come of which proxies are still to be made
 
 Everything but `wanted.json` can be made again. `wide` is made of every song, the others when somebody asks.
 """
@@ -12,13 +13,17 @@ Everything but `wanted.json` can be made again. `wide` is made of every song, th
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from unisono.studio.film.brief import mark_of
 from unisono.studio.performance import FileReport
+from unisono.studio.seen import pictures_of, seats_seen
+from unisono.studio.takes import take_folder, takes_of
 
 FILM_FOLDER: Final = "film"
 WIDE: Final = "wide"
@@ -28,7 +33,10 @@ WEBM: Final = "webm"
 """The wide film in another format."""
 FORMS: Final = (*SIZES, WEBM)
 """Everything that can be asked for."""
+PROXIES: Final = "proxies"
+"""In the work folder: clips made small; what each file is made of is the first part of its name (`mark_of`)."""
 _WANTED_FILE = "wanted.json"
+_AHEAD_FILE = "ahead"
 _T = TypeVar("_T")
 
 
@@ -101,13 +109,49 @@ def pending_in(performances: Path) -> list[str]:
     return [folder.name for folder in folders if (wanted := read_wanted(folder)) and wanted.pending]
 
 
-def take_away(performance: Path) -> None:
-    """Delete the film in every form, and everything that was made of anybody's picture for it."""
-    for path in film_folder(performance).glob("*"):
-        if path.is_dir():
+def mark_ahead(performance: Path) -> None:
+    """Clips have come that are to be made small. Raises OSError."""
+    film_folder(performance).mkdir(exist_ok=True)
+    (film_folder(performance) / _AHEAD_FILE).touch()
+
+
+def unmark_ahead(performance: Path) -> None:
+    """They are, or are not to be any more."""
+    (film_folder(performance) / _AHEAD_FILE).unlink(missing_ok=True)
+
+
+def marked_ahead(performances: Path) -> list[str]:
+    """The performances in this folder that are marked so."""
+    return sorted(path.parents[1].name for path in performances.glob(f"*/{FILM_FOLDER}/{_AHEAD_FILE}"))
+
+
+def take_away(performance: Path, still_seen: Iterable[Sequence[Path]] = ()) -> None:
+    """Delete the film in every form, and everything that was made of anybody's picture for it.
+
+    still_seen: the files of each clip that may be seen as before (`clips_seen`); what was made of it alone stays.
+    """
+    leave_proxies(performance, still_seen)
+    kept = {film_folder(performance) / _WANTED_FILE, work_folder(performance), work_folder(performance) / PROXIES}
+    for path in (*film_folder(performance).glob("*"), *work_folder(performance).glob("*")):
+        if path.is_dir() and path not in kept:
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name != _WANTED_FILE:
+        elif path not in kept:
             path.unlink(missing_ok=True)
+
+
+def leave_proxies(performance: Path, still_seen: Iterable[Sequence[Path]]) -> None:
+    """Delete what was made of clips, but of these."""
+    marks = tuple(mark_of(clip) for clip in still_seen)
+    for path in (work_folder(performance) / PROXIES).glob("*"):
+        if not path.name.startswith(marks or ("/",)):
+            path.unlink(missing_ok=True)
+
+
+def clips_seen(performance: Path) -> list[tuple[Path, ...]]:
+    """The files of every clip that a film may show, by what everybody said last."""
+    cameras = [pictures_of(performance, seat) for seat in seats_seen(performance)]
+    takes = [take_folder(performance, take.take) / take.original for take in takes_of(performance) if take.picture]
+    return [*cameras, *((path,) for path in takes)]
 
 
 def _is_whole(performance: Path, release: Release) -> bool:

@@ -13,6 +13,7 @@ import resource
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -51,16 +52,21 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2 or arguments[1] not in FORMS:
         sys.stderr.write(f"usage: python -m unisono.studio.film.worker FOLDER {'|'.join(FORMS)}\n")
         return 2
+    folder, form = Path(arguments[0]), arguments[1]
+    return at_low_priority(folder, lambda: release(folder, form))
+
+
+def at_low_priority(folder: Path, work: Callable[[], object]) -> int:
+    """Do this for the film of the performance in `folder`, alone and within limits; the process's exit code."""
     _end_with_the_server()
     os.nice(NICENESS)
     for what, most in ((resource.RLIMIT_AS, _BYTES_MAX), (resource.RLIMIT_CPU, _SECONDS_MAX)):
         _, hard = resource.getrlimit(what)
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-    folder = Path(arguments[0])
     try:
         film_folder(folder).mkdir(exist_ok=True)
         with alone(film_folder(folder)):
-            release(folder, arguments[1])
+            work()
     except UnisonoError as error:
         _tell({"error": {"code": error.code, "text": str(error)}})
         return 1
@@ -84,7 +90,7 @@ def release(folder: Path, form: str) -> Release:
         return before
     work = work_folder(folder)
     _leave_only(work, wanted)
-    made = make(brief, work, film_path(folder, form), _told)
+    made = make(brief, work, film_path(folder, form), tell_progress)
     if made.subtitles is None:
         film_path(folder, form).with_suffix(".vtt").unlink(missing_ok=True)
     done = Release(form=form, fingerprint=wanted, seconds=made.frames / FRAME_RATE, files=_files(made))
@@ -112,13 +118,14 @@ def _release_webm(folder: Path) -> Release:
 
 
 def _told_webm(share: float, left_s: float | None) -> None:
-    _told(Progress(share=share, step="render" if share < 1 else "join", left_s=left_s))
+    tell_progress(Progress(share=share, step="render" if share < 1 else "join", left_s=left_s))
 
 
 def _leave_only(work: Path, name: str) -> None:
-    """Of what grew here keep the pieces of that film, and the proxies, which fit the next one too."""
+    """Of what grew here keep that film, or if it is there its proxies, which fit the next one too."""
+    kept = (name, "proxies", "pieces") if name else ("proxies",)
     for path in work.glob("*"):
-        if path.name not in (name, "proxies"):
+        if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -130,7 +137,8 @@ def _files(made: Made) -> tuple[FileReport, ...]:
     )
 
 
-def _told(progress: Progress) -> None:
+def tell_progress(progress: Progress) -> None:
+    """Tell whoever started this process how far it is."""
     _tell({"share": round(progress.share, 4), "step": progress.step, "left_s": progress.left_s})
 
 
