@@ -104,7 +104,7 @@ class Encoder:
         self._state = ffi.gc(state, lib.opus_encoder_destroy)
         self._out = ffi.new("unsigned char[]", FRAME_BYTES_MAX)
         self._set(_SET_BITRATE, bitrate)
-        self._set(_SET_COMPLEXITY, complexity)
+        self.set_complexity(complexity)
         lookahead = ffi.new("opus_int32 *")
         self._check(lib.opus_encoder_ctl(self._state, _GET_LOOKAHEAD, lookahead))
         self.lookahead_samples: int = lookahead[0]
@@ -128,6 +128,10 @@ class Encoder:
         if length < 0:
             raise RuntimeError(f"opus_encode_float: {_reason(length)}")
         return bytes(self._ffi.buffer(self._out, length))
+
+    def set_complexity(self, complexity: int) -> None:
+        """Time against quality, 0..10, from the next frame on."""
+        self._set(_SET_COMPLEXITY, complexity)
 
     def reset(self) -> None:
         """Forget the sound so far: the next frame begins a stream."""

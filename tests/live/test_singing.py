@@ -14,6 +14,7 @@ from tests.live.house import House, Page, open_house, sine, wait_until
 from unisono.core import messages as m
 from unisono.core.wire import Codec, Kind, Packet
 from unisono.errors import MixFailed
+from unisono.live.crowd import ROOMS_MANY
 from unisono.opus import Decoder, Encoder
 from unisono.store import stems
 from unisono.store.stems import read_packets, stem_path
@@ -342,3 +343,18 @@ async def test_talk_reaches_everybody_but_its_talker(house: House) -> None:
     assert loud[ada.seat] < 0.001
     assert loud[bea.seat] > 0.05
     assert loud[cio.seat] > 0.05
+
+
+async def test_where_many_courtyards_are_in_company_a_song_begins_with_less(house: House) -> None:
+    async def company() -> list[Page]:
+        links = await house.open()
+        return [await house.sing_in(links["host"], "Ada"), await house.sing_in(links["singers"], "Bea")]
+
+    courtyards = [await company() for _ in range(ROOMS_MANY)]
+    songs = []
+    for _ in range(2):
+        ada, bea = courtyards.pop()
+        await ada.say(m.Start())
+        songs.append(await bea.get(m.SongChanged))
+        courtyards += [await company(), await company()]
+    assert [song.frames_a_packet for song in songs] == [1, 2]

@@ -25,6 +25,9 @@ FORWARD_SAMPLES: Final = samples_of_ms(3)
 
 _READY_MS, _READY_MS_A_VOICE = 6.0, 0.16
 
+_CROWDED_SAMPLES: Final = samples_of_ms(15)
+"""On a crowded server a mixed frame is begun so much earlier: other rooms' ticks may come first."""
+
 PAIRED_FROM: Final = 48
 """With so many voices, frames travel two to a packet: each socket is read and written half as often, which costs 20 ms
 on either side of the server (docs/decisions/0013-two-frames-a-packet.md)."""
@@ -160,10 +163,10 @@ def seat_rows(
     singers = [member for member in by_seat.values() if member.method != "none" and member.seat != leader]
     listener_down = _limited(listener_down_samples, UNKNOWN_DOWN_SAMPLES)
     for most in range(min(rows_max, CROWDED_ROWS_MAX) if crowded else rows_max, 1, -1):
-        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down, paired=crowded)
+        seating = _with_distances([[by_seat[leader]], *_singing_rows(singers, most)], listener_down, crowded=crowded)
         if seating.listener_cut_samples <= BEHIND_SAMPLES_MAX:
             return seating
-    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down, paired=crowded)
+    return _with_distances([[by_seat[leader]], *_singing_rows(singers, 1)], listener_down, crowded=crowded)
 
 
 def _singing_rows(singers: Sequence[Member], rows_max: int) -> list[list[Member]]:
@@ -204,12 +207,12 @@ def _spread(members: Sequence[Member], rows_max: int) -> list[list[Member]]:
     return [list(members[len(members) * row // rows : len(members) * (row + 1) // rows]) for row in range(rows)]
 
 
-def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int, *, paired: bool) -> Seating:
+def _with_distances(rows: Sequence[Sequence[Member]], listener_down: int, *, crowded: bool) -> Seating:
     delays, cuts = [0], [0]
     up = rows[0][0].up
     voices = sum(len(row) for row in rows)
-    frames = 2 if paired or voices >= PAIRED_FROM else 1
-    together, mixing = together_samples(frames), mix_samples(voices - 1, frames)
+    frames = 2 if crowded or voices >= PAIRED_FROM else 1
+    together, mixing = together_samples(frames), mix_samples(voices - 1, frames) + _CROWDED_SAMPLES * crowded
     for row in rows[1:]:
         cuts.append(delays[-1] + up + together + (FORWARD_SAMPLES if len(cuts) == 1 else mixing))
         delays.append(cuts[-1] + max(member.down for member in row))

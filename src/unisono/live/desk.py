@@ -30,8 +30,8 @@ from unisono.opus import DecodeJob, Decoder, Encoder, decode_many, encode_many
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Audio, Position, Span, samples_of_ms
 
 MIX_BITRATE = 128_000
-COMPLEXITY = 5
-"""Of the encoders; 1 takes a quarter less time."""
+COMPLEXITY, CROWDED_COMPLEXITY = 5, 0
+"""Of the encoders; 0 takes half the time, and is what a crowded server has."""
 LISTENERS = -1
 """Stands for the listeners, and those beside the rows, where a row's number would."""
 EARLY_SAMPLES: Final = samples_of_ms(0.9)
@@ -102,11 +102,9 @@ class _Reader:
 class Desk:
     """One song's live mix."""
 
-    def __init__(
-        self, song: SongRun, *, pool: Executor | None = None, threads: int = 1, complexity: int = COMPLEXITY
-    ) -> None:
+    def __init__(self, song: SongRun, *, pool: Executor | None = None, threads: int = 1) -> None:
         seating = song.seating
-        self._complexity = complexity
+        self._crowded = False
         self._pool, self._threads = pool, threads
         self.packet_samples = seating.frames_a_packet * FRAME_SAMPLES
         """What rows get at once. A tick is due at every whole multiple of it."""
@@ -141,12 +139,19 @@ class Desk:
             hold_samples=hold_samples,
             at=at,
             frames_a_packet=frames_a_packet,
-            encoder=Encoder(2, MIX_BITRATE, complexity=self._complexity),
+            encoder=Encoder(2, MIX_BITRATE, complexity=COMPLEXITY),
         )
 
     def reshape(self, song: SongRun) -> None:
         """Somebody joined the song, or its stop is known."""
         self._shape = self._shape_of(song)
+
+    def crowd(self, *, crowded: bool) -> None:
+        """The server is crowded, or is not any more."""
+        if crowded != self._crowded:
+            self._crowded = crowded
+            for reader in self._readers:
+                reader.encoder.set_complexity(CROWDED_COMPLEXITY if crowded else COMPLEXITY)
 
     @staticmethod
     def _shape_of(song: SongRun) -> tuple[dict[int, tuple[int, int, float]], Position | None]:

@@ -23,7 +23,7 @@ from unisono.errors import GuideGone
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
-from unisono.live.desk import AIM_SAMPLES, COMPLEXITY, EARLY_SAMPLES, LISTENERS, Desk
+from unisono.live.desk import AIM_SAMPLES, EARLY_SAMPLES, LISTENERS, Desk
 from unisono.live.films import Films
 from unisono.live.frames import framed_text
 from unisono.live.leading import Leading
@@ -40,9 +40,6 @@ from unisono.store.records import Admission, RoomRecord
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
 
 _IDLE_SECONDS_MAX = 5.0
-_SONGS_MANY = 4
-"""With so many songs the next one begins `crowded`: one thread cannot give twenty courtyards all that it gives one."""
-_CROWDED_COMPLEXITY = 1
 _log = logging.getLogger(__name__)
 
 
@@ -127,7 +124,7 @@ class Runner:
         session.post = self._mail.post
         try:
             self.room.join(session.number, joining, self.pulse.now())
-            self._audience.changed()
+            self._company_changed()
             self._settle()
             await session.read(
                 self.pulse,
@@ -137,18 +134,24 @@ class Runner:
         finally:
             self._sessions.pop(session.number, None)
             self.room.leave(session.number, self.pulse.now())
-            self._audience.changed()
+            self._company_changed()
             self.left_at = asyncio.get_running_loop().time()
             self._settle()
 
     def _message(self, session: Session, message: FromPage) -> None:
-        self.room.singing.crowded = self._services.songs_live >= _SONGS_MANY
+        self.room.singing.crowded = self._services.crowd.crowded
         self.room.message(session.number, message, self.pulse.now())
         if isinstance(message, Who | Check):
-            self._audience.changed()
+            self._company_changed()
         self._settle()
         if isinstance(message, Pick | Lead):
             self._keep_memory()
+
+    def _company_changed(self) -> None:
+        """Somebody came, went, had their sound check, or only watches now."""
+        self._audience.changed()
+        singers = sum(seat.check is not None for seat in self.room.seats.present())
+        self._services.crowd.count(self._record.room, singers)
 
     def _packet(self, session: Session, packet: Packet, wire: bytes) -> None:
         self._wire = wire
@@ -238,6 +241,7 @@ class Runner:
     async def _mix(self, desk: Desk, now: Position) -> None:
         desk.pcm_rows = self._audience.pcm_rows()
         desk.empty_rows = self._audience.empty_rows(listened=self._broadcast.wanted)
+        desk.crowd(crowded=self._services.crowd.crowded)
         late = desk.mix(now)
         await asyncio.sleep(0)  # the leader's packets do not wait for both halves
         outgoing = desk.frames()
@@ -369,18 +373,14 @@ class Runner:
             return
         self._talk.close()
         self._close_desk()
-        services = self._services
-        complexity = _CROWDED_COMPLEXITY if services.songs_live >= _SONGS_MANY else COMPLEXITY
-        services.songs_live += 1
         self._song_of_desk = song.performance
-        self._desk = Desk(song, pool=services.codecs, threads=services.codec_threads, complexity=complexity)
+        self._desk = Desk(song, pool=self._services.codecs, threads=self._services.codec_threads)
         self._leading, self._course = Leading(song.leader), Course()
         self._wake.set()
 
     def _close_desk(self) -> None:
         if self._desk is None:
             return
-        self._services.songs_live -= 1
         self._flush_leader()
         self._desk, self._leading, self._course = None, None, Course()
 

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from unisono.config import Settings
 from unisono.live.along import AlongShelf
+from unisono.live.crowd import Crowd
 from unisono.live.keeping import Keeping
 from unisono.live.recorder import Recorder, Wrote
 from unisono.live.songs import Shelf, Songs
@@ -47,8 +48,7 @@ class Services:
             on_wrote=lambda wrote: _call(loop, on_wrote, wrote),
             on_trouble=lambda performance, trouble: _call(loop, on_trouble, performance, trouble),
         )
-        self.songs_live = 0
-        """How many rooms are mixing a song now."""
+        self.crowd = Crowd()
         self.codecs = ThreadPoolExecutor(self.codec_threads, thread_name_prefix="codec")
         self.rooms = ThreadPoolExecutor(max(2, self.codec_threads), thread_name_prefix="room")
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
