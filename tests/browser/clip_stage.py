@@ -47,6 +47,7 @@ class PageStudio(Studio):
             samples=SECONDS * SAMPLE_RATE,
             said=(words,),
             pictures=(("waves", shows),),
+            marks=found.marks,
         )
         write_placed(place, told)
         return told

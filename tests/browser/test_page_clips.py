@@ -95,7 +95,30 @@ def test_a_cut_line_costs_nothing(stage: PageStage, playwright: Playwright) -> N
         page.unroute(cut)
         page.evaluate("window.dispatchEvent(new Event('online'))")
         expect(page.get_by_text("ola.wav has arrived. Thank you!")).to_be_visible()
-        assert stage.originals[0].read_bytes() == clip["buffer"]
+        assert [path.read_bytes() for path in stage.originals] == [clip["buffer"]]
+        page.reload()
+        page.get_by_label("Your name").fill("Ola")
+        choose(page, clip)
+        expect(page.get_by_text("ola.wav is here already.")).to_be_visible()
+        assert len(stage.originals) == 1
+
+
+def test_what_cannot_be_heard_is_said_and_names_that_run_the_other_way_turn_nothing(
+    stage: PageStage, playwright: Playwright
+) -> None:
+    stage.studio.finds["\u05e0\u05d5\u05e2\u05d4"] = report(method="none", certain=False, marks=("silent",))
+    with visitor(playwright, size=SMALL) as page:
+        open_page(page, stage, "\u05e0\u05d5\u05e2\u05d4")
+        choose(page, stage.clip("\u202eavlis.wav"))
+        expect(page.get_by_text("\u2068avlis.wav\u2069 has arrived. Thank you!")).to_be_visible()
+        row = take(page, "\u05e0\u05d5\u05e2\u05d4")
+        expect(row.get_by_text("Nothing is heard in this clip. Perhaps the microphone was off")).to_be_visible()
+        assert [one.inner_text() for one in row.get_by_role("button").all()] == ["Take my voice out again"]
+        long = "W" * 38 + "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+        page.get_by_label("Your name").fill(long)
+        choose(page, stage.clip("two.wav"))
+        expect(take(page, "WWWW").get_by_text("In the mix.")).to_be_visible()
+        assert sideways_px(page) <= 0
 
 
 def test_after_a_reload_the_same_file_goes_on_where_it_stopped(stage: PageStage, playwright: Playwright) -> None:
@@ -144,6 +167,10 @@ def test_the_same_file_is_not_sent_twice_at_once(stage: PageStage, playwright: P
         page.evaluate(DROP)
         expect(page.get_by_text("dropped.m4a is being sent already.")).to_be_visible()
         expect(page.locator("#uploads > li")).to_have_count(1)
+        other = page.context.new_page()
+        open_page(other, stage)
+        other.evaluate(DROP)
+        expect(other.get_by_text("This file is on its way already, in another tab.")).to_be_visible()
 
 
 def test_a_clip_is_placed_by_ear_with_the_keyboard(stage: PageStage, playwright: Playwright) -> None:

@@ -300,6 +300,34 @@ def test_nothing_of_a_name_is_kept_but_a_known_extension(name: str, kept: str) -
     assert clips.original_name(name) == kept
 
 
+async def test_a_performance_that_is_deleted_on_the_way_takes_no_more_of_a_clip(stage: Stage) -> None:
+    upload = await stage.new()
+    await upload.patch(0, CLIP[:1000])
+    ledger = stage.house.rooms.services.ledger
+    record = ledger.performance(performance="p")
+    assert record is not None
+    assert ledger.delete_performance(record.room, "p")
+    assert (await upload.patch(1000, CLIP[1000:]))[0] == 404
+    assert (await upload.head())[0] == 404
+    status, _, body = await stage.begin()
+    assert (status, body["code"]) == (401, "link_not_valid")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467 Famiglia", "\U0001f468\u200d\U0001f469\u200d\U0001f467 Famiglia"),
+        ("\u202eevil\u202c", "evil"),
+        ("\u05e0\u05d5\u05e2\u05d4", "\u05e0\u05d5\u05e2\u05d4"),
+        ("W" * 500, "W" * 40),
+        (" \t a\nb ", "a b"),
+    ],
+)
+async def test_whatever_somebody_is_called_is_kept_as_far_as_it_goes(stage: Stage, name: str, kept: str) -> None:
+    upload = await stage.new(name=name, filename=name)
+    assert (await stage.look(upload))["takes"][0]["name"] == kept
+
+
 @pytest.mark.parametrize("path", ["a/b", "0123456789abcdeg", "%2e%2e%2f%2e%2e", "0" * 16])
 async def test_no_path_leads_elsewhere(stage: Stage, path: str) -> None:
     async with stage.house.http.head(f"{stage.house.url}/uploads/{path}", headers=TUS | bearer("x")) as said:

@@ -139,7 +139,8 @@ export class AddClip {
     this.#onTheirWay = this.#onTheirWay.filter((one) => one !== upload);
     if (upload.state === "stopped" && upload.take) rememberTake(upload.take, undefined);
     if (upload.state !== "failed") byId("uploads").querySelector(`[data-take="${upload.take}"]`)?.remove();
-    if (upload.state === "done") say(byId("clip-said"), t("{name} has arrived. Thank you!", { name: upload.name }));
+    const arrived = upload.already ? t("{name} is here already.", { name: upload.name }) : t("{name} has arrived. Thank you!", { name: upload.name });
+    if (upload.state === "done") say(byId("clip-said"), arrived);
     this.#changed();
     this.#next();
   }

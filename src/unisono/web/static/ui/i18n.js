@@ -59,7 +59,15 @@ export function tn(singular, plural, n, facts = {}) {
  * @param {Record<string, string | number>} facts
  */
 function fill(text, facts) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name) => alone(String(facts[name] ?? whole)));
+}
+
+/** Letters that run from right to left, and signs that turn the direction. */
+const TURNS = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** A name that runs the other way, between signs that keep it from turning the sentence around it. @param {string} fact */
+function alone(fact) {
+  return TURNS.test(fact) ? `\u2068${fact.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "")}\u2069` : fact;
 }
 
 /** "Anna, Bo and Chen" in the reader's way. @param {string[]} names */

@@ -40,6 +40,8 @@ const SENTENCES = {
   take_too_costly: () => t("This recording takes too long to read. Please send the sound alone, or save it in another format."),
   clip_too_big: () => t("This clip is too big for this server. A shorter one, or one of less quality, will do."),
   file_gone: () => t("This file cannot be read any more: perhaps it was moved or deleted. Please choose it again."),
+  sent_elsewhere: () => t("This file is on its way already, in another tab. It goes on there."),
+  clip_gone: () => t("This clip is not there any more: it was taken out, or it stopped arriving too long ago. You can choose it again."),
   clip_empty: () => t("This clip is empty."),
   clips_full: () => t("No more clips fit in here for now. Please ask the host."),
   no_room_for_clip: () => t("The server's disk is full. What has come of your clip is kept, and it goes on by itself when there is room."),
@@ -76,6 +78,8 @@ const MARKS = {
   clipped: () => t("The microphone was too loud in places."),
   tapped: () => t("Placed by tapping along, to about 30 thousandths of a second."),
   not_measured: () => t("Sung without a sound check: its place is a guess."),
+  cut_off: () => t("The file ends before its time: perhaps only a piece of it was sent."),
+  no_sound: () => t("This clip has a picture and no sound."),
   loudspeakers: () => t("Sung before loudspeakers: the song may be heard in it."),
 };
 

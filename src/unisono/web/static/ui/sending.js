@@ -83,7 +83,7 @@ export class Sending extends EventTarget {
       this.#upload = null;
       this.#tell(null);
       if (upload.state !== "done" && upload.state !== "failed") return;
-      if (upload.code === "file_gone") return; // it cannot be read just now
+      if (upload.code === "file_gone" || upload.code === "sent_elsewhere") return; // it cannot be read just now, or another tab sends it
       this.dispatchEvent(new CustomEvent(upload.state, { detail: { performance: one.performance, code: upload.code } }));
     }
     await one.discard().catch(() => undefined);

@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { Placing } from "./placing.js";
 import { markInWords, problemInWords } from "./problems.js";
 import { hostOf, rememberHost, rememberTake, takeKeys } from "./remember.js";
-import { foundInWords, offsetInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
+import { foundInWords, hasNothing, offsetInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Takes} Look */
@@ -125,7 +125,7 @@ export class TakesPanel {
   /** @param {Take} take */
   #build(take) {
     const may = take.mine || this.#look?.host;
-    const marks = take.found?.marks.map(markInWords) ?? [];
+    const marks = hasNothing(take) ? [] : (take.found?.marks.map(markInWords) ?? []);
     const row = h("li", { class: `take ${take.state} ${take.hidden ? "kept-out" : ""}`, tabindex: -1 },
       flagElement(take.flag),
       h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, take.part].filter(Boolean).join(" · "))),
@@ -155,6 +155,7 @@ export class TakesPanel {
   #buttons(take) {
     const whole = take.state === "placed" || take.state === "unsure";
     const unsure = take.state === "unsure";
+    const audible = take.state === "placed" || !hasNothing(take);
     const resting = take.state === "failed" || take.state === "stopped";
     const others = this.#look?.host && !take.mine;
     const one = (/** @type {string} */ what, /** @type {string} */ words, /** @type {() => void} */ done, more = "") =>
@@ -163,7 +164,7 @@ export class TakesPanel {
       }, words);
     return [
       take.state === "uploading" && take.mine ? one("go-on", t("Choose the file again"), () => this.#adding.chooseAgain(), "gold") : null,
-      whole ? one("place", unsure ? t("Show us where it belongs") : t("Place it by hand"), () => this.#placeByHand(take), unsure ? "gold" : "") : null,
+      whole && audible ? one("place", unsure ? t("Show us where it belongs") : t("Place it by hand"), () => this.#placeByHand(take), unsure ? "gold" : "") : null,
       whole && take.by_hand ? one("unplace", t("Let the studio place it"), () => this.#do("/place", take, { offset_seconds: null })) : null,
       take.progress ? one("stop", t("Cancel"), () => this.#do("/stop", take)) : null,
       resting ? one("again", t("Try again"), () => this.#do("/again", take)) : null,
@@ -208,7 +209,8 @@ export class TakesPanel {
       await post(path, { token: this.#token, ...body });
       done = true;
     } catch (error) {
-      say(byId("takes-problem"), problemInWords(error instanceof Problem ? error.code : ""));
+      const code = error instanceof Problem ? error.code : "";
+      say(byId("takes-problem"), problemInWords(code === "not_found" ? "clip_gone" : code));
     }
     await this.look();
     return done;

@@ -36,11 +36,22 @@ export function stateInWords(take) {
     case "uploading": return arrivedInWords(take);
     case "waiting": return t("Waiting for the studio.");
     case "working": return stepInWords(take.progress);
-    case "unsure": return t("We are not certain where this clip belongs.");
+    case "unsure": return hasNothing(take) ? nothingInWords(take) : t("We are not certain where this clip belongs.");
     case "failed": return problemInWords(take.code);
     case "stopped": return t("Stopped.");
-    default: return take.hidden ? t("The host keeps this voice out of the mix.") : t("In the mix.");
+    default: return take.hidden ? t("The host keeps this voice out of the mix.") : hasNothing(take) ? t("Where it stands, nothing of it is heard in the song.") : t("In the mix.");
   }
+}
+
+/** Whether there is nothing to hear in it: then nobody can place it by ear. @param {Take} take */
+export function hasNothing(take) {
+  return Boolean(take.found?.marks.includes("silent"));
+}
+
+/** @param {Take} take */
+function nothingInWords(take) {
+  if (take.found?.marks.includes("no_sound")) return t("This clip has a picture and no sound.");
+  return t("Nothing is heard in this clip. Perhaps the microphone was off: please listen to it, and send another.");
 }
 
 /** What has come stays: the same file goes on there. @param {Take} take */

@@ -20,7 +20,7 @@ const FINAL = [400, 401, 403, 412, 413, 415];
 export class Upload {
   #file;
   #token;
-  /** By which this file is known again; empty until it was read. */
+  /** By which this file is known again, when it is there already too; empty until it was read. */
   #print = "";
   #about;
   #path;
@@ -36,6 +36,8 @@ export class Upload {
   state = "sending";
   /** Why it waits or has failed. */
   code = "";
+  /** Whether all of it was there before this began. */
+  already = false;
   /** Called whenever anything of this changed. */
   onChange = () => {};
   /** Called once the clip has a take of its own. @type {(take: string, key: string) => void} */
@@ -74,8 +76,15 @@ export class Upload {
     return { sent: this.#offset, all: this.#file.size };
   }
 
-  /** Until the file is there, or cannot be. Never rejects. */
+  /** Until the file is there, or cannot be. Never rejects. One tab of a browser sends a file: two would take it from each other. */
   async run() {
+    this.#print = await printOf(this.#token, this.#file).catch(() => "");
+    if (!this.#print) return this.#fail("file_gone");
+    if (!navigator.locks) return this.#run();
+    await navigator.locks.request(`unisono.upload.${this.#print}`, { ifAvailable: true }, (lock) => (lock ? this.#run() : this.#fail("sent_elsewhere")));
+  }
+
+  async #run() {
     let pause_ms = PAUSE_MS_MIN;
     window.addEventListener("online", this.#online);
     while (!this.#stopped) {
@@ -88,7 +97,8 @@ export class Upload {
         if (this.#stopped) break;
         this.code = error instanceof Problem ? error.code : "offline";
         if (error instanceof Final) {
-          this.#tell("failed");
+          forgetUpload(this.#print);
+          this.#fail(this.code);
           break;
         }
         if (this.#offset > before) pause_ms = PAUSE_MS_MIN;
@@ -98,7 +108,12 @@ export class Upload {
       }
     }
     window.removeEventListener("online", this.#online);
-    if (this.state === "done" || this.state === "failed") forgetUpload(this.#print);
+  }
+
+  /** @param {string} code */
+  #fail(code) {
+    this.code = code;
+    this.#tell("failed");
   }
 
   /** Stops for now; another upload of the same file goes on where this one was. */
@@ -126,12 +141,11 @@ export class Upload {
   }
 
   async #send() {
-    this.#print ||= await printOf(this.#token, this.#file).catch(() => {
-      throw new Final("file_gone", "");
-    });
+    const began = this.#begun !== null;
     this.#begun ??= begunUpload(this.#print);
-    this.#offset = this.#begun ? await this.#whereToGoOn() : await this.#begin();
+    this.#offset = this.#begun ? await this.#whereToGoOn(began) : await this.#begin();
     this.code = "";
+    this.already = !began && this.#offset === this.#file.size;
     if (this.#begun) this.onBegun(this.#begun.take, this.#begun.key);
     this.#tell("sending");
     while (this.#offset < this.#file.size && !this.#stopped) {
@@ -156,11 +170,13 @@ export class Upload {
     return 0;
   }
 
-  async #whereToGoOn() {
+  /** @param {boolean} began whether it was begun by this very upload */
+  async #whereToGoOn(began) {
     const begun = /** @type {Begun} */ (this.#begun);
     const answer = await fetch(begun.url, { method: "HEAD", headers: this.#headers });
     if (answer.status === 404 || answer.status === 403) {
-      forgetUpload(this.#print); // it was too long ago, or taken back: from the beginning
+      if (began) throw new Final("clip_gone", ""); // somebody took it back meanwhile
+      forgetUpload(this.#print); // that was another time: from the beginning
       this.#begun = null;
       return this.#begin();
     }
