@@ -58,13 +58,13 @@ def until(page: Page, ready: str) -> None:
     raise AssertionError(ready)
 
 
-def told(page: Page, **message: Any) -> None:
+def told(page: Page, /, **message: Any) -> None:
     """The server says something to the courtyard."""
     page.evaluate("(message) => unisono.room.apply(message)", message)
 
 
 def film(**more: Any) -> dict[str, Any]:
-    nothing = {"seconds_left": None, "url": None, "poster": None, "words": None, "samples": 0}
+    nothing = {"seconds_left": None, "url": None, "webm": None, "poster": None, "words": None, "samples": 0}
     return {"type": "film", "performance": "p", "share": 0.4, "step": "render"} | nothing | more
 
 
@@ -104,6 +104,42 @@ def test_the_courtyard_sees_the_film_being_made_and_watches_it_together(page: Pa
     expect(page.locator("#screening")).to_be_hidden()
     told(page, **film(step="", share=0))
     expect(cinema).to_be_hidden()
+
+
+NO_H264 = """
+const can = HTMLMediaElement.prototype.canPlayType;
+HTMLMediaElement.prototype.canPlayType = function (kind) { return kind.includes("mp4") ? "" : can.call(this, kind); };
+"""
+
+
+def test_a_browser_without_h264_watches_the_webm_where_there_is_one(page: Page, base_url: str) -> None:
+    asked: list[Any] = []
+
+    def make(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        route.fulfill(json={})
+
+    page.route("**/api/film/make", make)
+    page.add_init_script(NO_H264)
+    page.goto(base_url + HOST)
+    until(page, "window.unisono?.room.title")
+    page.evaluate("for (const open of document.querySelectorAll('dialog[open]')) open.close()")
+    mp4 = URL.replace("webm", "mp4")
+    told(page, type="mix", performance="p", share=1, step="files", page="/performance#its-token")
+    told(page, **film(share=1, step="ready", url=mp4, samples=3 * 48_000))
+    cinema = page.locator("#cinema")
+    expect(cinema.get_by_text("This browser does not play the film as it is.")).to_be_visible()
+    expect(cinema.get_by_role("button", name="Watch the film together")).to_have_count(0)
+    cinema.get_by_role("button", name="Make it: WebM, for free players").press("Enter")
+    expect(cinema.get_by_text("The film will be made soon.")).to_be_visible()
+    assert asked == [{"token": "its-token", "form": "webm"}]
+    assert sideways_px(page) <= 0
+    told(page, **film(share=1, step="ready", url=mp4, webm=URL, samples=3 * 48_000))
+    cinema.get_by_role("button", name="Watch the film together").click()
+    shown = {"type": "screening", "performance": "p", "start": 10**12, "poster": None, "words": None, "by": 1}
+    told(page, **shown | {"url": mp4, "webm": URL, "samples": 3 * 48_000})
+    expect(page.locator("#screen video")).to_have_attribute("src", URL)
+    until(page, "document.querySelector('#screen video').readyState >= 1")
 
 
 def test_a_song_that_begins_closes_the_film(page: Page, base_url: str) -> None:

@@ -266,6 +266,21 @@ async def test_who_comes_after_a_restart_is_told_of_the_film_and_watches_it(
     assert len(projector.shown) == 1, "and it is not made again"
 
 
+async def test_the_room_is_told_of_the_webm_when_somebody_has_had_it_made(stage: Stage) -> None:
+    page = await stage.house.sing_in(stage.host, "Ada")
+    await stage.add()
+    ready = await page.get(m.Film, step="ready")
+    assert ready.webm is None
+    assert (await ask(stage, "/make", form="webm"))[0] == 200
+    await until(stage, lambda told: len(told["forms"]) == 2 and told["making"] is None)
+    while (told := await page.get(m.Film, step="ready")).webm is None:
+        pass
+    await page.say(m.Watch(performance=told.performance))
+    shown = await page.get(m.Screening)
+    assert (shown.url, shown.webm) == (told.url, told.webm)
+    assert (await stage.house.get(told.webm))[0] == 200
+
+
 async def test_a_server_that_wants_no_films_makes_none(tmp_path: Path, projector: Projector) -> None:
     with patch("unisono.live.app.run_film", projector.film):
         async with open_stage(tmp_path, films=False) as stage:

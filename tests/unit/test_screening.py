@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from tests.sim.courtyard import Courtyard, mixing, singing
 from unisono.core import messages as m
 from unisono.core.screening import AHEAD_SAMPLES
@@ -41,6 +43,19 @@ def test_a_screening_has_one_position_for_who_begins_it_and_who_comes_later(yard
     yard.now = Position(shown.start + shown.samples)
     yard.say(ada, m.Watch(performance="p1"))
     assert yard.heard(bea, m.Screening)[-1].start > shown.start, "it is over: it begins again"
+
+
+def test_who_plays_no_mp4_is_told_of_the_webm_that_was_made_while_others_watched(yard: Courtyard) -> None:
+    ada, bea = mixing(yard)
+    yard.room.singing.mix_failed("p1")
+    told(yard, film())
+    yard.say(ada, m.Watch(performance="p1"))
+    [first] = yard.heard(bea, m.Screening)
+    told(yard, structs.replace(film(), webm="/media/k/film/webm.webm?v=2"))
+    yard.say(bea, m.Watch(performance="p1"))
+    second = yard.heard(bea, m.Screening)[-1]
+    assert (first.webm, second.webm) == (None, "/media/k/film/webm.webm?v=2")
+    assert (second.start, second.url) == (first.start, first.url)
 
 
 def test_no_film_is_watched_while_a_song_is_sung_or_when_it_is_gone(yard: Courtyard) -> None:

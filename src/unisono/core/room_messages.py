@@ -240,7 +240,8 @@ class Premiere(Message, frozen=True, kw_only=True):
 class Film(Message, frozen=True, kw_only=True):
     """How the film of a performance is: its `share` (0..1) while it is made, `url` and its length when it is there.
 
-    An empty `step` says that there is none, or none any more.
+    `webm`: the same for browsers that do not play `url`, where somebody had it made. An empty `step` says that there is
+    none, or none any more.
     """
 
     performance: Identifier
@@ -248,6 +249,7 @@ class Film(Message, frozen=True, kw_only=True):
     step: str
     seconds_left: float | None = None
     url: str | None = None
+    webm: str | None = None
     poster: str | None = None
     words: str | None = None
     samples: SampleCount = 0
@@ -259,6 +261,7 @@ class Screening(Message, frozen=True, kw_only=True):
     performance: Identifier
     start: AxisPosition
     url: str
+    webm: str | None
     poster: str | None
     words: str | None
     samples: SampleCount

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import structs
+
 from unisono.core.events import Outbox
 from unisono.core.messages import Film, Problem, Screening, Watch
 from unisono.core.seats import Seat
@@ -60,12 +62,14 @@ class Screenings:
         shown = self._screening
         same = shown is not None and shown.performance == film.performance
         if shown is not None and same and now < shown.start + shown.samples:
-            self._outbox.send(seat.connection, shown)
+            self._screening = structs.replace(shown, webm=film.webm)  # it may be there only since they began
+            self._outbox.send(seat.connection, self._screening)
             return
         self._screening = Screening(
             performance=film.performance,
             start=Position(now + AHEAD_SAMPLES),
             url=film.url,
+            webm=film.webm,
             poster=film.poster,
             words=film.words,
             samples=film.samples,

@@ -28,6 +28,7 @@ from unisono.store.records import PerformanceRecord
 from unisono.studio.film.released import (
     FILM_FOLDER,
     FORMS,
+    WEBM,
     WIDE,
     Release,
     Wanted,
@@ -55,7 +56,10 @@ MakeFilm = Callable[..., Awaitable[Release]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmNow:
-    """How a performance's film is. `url`, `poster` and `words` are None while it is not there; seconds: its length."""
+    """How a performance's film is. `url`, `poster` and `words` are None while it is not there; seconds: its length.
+
+    webm: the same as `url`, where somebody had it made.
+    """
 
     performance: str
     room: int
@@ -63,6 +67,7 @@ class FilmNow:
     step: str = ""
     left_s: float | None = None
     url: str | None = None
+    webm: str | None = None
     poster: str | None = None
     words: str | None = None
     seconds: float = 0.0
@@ -239,16 +244,22 @@ class Films:
         progress = self.progress(record.performance)
         if progress is not None:
             found = replace(found, share=progress.share, step=progress.step or "waiting", left_s=progress.left_s)
-        wide = next((release for release in there if release.form == WIDE), None)
+        wide, free = (next((one for one in there if one.form == form), None) for form in (WIDE, WEBM))
         if wide is None or (progress is not None and progress.form == WIDE):
             return found
-        urls = {file.kind: film_url(record.media_key, wide, file.name) for file in wide.files}
+        urls = {
+            file.kind: film_url(record.media_key, one, file.name)
+            for one in (wide, free)
+            if one is not None
+            for file in one.files
+        }
         return replace(
             found,
             share=1.0,
             step="ready",
             left_s=None,
             url=urls.get("mp4"),
+            webm=urls.get("webm"),
             poster=urls.get("jpg"),
             words=urls.get("vtt"),
             seconds=wide.seconds,

@@ -132,6 +132,7 @@ def film_message(now: FilmNow) -> Film:
         step=now.step,
         seconds_left=now.left_s,
         url=now.url,
+        webm=now.webm,
         poster=now.poster,
         words=now.words,
         samples=round(now.seconds * SAMPLE_RATE),

@@ -1,7 +1,8 @@
 /** The film in the courtyard: how far it is, and watching it together. Nobody sees it who did not press for it. */
 
-import { byId, dialog, h, say, show } from "./dom.js";
+import { byId, dialog, h, post, say, show } from "./dom.js";
 import { t } from "./i18n.js";
+import { filmUrl } from "./playable.js";
 import { timeLeft } from "./takewords.js";
 import { toast } from "./toasts.js";
 
@@ -18,6 +19,8 @@ export class Cinema {
   #room;
   #engine;
   #dismissed = "";
+  /** The performance of which this page asked for another format. */
+  #asked = "";
   /** Pressed, and waiting for when it begins. */
   #wants = false;
   /** @type {Screening | null} */
@@ -42,10 +45,10 @@ export class Cinema {
     const visible = film !== null && film.step !== "" && !running && this.#dismissed !== film.performance;
     show(byId("cinema"), visible);
     if (!visible || !film) return;
-    const now = `${film.performance} ${film.url}`;
+    const now = `${film.performance} ${film.url} ${film.webm} ${this.#asked}`;
     if (byId("cinema").dataset.now !== now) {
       byId("cinema").dataset.now = now;
-      byId("cinema").replaceChildren(...(film.url ? this.#ready(film.performance) : this.#making()));
+      byId("cinema").replaceChildren(...(film.url ? this.#ready(film) : this.#making()));
     }
     const bar = byId("cinema").querySelector("progress");
     if (!bar || film.url) return;
@@ -63,8 +66,8 @@ export class Cinema {
     ];
   }
 
-  /** @param {string} performance */
-  #ready(performance) {
+  /** @param {NonNullable<RoomView["film"]>} film */
+  #ready({ performance, url, webm }) {
     const watch = () => {
       this.#wants = true;
       this.#engine.send({ type: "watch", performance });
@@ -73,11 +76,26 @@ export class Cinema {
       this.#dismissed = performance;
       this.#draw();
     };
+    const played = filmUrl(url, webm, document.createElement("video")) !== null;
     return [
       h("p", { class: "big-line", role: "status" }, t("Your film is ready")),
-      h("button", { type: "button", class: "gold big", click: watch }, t("Watch the film together")),
+      ...(played ? [h("button", { type: "button", class: "gold big", click: watch }, t("Watch the film together"))] : this.#unplayed(performance)),
       h("button", { type: "button", class: "plain", click: dismiss }, t("Close")),
     ];
+  }
+
+  /** A browser without this format's licence: there is another, for who wants it. @param {string} performance */
+  #unplayed(performance) {
+    const { mix } = this.#room;
+    const token = mix?.performance === performance ? mix.page?.split("#")[1] : undefined;
+    const ask = async () => {
+      this.#asked = performance;
+      this.#draw();
+      await post("/api/film/make", { token, form: "webm" }).catch(() => undefined); // somebody else may have asked
+    };
+    const [said, more] = this.#asked === performance ? [t("The film will be made soon."), []]
+      : [t("This browser does not play the film as it is."), token ? [h("button", { type: "button", click: ask }, t("Make it: {what}", { what: t("WebM, for free players") }))] : []];
+    return [h("p", { role: "status" }, said), ...more];
   }
 
   /** Somebody began it. Who asked for that watches; the others are told that they can. */
@@ -96,7 +114,8 @@ export class Cinema {
   #open(screening) {
     this.#watched = screening;
     this.#paused = false;
-    const video = h("video", { src: screening.url, poster: screening.poster, preload: "auto", playsinline: true, "aria-label": t("The film") });
+    const video = h("video", { poster: screening.poster, preload: "auto", playsinline: true, "aria-label": t("The film") });
+    video.src = filmUrl(screening.url, screening.webm, video) ?? screening.url;
     if (screening.words) video.append(wordsTrack(screening.words));
     video.addEventListener("ended", () => dialog("screening").close());
     byId("screen").replaceChildren(video);

@@ -4,6 +4,7 @@ import { wordsTrack } from "./cinema.js";
 import { byId, h, post, Problem, say, show } from "./dom.js";
 import { fileName } from "./filename.js";
 import { megabytes, t } from "./i18n.js";
+import { filmUrl } from "./playable.js";
 import { problemInWords } from "./problems.js";
 import { hostOf } from "./remember.js";
 import { timeLeft } from "./takewords.js";
@@ -20,7 +21,6 @@ const SHAPES = {
   square: () => t("Square (1:1)"),
   webm: () => t("WebM, for free players"),
 };
-const MP4 = 'video/mp4; codecs="avc1.640028, mp4a.40.2"';
 
 export class FilmPanel {
   #token;
@@ -60,41 +60,40 @@ export class FilmPanel {
   #draw(films) {
     const wide = films.forms.find((form) => form.form === "wide");
     show(byId("film-card"), films.films || films.forms.length > 0);
-    this.#drawMaking(films, wide);
+    const webm = films.forms.find((form) => form.form === "webm");
+    const url = filmUrl(urlOf(wide, "mp4"), urlOf(webm, "webm"), byId("film", HTMLVideoElement));
+    this.#drawMaking(films, wide, Boolean(wide && !url));
     const now = JSON.stringify([films.forms, films.wanted, films.host, films.code, Boolean(films.making), this.#title]);
     if (now === this.#drawn) return;
     this.#drawn = now;
-    this.#drawVideo(wide, films.forms.find((form) => form.form === "webm"));
+    this.#drawVideo(wide, url ?? urlOf(wide, "mp4"));
     byId("film-files").replaceChildren(...films.forms.map((form) => this.#download(form)));
     byId("film-doing").replaceChildren(...this.#buttons(films));
   }
 
-  /** @param {Films} films @param {FilmForm | undefined} wide */
-  #drawMaking(films, wide) {
+  /** @param {Films} films @param {FilmForm | undefined} wide @param {boolean} unplayed it is there, but not for this browser */
+  #drawMaking(films, wide, unplayed) {
     const { making } = films;
-    show(byId("film-making"), making !== null || films.code !== "" || !wide);
+    show(byId("film-making"), making !== null || films.code !== "" || !wide || unplayed);
     show(byId("film-bar"), making !== null);
     byId("film-bar", HTMLProgressElement).value = making?.share ?? 0;
     const percent = Math.floor(100 * (making?.share ?? 0));
-    const idle = films.code === "stopped" ? t("The film was stopped.") : films.code ? problemInWords("film_failed") : wide ? "" : t("There is no film of this song.");
+    const idle = films.code === "stopped" ? t("The film was stopped.") : films.code ? problemInWords("film_failed") : unplayed ? t("This browser does not play the film as it is.") : wide ? "" : t("There is no film of this song.");
     const being = making && making.form in SHAPES && making.form !== "wide" ? t("{what} is being made: {percent} %", { what: shape(making.form), percent }) : t("The film is being made: {percent} %", { percent });
     const told = making?.waiting ? t("The film will be made soon.") : being;
     say(byId("film-said"), making ? told : idle);
     say(byId("film-left"), timeLeft(making));
   }
 
-  /** Who cannot play the one plays the other, if that is there. @param {FilmForm | undefined} wide @param {FilmForm | undefined} webm */
-  #drawVideo(wide, webm) {
+  /** @param {FilmForm | undefined} wide @param {string | undefined} url of whichever format plays here */
+  #drawVideo(wide, url) {
     const video = byId("film", HTMLVideoElement);
     show(video, Boolean(wide));
-    const file = (/** @type {string} */ kind) => wide?.files.find((one) => one.kind === kind)?.url;
-    const free = video.canPlayType(MP4) ? undefined : webm?.files.find((one) => one.kind === "webm")?.url;
-    const url = free ?? file("mp4");
     if (!url) return video.removeAttribute("src");
     if (video.getAttribute("src") === url) return;
-    const words = file("vtt");
+    const words = urlOf(wide, "vtt");
     video.replaceChildren(...(words ? [wordsTrack(words)] : []));
-    video.poster = file("jpg") ?? "";
+    video.poster = urlOf(wide, "jpg") ?? "";
     video.src = url;
   }
 
@@ -131,6 +130,11 @@ export class FilmPanel {
     }
     await this.look();
   }
+}
+
+/** @param {FilmForm | undefined} form @param {string} kind */
+function urlOf(form, kind) {
+  return form?.files.find((file) => file.kind === kind)?.url;
 }
 
 /** @param {string} form */

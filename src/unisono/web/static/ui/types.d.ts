@@ -179,6 +179,7 @@ export interface FilmNow {
   step: string;
   seconds_left: number | null;
   url: string | null;
+  webm: string | null;
   poster: string | null;
   words: string | null;
   samples: number;
@@ -188,6 +189,7 @@ export interface Screening {
   performance: string;
   start: number;
   url: string;
+  webm: string | null;
   poster: string | null;
   words: string | null;
   samples: number;
