@@ -122,17 +122,17 @@ def test_what_is_no_recording_is_told_by_its_code(song: Path) -> None:
     assert not (take / "placed.json").exists()
 
 
-async def test_a_take_can_be_stopped_and_goes_on_from_there(song_folder: Path) -> None:
+@pytest.mark.parametrize("at", ["decode", "align"])
+async def test_a_take_can_be_stopped_and_goes_on_from_there(song_folder: Path, at: str) -> None:
     add(song_folder, sung_to(backing(), seed=3, late_samples=LATE, bleed_db=-12))
     begun = asyncio.Event()
-    task = asyncio.create_task(
-        run_take(song_folder, TAKE, lambda _, step, __: begun.set() if step == "align" else None)
-    )
+    task = asyncio.create_task(run_take(song_folder, TAKE, lambda _, step, __: begun.set() if step == at else None))
     await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not (take_folder(song_folder, TAKE) / "placed.json").exists()
+    assert not parts(song_folder)
     report = await run_take(song_folder, TAKE, quiet)
     assert report.certain
     assert not parts(song_folder)

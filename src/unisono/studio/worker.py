@@ -13,11 +13,13 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -67,10 +69,16 @@ def _one_take(folder: Path, take: str) -> None:
     """Analyse one take; a take that is worked on already is waited for. Its decoding has limits of its own."""
     from unisono.studio.arrived import analyse_take  # whoever makes a mix needs none of it
 
+    signal.signal(signal.SIGTERM, _end)
     _limit(resource.RLIMIT_AS, _TAKE_BYTES)
     _limit(resource.RLIMIT_CPU, _TAKE_SECONDS)
     with alone(take_folder(folder, take)):
         analyse_take(folder, take, _tell)
+
+
+def _end(*_: object) -> NoReturn:
+    """Nobody wants it any more: on the way out, what is half written is taken away."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 def limit_resources(folder: Path) -> None:
