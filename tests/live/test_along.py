@@ -287,35 +287,90 @@ async def test_twice_is_once(stage: Stage) -> None:
     assert sorted(stage.studio.asked) == ["Ola", "Wei"]
 
 
-async def test_a_later_one_replaces_the_earlier_on_its_seat_or_is_added(stage: Stage) -> None:
+async def kept(stage: Stage, token: str, name: str, *earlier: Any, **more: Any) -> Any:
+    """What Ola sang is kept, by somebody who has the keys of the earlier ones; the new take."""
+    performance = was_sung(stage, token, name, silent=(2,))
+    keys = {take["take"]: take["key"] for take in earlier}
+    status, told = await keep(stage, token, performance, keys=keys, **more)
+    assert status == 200, told
+    await stage.settled()
+    return told["takes"][0]
+
+
+async def heard(stage: Stage, *takes: Any) -> list[str]:
+    """Which takes sound, by what the page shows and by the last mix."""
+    keys = {take["take"]: take["key"] for take in takes}
+    _, told = await stage.house.post("/api/takes", {"token": stage.token, "keys": keys})
+    sounding = [take for take in told["takes"] if take["state"] == "placed" and not take["aside"]]
+    assert stage.studio.made[-1] == {take["seat"] for take in sounding}
+    return [take["take"] for take in sounding]
+
+
+async def use(stage: Stage, take: Any, **instead_of: str) -> int:
+    body = {"token": stage.token, "take": take["take"], "key": take["key"], "instead_of": instead_of}
+    status, _ = await stage.house.post("/api/take/use", body)
+    await stage.settled()
+    return status
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_the_newest_one_stands_in_the_mix_and_the_earlier_is_there_to_go_back_to(
+    stage: Stage, *, elsewhere: bool
+) -> None:
     token = await open_along(stage)
-    _, first = await keep(stage, token, was_sung(stage, token, "solo1", silent=(2,)))
-    await stage.settled()
-    start = FIRST_START + 40 * SAMPLE_RATE
-    second_status, second = await keep(stage, token, was_sung(stage, token, "solo2", start=start, silent=(2,)))
-    assert (second_status, second) == (200, first), "the same take, sung again"
-    await stage.settled()
-    folder = take_folder(stage.folder, second["takes"][0]["take"])
-    facts = read_take(folder)
-    assert facts is not None
-    assert facts.sung == (start, start + SAMPLES)
-    assert [path.name for path in folder.glob("original*")] == ["original-solo2.stem"]
-    third = was_sung(stage, token, "solo3", start=start + 40 * SAMPLE_RATE, silent=(2,))
-    _, added = await keep(stage, token, third, add=True)
-    assert added["takes"][0]["take"] != first["takes"][0]["take"]
-    assert len((await stage.settled())["takes"]) == 2
-    assert (await about(stage, token))["kept"] == 2
+    first = await kept(stage, token, "solo1")
+    second = await kept(stage, await open_along(stage) if elsewhere else token, "solo2", first)
+    assert await heard(stage, first, second) == [second["take"]]
+    assert [take["take"] for take in (await stage.look())["takes"]] == [second["take"]], "others see no try set aside"
+    assert (take_folder(stage.folder, first["take"]) / "original-solo1.stem").is_file()
+    assert await use(stage, first, **{second["take"]: "guessed"}) == 403
+    assert await use(stage, first, **{second["take"]: second["key"]}) == 200
+    assert await heard(stage, first, second) == [first["take"]]
+    assert await use(stage, second) == 200
+    assert len(await heard(stage, first, second)) == 2
 
 
-async def test_one_that_failed_is_sung_again_and_has_the_same_key(stage: Stage) -> None:
+async def test_one_that_was_set_aside_is_deleted_and_the_song_goes_on(stage: Stage) -> None:
+    token = await open_along(stage)
+    first, second = await kept(stage, token, "solo1"), await kept(stage, token, "solo2")
+    mixes = len(stage.studio.mixes)
+    left = stage.folder / f"stems/{first['seat']}.flac"
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    body = {"token": stage.token, "take": first["take"], "key": first["key"]}
+    assert (await stage.house.post("/api/take/withdraw", body))[0] == 200
+    assert not left.exists()
+    assert len(stage.studio.mixes) == mixes
+    assert await heard(stage, first, second) == [second["take"]]
+
+
+async def test_somebody_else_another_name_or_one_more_voice_stands_beside_it(stage: Stage) -> None:
+    first = await kept(stage, await open_along(stage), "solo1")
+    stranger = await kept(stage, await open_along(stage), "solo2")
+    added = await kept(stage, await open_along(stage), "solo3", first, add=True)
+    guessed = await kept(stage, await open_along(stage), "solo4", first | {"key": "guessed"})
+    renamed = {"token": stage.token, "take": first["take"], "key": first["key"], "name": "Aleksandra"}
+    assert (await stage.house.post("/api/take", renamed))[0] == 200
+    last = await kept(stage, await open_along(stage), "solo5", first)
+    assert len(await heard(stage, first, stranger, added, guessed, last)) == 5
+
+
+async def test_who_keeps_an_earlier_one_again_goes_back_to_it(stage: Stage) -> None:
+    token = await open_along(stage)
+    first, second = await kept(stage, token, "solo1"), await kept(stage, token, "solo2")
+    assert (await keep(stage, token, "solo1"))[1]["takes"] == [first]
+    await stage.settled()
+    assert await heard(stage, first, second) == [first["take"]]
+    assert stage.studio.asked == ["Ola", "Ola"], "what was placed is not placed again"
+
+
+async def test_after_one_that_failed_the_next_is_heard(stage: Stage) -> None:
     stage.studio.finds["Ola"] = TakeFailed(why="take_failed", reason="")
     token = await open_along(stage)
-    _, first = await keep(stage, token, was_sung(stage, token, "solo1", silent=(2,)))
-    assert (await stage.settled())["takes"][0]["state"] == "failed"
+    await kept(stage, token, "solo1")
     stage.studio.finds.clear()
-    _, second = await keep(stage, token, was_sung(stage, token, "solo2", silent=(2,)))
-    assert second == first
-    assert (await stage.settled())["takes"][0]["state"] == "placed"
+    second = await kept(stage, token, "solo2")
+    assert await heard(stage, second) == [second["take"]]
 
 
 async def test_a_take_goes_with_its_performance_and_other_rooms_have_others(stage: Stage) -> None:

@@ -7,7 +7,6 @@ performance, its stem copied as it is, placed by the positions that were stamped
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -22,7 +21,7 @@ from unisono.live.clips import Clips
 from unisono.live.http import SETTINGS, PerAddress, answer, body_of
 from unisono.live.pulse import anchor_now
 from unisono.live.services import Services
-from unisono.live.takes import FIRST_SEAT, TAKES_MAX, Takes
+from unisono.live.takes import FIRST_SEAT, TAKES_MAX, Takes, opens
 from unisono.store import tokens
 from unisono.store.records import Admission, Along, PerformanceRecord, StemRecord, SungAlong, TakeRecord
 from unisono.store.stems import stem_path
@@ -30,6 +29,8 @@ from unisono.store.takes import now as wall_now
 from unisono.studio.performance import read_report
 
 Token = Annotated[str, Meta(max_length=100)]
+_BODY_BYTES_MAX = 200_000
+_KEYS_MAX = 500
 _SUNG = frozenset({"premiere", "done", "failed"})
 """States of a performance whose stems are as whole as they will be."""
 
@@ -39,11 +40,12 @@ class _WithToken(msgspec.Struct, frozen=True):
 
 
 class _Keep(msgspec.Struct, frozen=True):
-    """add: beside what was kept from the same balcony before, not instead of it."""
+    """add: beside what the same person kept before, not instead of it. keys: those of earlier takes, by take."""
 
     token: Token
     performance: Token
     add: bool = False
+    keys: Annotated[dict[Token, Token], Meta(max_length=_KEYS_MAX)] = {}
 
 
 class AlongApi:
@@ -115,7 +117,7 @@ class AlongApi:
 
     async def keep(self, request: web.Request) -> web.Response:
         """What was sung becomes a part of the performance; twice is once."""
-        wanted = await body_of(request, _Keep)
+        wanted = await body_of(request, _Keep, bytes_max=_BODY_BYTES_MAX)
         admission = await self._guarded(request, wanted.token)
         if admission.role != "host":
             raise NotAllowed(what="this")
@@ -162,26 +164,41 @@ class AlongApi:
     ) -> TakeRecord:
         """One voice as a take. Raises UserError."""
         takes = await self._services.ask(self._services.ledger.takes.of, original.performance)
-        own = [one for one in takes if one.sung and (one.sung.room, one.sung.seat) == (sung.room, voice.seat)]
+        own = [one for one in takes if one.sung and _is_theirs(one, one.sung, wanted, voice, sung)]
         same = next((one for one in own if one.sung and one.sung.performance == sung.performance), None)
-        if same is not None and same.state != "stopped":
-            return same
-        before = same or (own[-1] if own and not wanted.add else None)
-        if before is None and len(takes) >= TAKES_MAX:
+        before = [] if wanted.add else [one for one in own if one is not same and not one.aside]
+        if same is None and len(takes) >= TAKES_MAX:
             raise ClipsFull(whose="this performance")
-        source = stem_path(self._performances / sung.performance, voice.seat)
-        facts = _facts(sung, voice, await self._services.on_files(lambda: source.stat().st_size))
+        take = same or await self._kept(wanted.token, voice, sung, original)
+        if same is not None and same.state == "stopped":
+            await self._lay_down(same, voice, sung)
+        if before or take.aside:
+            await self._takes.use(take, instead_of=before)
+        return take
+
+    async def _kept(
+        self, token: str, voice: StemRecord, sung: PerformanceRecord, original: PerformanceRecord
+    ) -> TakeRecord:
+        """A new take, on its way through the studio. Raises NoRoomForClip."""
+        facts = await self._facts(sung, voice)
         if not await self._services.on_files(self._clips.has_room_for, facts["size_bytes"]):
             raise NoRoomForClip
-        take = before or await self._new(wanted.token, original, facts)
+        take = await self._new(token, original, facts)
+        await self._lay_down(take, voice, sung)
+        return take
+
+    async def _lay_down(self, take: TakeRecord, voice: StemRecord, sung: PerformanceRecord) -> None:
+        """Its stem, and the studio begins. Raises NoRoomForClip."""
+        source = stem_path(self._performances / sung.performance, voice.seat)
         try:
-            await self._services.on_files(self._clips.keep, replace(take, original=facts["original"]), source)
+            await self._services.on_files(self._clips.keep, take, source)
         except OSError as error:
             raise NoRoomForClip from error
-        await self._takes.anew(take, **facts)
-        if before is not None and before.original != facts["original"]:
-            await self._services.on_files(self._clips.original(before).unlink, missing_ok=True)
-        return take
+        await self._takes.anew(take)
+
+    async def _facts(self, sung: PerformanceRecord, voice: StemRecord) -> dict[str, Any]:
+        source = stem_path(self._performances / sung.performance, voice.seat)
+        return _facts(sung, voice, await self._services.on_files(lambda: source.stat().st_size))
 
     async def _new(self, token: str, original: PerformanceRecord, facts: dict[str, Any]) -> TakeRecord:
         """A take that rests until its stem lies there: a server that is stopped in between leaves nothing half done."""
@@ -202,6 +219,13 @@ class AlongApi:
             **facts,
         )
         return await self._services.ask(self._services.ledger.takes.add, record, first_seat=FIRST_SEAT)
+
+
+def _is_theirs(take: TakeRecord, along: SungAlong, wanted: _Keep, voice: StemRecord, sung: PerformanceRecord) -> bool:
+    """Whether a take was sung by the same person: from the same balcony, or in this browser under the same name."""
+    if along.room == sung.room:
+        return along.seat == voice.seat
+    return opens(wanted.keys.get(take.take, ""), take) and take.name.casefold() == voice.name.casefold()
 
 
 def _facts(sung: PerformanceRecord, voice: StemRecord, size_bytes: int) -> dict[str, Any]:

@@ -105,6 +105,12 @@ class Mixes:
             await self._services.blobs.delete(take.performance, beginning=beginning)
         self.mix_anew(take.performance)
 
+    async def drop(self, take: TakeRecord) -> None:
+        """Delete what is left of a voice that no mix holds: its file of an earlier one."""
+        gone = f"stems/{take.seat}."
+        await self._services.on_files(_delete_sound, self._folder(take.performance), [gone])
+        await self._services.blobs.delete(take.performance, beginning=gone)
+
     async def _until_it_fits(self, performance: str, work: Work) -> None:
         while True:
             await self._films.outdate(performance, shows_too_much=False)
@@ -174,7 +180,7 @@ def _delete_sound(folder: Path, beginnings: list[str]) -> None:
 
 def sounds(take: TakeRecord) -> bool:
     """Whether it is to be heard in the mix."""
-    return take.state == "placed" and not take.hidden
+    return take.state == "placed" and not take.hidden and not take.aside
 
 
 def _pan(seat: int) -> float:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import logging
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from unisono.live.clips import Clips
 from unisono.live.mixes import Films, Mix, Mixes, facts_of
 from unisono.live.services import Services
 from unisono.live.works import OnProgress, Progress, Work, Works
+from unisono.store import tokens
 from unisono.store.records import TakeRecord
 from unisono.studio.takes import FIRST_SEAT, TakeReport, read_placed
 
@@ -37,10 +39,15 @@ GUIDE_FILES = {"guide.wav": "mix.wav", "guide.m4a": "mix.m4a"}
 """What takes are sung and aligned to: the mix as it was before any take was in it."""
 _SWEEP_SECONDS = 600.0
 _log = logging.getLogger(__name__)
-__all__ = ["FIRST_SEAT", "PART_MAX", "PLACE_MAX", "WHO_MAX", "Takes"]
+__all__ = ["FIRST_SEAT", "PART_MAX", "PLACE_MAX", "WHO_MAX", "Takes", "opens"]
 
 Analyse = Callable[[Path, str, OnProgress], Awaitable[TakeReport]]
 """Folder of the performance, take, progress -> what was found. Raises UnisonoError."""
+
+
+def opens(key: str, take: TakeRecord) -> bool:
+    """Whether this is the key that its person got."""
+    return bool(key) and hmac.compare_digest(tokens.hashed(key), take.key_hash)
 
 
 class Takes:
@@ -142,6 +149,13 @@ class Takes:
             await self.mixes.silence(found)
         self.mixes.mix_anew(found.performance)
 
+    async def use(self, take: TakeRecord, *, instead_of: Sequence[TakeRecord]) -> None:
+        """Its person wants to be heard with this one, and no more with those, which are kept to go back to."""
+        for one in (take, *instead_of):
+            await self._services.ask(self._ledger.set, one.take, aside=one is not take)
+        if any(one.state == "placed" for one in (take, *instead_of)):
+            self.mixes.mix_anew(take.performance)
+
     async def stop_analysis(self, take: TakeRecord) -> None:
         """Somebody does not want to wait for it."""
         if take.state == "waiting":
@@ -162,6 +176,8 @@ class Takes:
         if heard:
             await self.mixes.silence(take)
             self.mixes.mix_anew(take.performance)
+        else:
+            await self.mixes.drop(take)
 
     async def anew(self, take: TakeRecord, **changes: Any) -> None:
         """Something of it that decides its place changes: the studio looks at it from the start."""
@@ -214,8 +230,9 @@ class Takes:
         self._clips.write_facts(take, facts_of(take))
 
     async def _is_heard(self, take: TakeRecord) -> bool:
-        """Whether it is in the mix, or in the last one while its place is looked for again."""
-        return take.state == "placed" or take.seat in await self.mixes.seats(take.performance)
+        """Whether it is in the mix, or in the last one, or perhaps in one that is being made."""
+        stands = take.state == "placed" and (not take.aside or self.mixes.progress(take.performance) is not None)
+        return stands or take.seat in await self.mixes.seats(take.performance)
 
     def _folder(self, performance: str) -> Path:
         return self._services.settings.performances / performance

@@ -6,7 +6,6 @@ room's host may hide and withdraw any, and sets the mix.
 
 from __future__ import annotations
 
-import hmac
 import zlib
 from typing import Annotated
 
@@ -20,9 +19,8 @@ from unisono.errors import LinkNotValid, NotAllowed, OutOfRange
 from unisono.live.http import SETTINGS, PerAddress, answer, body_of
 from unisono.live.performances import version_of
 from unisono.live.services import Services
-from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Takes
+from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Takes, opens
 from unisono.live.works import Progress
-from unisono.store import tokens
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.studio.faders import Faders
 from unisono.studio.performance import read_report
@@ -63,6 +61,10 @@ class _Place(_One, frozen=True):
     offset_seconds: float | None = None
 
 
+class _Use(_One, frozen=True):
+    instead_of: Annotated[dict[Token, Token], Meta(max_length=_KEYS_MAX)] = {}
+
+
 class _Hide(_One, frozen=True):
     hidden: bool = True
 
@@ -90,6 +92,7 @@ class TakesApi:
             web.post("/api/take/place", self.place),
             web.post("/api/take/again", self.again),
             web.post("/api/take/stop", self.stop),
+            web.post("/api/take/use", self.use),
             web.post("/api/take/hide", self.hide),
             web.post("/api/take/withdraw", self.withdraw),
             web.post("/api/performance/mix", self.mix),
@@ -101,8 +104,8 @@ class TakesApi:
         performance = await self._performance(request, wanted.token)
         is_host = bool(wanted.host) and await self._is_host(request, performance, wanted.host)
         takes = await self._services.ask(self._services.ledger.takes.of, performance.performance)
-        own = {take.take for take in takes if _fits(wanted.keys.get(take.take, ""), take)}
-        seen = [take for take in takes if take.take in own or (_is_whole(take) and (is_host or not take.hidden))]
+        own = {take.take for take in takes if opens(wanted.keys.get(take.take, ""), take)}
+        seen = [one for one in takes if one.take in own or (_is_whole(one) and (is_host or _is_open(one)))]
         reports = await self._services.on_files(lambda: [self._takes.report(take) for take in seen])
         arriving = [take for take in seen if not _is_whole(take)]
         arrived = await self._services.on_files(lambda: {t.take: self._takes.arrived_bytes(t) for t in arriving})
@@ -145,6 +148,9 @@ class TakesApi:
             "state": "working" if progress and progress.began_s is not None else take.state,
             "code": take.code,
             "hidden": take.hidden,
+            "aside": take.aside,
+            "along": take.sung is not None,
+            "added_at": take.created_at,
             "mine": mine,
             "by_hand": take.offset_samples is not None,
             "progress": _progress(progress) if progress else None,
@@ -199,6 +205,18 @@ class TakesApi:
         await self._takes.withdraw(await self._own(request, await body_of(request, _One)))
         return answer({})
 
+    async def use(self, request: web.Request) -> web.Response:
+        """Its person goes back to it, or takes it for another of theirs."""
+        wanted = await body_of(request, _Use, bytes_max=_BODY_BYTES_MAX)
+        take = await self._own(request, wanted)
+        takes = await self._services.ask(self._services.ledger.takes.of, take.performance)
+        others = [one for one in takes if one.take in wanted.instead_of and one.take != take.take]
+        if not all(opens(wanted.instead_of[one.take], one) for one in others):
+            self._guesses.spend(request, "guesses")
+            raise NotAllowed(what="this")
+        await self._takes.use(take, instead_of=others)
+        return answer({})
+
     async def hide(self, request: web.Request) -> web.Response:
         """The host keeps it out, or lets it in again."""
         wanted = await body_of(request, _Hide)
@@ -220,7 +238,7 @@ class TakesApi:
         """The take, for its person or the host. Raises LinkNotValid, NotAllowed, HTTPNotFound, Flood."""
         self._wishes.spend(request, "wishes")
         take, performance = await self._found(request, wanted)
-        if not _fits(wanted.key, take):
+        if not opens(wanted.key, take):
             await self._need_host(request, performance, wanted.host)
         return take
 
@@ -253,8 +271,9 @@ class TakesApi:
         return record
 
 
-def _fits(key: str, take: TakeRecord) -> bool:
-    return bool(key) and hmac.compare_digest(tokens.hashed(key), take.key_hash)
+def _is_open(take: TakeRecord) -> bool:
+    """Whether everybody sees it."""
+    return not take.hidden and not take.aside
 
 
 def _is_whole(take: TakeRecord) -> bool:

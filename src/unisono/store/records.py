@@ -120,6 +120,7 @@ class TakeRecord:
     state: `uploading`, then `waiting` for the studio, then `placed`, `unsure` (a person must place it), `failed` or
     `stopped` (somebody cancelled). code: why it failed. offset_samples: where a person placed its sample 0, or None.
     picture: whether it may be seen in a film. hidden: the host keeps it out. sung: in which courtyard, if in one.
+    aside: its person has put another of their takes in its place; it is kept, to go back to.
     """
 
     take: str
@@ -139,3 +140,4 @@ class TakeRecord:
     created_at: datetime
     key_hash: str
     sung: SungAlong | None = None
+    aside: bool = False

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, Float, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -107,7 +118,7 @@ class StemRow(Base):
 class TakeRow(Base):
     """A clip that somebody added to a performance; of the key with which they change it, only the hash is kept.
 
-    sung: where it was sung along (JSON of store.records.SungAlong), or nothing.
+    sung: where it was sung along (JSON of store.records.SungAlong), or nothing. aside: another stands in its place.
     """
 
     __tablename__ = "takes"
@@ -130,3 +141,4 @@ class TakeRow(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     key_hash: Mapped[str] = mapped_column(String(64))
     sung: Mapped[str] = mapped_column(Text, server_default="")
+    aside: Mapped[bool] = mapped_column(server_default=false())

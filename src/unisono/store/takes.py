@@ -47,6 +47,7 @@ class TakeLedger:
                 created_at=take.created_at,
                 key_hash=take.key_hash,
                 sung=_sung_text(take.sung),
+                aside=take.aside,
             )
             session.add(row)
             session.flush()
@@ -132,6 +133,7 @@ def _record(row: TakeRow) -> TakeRecord:
         created_at=created_at,
         key_hash=row.key_hash,
         sung=msgspec.json.decode(row.sung, type=SungAlong) if row.sung else None,
+        aside=row.aside,
     )
 
 

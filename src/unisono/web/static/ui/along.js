@@ -4,7 +4,7 @@ import { button, byId, h, post, Problem, say } from "./dom.js";
 import { t } from "./i18n.js";
 import { best } from "./playable.js";
 import { problemInWords } from "./problems.js";
-import { rememberTake } from "./remember.js";
+import { rememberTake, takeKeys } from "./remember.js";
 
 /** @typedef {import("./types.js").Piece} Piece */
 /** @typedef {{title: string, page: string | null, piece: Piece, backing: string, kept: number}} Guide */
@@ -63,7 +63,8 @@ export function keeper(token, performance, problem) {
     pressed.disabled = true;
     say(problem, "");
     try {
-      const { takes, page } = await post("/api/along/keep", { token, performance, add: false });
+      const keys = Object.fromEntries(Object.entries(takeKeys()).slice(-200));
+      const { takes, page } = await post("/api/along/keep", { token, performance, add: false, keys });
       for (const { take, key } of takes) rememberTake(take, key);
       sessionStorage.setItem(JUST_KEPT, "yes");
       location.assign(page);

@@ -80,9 +80,10 @@ export class TakesPanel {
     this.#adding.bytesMax = look.bytes_max;
     if (!look.host && hostOf(this.#token)) rememberHost(this.#token, undefined);
     const shown = look.takes.filter((take) => take.state !== "uploading" || !this.#adding.sends(take.take));
-    const rows = shown.map((take) => this.#row(take));
-    const list = byId("takes");
-    if (rows.length !== list.children.length || rows.some((row, i) => row !== list.children[i])) list.replaceChildren(...rows);
+    const tries = shown.filter((take) => take.aside);
+    fill(byId("takes"), shown.filter((take) => !take.aside).map((take) => this.#row(take)));
+    fill(byId("tries-list"), tries.map((take) => this.#row(take)));
+    show(byId("tries"), tries.length > 0);
     show(byId("takes-card"), shown.length > 0);
     this.#drawMix(look);
     this.#faders.draw(look);
@@ -126,12 +127,13 @@ export class TakesPanel {
   #build(take) {
     const may = take.mine || this.#look?.host;
     const marks = hasNothing(take) ? [] : (take.found?.marks.map(markInWords) ?? []);
-    const row = h("li", { class: `take ${take.state} ${take.hidden ? "kept-out" : ""}`, tabindex: -1 },
+    const row = h("li", { class: `take ${take.state} ${take.hidden || take.aside ? "kept-out" : ""}`, tabindex: -1 },
       flagElement(take.flag),
       h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, take.part].filter(Boolean).join(" · "))),
       h("p", { class: "state" }),
       take.progress ? h("progress", { max: 1, value: 0, "aria-label": t("How far the clip of {name} is", { name: take.name }) }) : null,
       marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null,
+      take.aside && take.found ? h("audio", { controls: true, preload: "none", src: take.found.listen, "aria-label": t("{name} alone", { name: take.name }) }) : null,
       this.#details(take),
       may ? h("div", { class: "row doing" }, ...this.#buttons(take)) : null);
     return row;
@@ -153,15 +155,13 @@ export class TakesPanel {
 
   /** What its person, or the host, may do now. @param {Take} take */
   #buttons(take) {
+    if (take.aside) return this.#buttonsOfTry(take);
     const whole = take.state === "placed" || take.state === "unsure";
     const unsure = take.state === "unsure";
     const audible = take.state === "placed" || !hasNothing(take);
     const resting = take.state === "failed" || take.state === "stopped";
     const others = this.#look?.host && !take.mine;
-    const one = (/** @type {string} */ what, /** @type {string} */ words, /** @type {() => void} */ done, more = "") =>
-      h("button", {
-        type: "button", "data-do": what, class: more, "aria-label": t("{what}: {name}", { what: words, name: take.name }), click: done,
-      }, words);
+    const one = buttonFor(take);
     return [
       take.state === "uploading" && take.mine ? one("go-on", t("Choose the file again"), () => this.#adding.chooseAgain(), "gold") : null,
       whole && audible ? one("place", unsure ? t("Show us where it belongs") : t("Place it by hand"), () => this.#placeByHand(take), unsure ? "gold" : "") : null,
@@ -171,6 +171,26 @@ export class TakesPanel {
       others ? one("hide", take.hidden ? t("Let it in again") : t("Keep it out"), () => this.#do("/hide", take, { hidden: !take.hidden })) : null,
       one("withdraw", take.mine ? t("Take my voice out again") : t("Delete this clip"), () => this.#withdraw(take)),
     ];
+  }
+
+  /** What may become of one in whose place there is another now. @param {Take} take */
+  #buttonsOfTry(take) {
+    const one = buttonFor(take);
+    return [
+      take.mine ? one("use", t("Use this one instead"), () => this.#use(take, true), "gold") : null,
+      take.mine ? one("both", t("Let both sound"), () => this.#use(take, false)) : null,
+      one("withdraw", t("Delete this try"), () => this.#withdraw(take)),
+    ];
+  }
+
+  /** Back to an earlier one. @param {Take} take @param {boolean} alone whether it is heard instead of what is heard now, or with it */
+  async #use(take, alone) {
+    const keys = takeKeys();
+    const heard = this.#look?.takes.filter((one) => one.mine && one.along && !one.aside && one.name.toLowerCase() === take.name.toLowerCase()) ?? [];
+    const instead_of = alone ? Object.fromEntries(heard.map((one) => [one.take, keys[one.take] ?? ""])) : {};
+    if (!(await this.#do("/use", take, { instead_of }))) return;
+    say(byId("takes-said"), t("{name} is heard as you chose. A new mix is being made.", { name: take.name }));
+    byId("takes-heading").focus();
   }
 
   /** @param {Take} take */
@@ -187,8 +207,11 @@ export class TakesPanel {
 
   /** @param {Take} take */
   async #withdraw(take) {
-    if (!confirm(t("The clip of {name} is deleted, and a new mix is made without it. Do you want that?", { name: take.name }))) return;
-    const heard = take.state === "placed" && !take.hidden;
+    const heard = take.state === "placed" && !take.hidden && !take.aside;
+    const means = take.aside
+      ? t("This try of {name} is deleted. Do you want that?", { name: take.name })
+      : t("The clip of {name} is deleted, and a new mix is made without it. Do you want that?", { name: take.name });
+    if (!confirm(means)) return;
     await this.#do("/withdraw", take);
     rememberTake(take.take, undefined);
     say(byId("takes-said"), "");
@@ -215,6 +238,19 @@ export class TakesPanel {
     await this.look();
     return done;
   }
+}
+
+/** Only when they are others: what is read or focused stays. @param {HTMLElement} list @param {HTMLElement[]} rows */
+function fill(list, rows) {
+  if (rows.length !== list.children.length || rows.some((row, i) => row !== list.children[i])) list.replaceChildren(...rows);
+}
+
+/** Makes buttons for a take: each says for whose, to those who hear it. @param {Take} take */
+function buttonFor(take) {
+  return (/** @type {string} */ what, /** @type {string} */ words, /** @type {() => void} */ done, more = "") =>
+    h("button", {
+      type: "button", "data-do": what, class: more, "aria-label": t("{what}: {name}", { what: words, name: take.name }), click: done,
+    }, words);
 }
 
 /** @param {HTMLElement} row @param {Take} take */

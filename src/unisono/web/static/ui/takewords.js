@@ -1,6 +1,6 @@
 /** What is said about a take: how far it is, what was found, what was done. */
 
-import { language, megabytes, minutes, t, tn } from "./i18n.js";
+import { day, language, megabytes, minutes, t, tn } from "./i18n.js";
 import { problemInWords } from "./problems.js";
 import { fileOnItsWay } from "./remember.js";
 
@@ -32,6 +32,7 @@ const METHODS = {
 
 /** In one sentence. @param {Take} take */
 export function stateInWords(take) {
+  if (take.aside && take.state === "placed") return t("Kept on {day}, and not in the mix: another one is.", { day: day(take.added_at) });
   switch (take.state) {
     case "uploading": return arrivedInWords(take);
     case "waiting": return t("Waiting for the studio.");

@@ -141,6 +141,11 @@ export interface Take {
   state: "uploading" | "waiting" | "working" | "placed" | "unsure" | "failed" | "stopped";
   code: string;
   hidden: boolean;
+  /** Its person put a newer one in its place. */
+  aside: boolean;
+  /** Sung along in a courtyard. */
+  along: boolean;
+  added_at: string;
   mine: boolean;
   by_hand: boolean;
   progress: Progress | null;
