@@ -20,6 +20,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from scipy import signal
 
+from unisono.studio.delays import APPLE_AAC_SAMPLES, CODEC_DELAY_SAMPLES
 from unisono.studio.hearing import floats
 from unisono.studio.picture import upright_frames
 from unisono.studio.take import Take, read_into
@@ -38,7 +39,11 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One file: `picture` names its encoder, "" for none; `begins_s` is when its first sample is due."""
+    """One file: `picture` names its encoder, "" for none; `begins_s` is when its first sample is due.
+
+    handler: who says to have written it. ahead: so many samples more than FFmpeg's encoder are put in front, as others
+    do. doubled: it says to be HE-AAC, whose core this is: nothing is added above, but it is decoded as such.
+    """
 
     container: str
     codec: str
@@ -50,6 +55,8 @@ class Case:
     muxer_options: dict[str, str] = field(default_factory=dict)
     codec_options: dict[str, str] = field(default_factory=dict)
     handler: str = ""
+    ahead: int = 0
+    doubled: bool = False
 
     @property
     def name(self) -> str:
@@ -57,9 +64,14 @@ class Case:
         said = [self.container, self.codec, f"{self.rate_hz / 1000:g}"]
         said += [f"{key}={value}" for key, value in self.muxer_options.items()]
         said += [self.picture] if self.picture else []
+        said += [self.handler] if self.handler else []
+        said += ["HE-AAC"] if self.doubled else []
         said += [f"from {self.begins_s:g} s"] if self.begins_s else []
         return " ".join(said)
 
+
+_NO_SBR, _SBR = b"\x56\xe5\x00", {24_000: b"\x56\xe5\x98", 22_050: b"\x56\xe5\xa0"}
+"""How FFmpeg's encoder says in its setup that nothing is above its core, and how others say that something is."""
 
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 FRAGMENTED_LATER = {"movflags": "frag_keyframe+delay_moov"}
@@ -79,6 +91,22 @@ def _aac() -> Iterator[Case]:
         yield replace(plain, container=container, picture=picture)
     yield replace(plain, picture="mpeg4", muxer_options=FRAGMENTED)
     yield replace(plain, picture="libx264", muxer_options=FRAGMENTED_LATER)
+
+
+def _foreign_aac() -> Iterator[Case]:
+    """AAC of encoders that are not here: Apple's has more in front, HE-AAC comes out at twice its core's rate."""
+    ahead = APPLE_AAC_SAMPLES - CODEC_DELAY_SAMPLES["aac"]
+    apple = Case(container="mp4", codec="aac", bit_rate=128_000, handler="Core Media Audio", ahead=ahead)
+    for container, options in (("mp4", FRAGMENTED), ("mp4", {"use_editlist": "0"}), ("mov", {"use_editlist": "0"})):
+        yield replace(apple, container=container, muxer_options=options)
+        yield replace(apple, container=container, muxer_options=options, rate_hz=44_100)
+    for rate_hz in _SBR:
+        half = Case(container="mp4", codec="aac", rate_hz=rate_hz, bit_rate=64_000, doubled=True)
+        yield from (
+            replace(half, container=container) for container in ("mp4", "mov", "ipod", "3gp", "matroska", "flv")
+        )
+        for options in (FRAGMENTED, FRAGMENTED_LATER, {"use_editlist": "0"}):
+            yield replace(half, muxer_options=options)
 
 
 def _other_lossy() -> Iterator[Case]:
@@ -122,7 +150,7 @@ def _lossless_and_speech() -> Iterator[Case]:
         yield Case(container=container, codec="libopencore_amrnb", rate_hz=8_000, bit_rate=12_200, layout="mono")
 
 
-CASES = (*_aac(), *_other_lossy(), *_lossless_and_speech())
+CASES = (*_aac(), *_foreign_aac(), *_other_lossy(), *_lossless_and_speech())
 
 
 def _long_cases() -> Iterator[Case]:
@@ -175,7 +203,7 @@ def arrival_s(sound: Audio, rate_hz: int = SAMPLE_RATE) -> float:
 
 def encode(case: Case, file: Any, sound: Audio | None = None) -> None:
     """Write the case's file. Raises what PyAV raises if it cannot."""
-    heard = sounded(case.rate_hz) if sound is None else sound
+    heard = np.pad(sounded(case.rate_hz), (case.ahead, 0)) if sound is None else sound
     with av.open(file, "w", format=case.container, container_options=case.muxer_options) as container:
         stream = container.add_stream(case.codec, rate=case.rate_hz, layout=case.layout, options=case.codec_options)
         assert isinstance(stream, AudioStream)
@@ -265,6 +293,9 @@ def measure(case: Case) -> Figures:
     except (av.FFmpegError, ValueError) as error:
         return {"not_made": f"{type(error).__name__}: {error}"[:60]}
     content = file.getvalue()
+    if case.doubled:
+        assert _NO_SBR in content
+        content = content.replace(_NO_SBR, _SBR[case.rate_hz])
     take = read(File(case, content))
     sounding = take.facts.sound
     assert sounding is not None

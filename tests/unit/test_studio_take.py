@@ -14,8 +14,9 @@ import pytest
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
-from bench.ingest import CASES, FPS, SIDE, Case, File, arrival_s, encode, measure, read, sounded, sweep
+from bench.ingest import CASES, FPS, SIDE, Case, File, arrival_s, encode, measure, read, sweep
 from unisono.errors import TakeEmpty, TakeTooLong, TakeUnreadable
+from unisono.studio.aac import core_rate_hz
 from unisono.studio.boxes import edited_tracks
 from unisono.studio.delays import APPLE_AAC_SAMPLES, Origin, late_samples, mpeg_layer, picture_moves_s
 from unisono.studio.hearing import Hearing, Tape, few_channels
@@ -37,10 +38,10 @@ def test_a_sound_stands_where_it_was_put(case: Case) -> None:
 
 
 def test_apples_delay_is_taken_off_where_no_edit_list_says_so() -> None:
-    case = Case(container="mp4", codec="aac", muxer_options={"use_editlist": "0"}, handler="Core Media Audio")
-    more = np.zeros(APPLE_AAC_SAMPLES - 1024, dtype=np.float32)
+    ahead, options = APPLE_AAC_SAMPLES - 1024, {"use_editlist": "0"}
+    case = Case(container="mp4", codec="aac", muxer_options=options, handler="Core Media Audio", ahead=ahead)
     file = File(case)
-    encode(case, file, np.concatenate([more, sounded(SAMPLE_RATE)]))
+    encode(case, file)
     take = read(File(case, file.getvalue()))
     assert take.facts.sound is not None
     assert take.facts.sound.delay_samples == APPLE_AAC_SAMPLES
@@ -53,7 +54,20 @@ def test_what_the_file_tells_is_not_taken_off_twice() -> None:
     assert late_samples(Origin(codec="aac", rate_hz=48_000, told_samples=0)) == 0
     assert late_samples(Origin(codec="aac", rate_hz=44_100, writer="Core Media Audio")) == 2112
     assert late_samples(Origin(codec="flac", rate_hz=44_100)) == 0
+    assert late_samples(Origin(codec="aac", rate_hz=48_000, core_rate_hz=48_000)) == 1024
+    assert late_samples(Origin(codec="aac", rate_hz=48_000, core_rate_hz=24_000)) == 2 * 1024 + 962
+    assert late_samples(Origin(codec="aac", rate_hz=48_000, core_rate_hz=24_000, told_samples=1024)) == 962
     assert late_samples(Origin(codec="amr_nb", rate_hz=8_000, told_samples=50)) == -10
+
+
+def test_the_rate_of_an_aac_core_is_read_from_the_setup_or_a_frame() -> None:
+    assert core_rate_hz(bytes([0x11, 0x90]), b"") == 48_000
+    assert core_rate_hz(bytes([0x13, 0x10, 0x56, 0xE5, 0x98]), b"") == 24_000
+    assert core_rate_hz(bytes([0x2B, 0x09, 0x88, 0x00]), b"") == 24_000, "explicit: the core's rate comes first"
+    assert core_rate_hz(bytes([0x17, 0x80, 0x2E, 0xE0, 0x10]), b"") == 24_000
+    assert core_rate_hz(b"", bytes([0xFF, 0xF1, 0x58, 0x80, 0, 0, 0])) == 24_000
+    assert core_rate_hz(b"", b"no header") == 0
+    assert core_rate_hz(bytes([0x16, 0xFF]), b"") == 0, "13 and 14 are no rates"
 
 
 def test_a_picture_moves_only_with_a_shift_of_its_sounds_delay() -> None:

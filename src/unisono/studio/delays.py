@@ -16,6 +16,7 @@ CODEC_DELAY_SAMPLES: Final = {
     "ac3": 256,
     "adpcm_g722": 22,
     "amr_nb": 40,
+    "amr_wb": 95,
     "aptx": 90,
     "aptx_hd": 90,
     "eac3": 256,
@@ -29,11 +30,16 @@ CODEC_DELAY_SAMPLES: Final = {
 """How late a sound decodes with nothing taken off, at the stream's own rate: encoder and decoder together.
 
 AAC: one block of 1024 (ISO/IEC 14496-3; FFmpeg, Fraunhofer's in most writers). AC-3: the overlap of 256 (ATSC A/52).
-Layer III: 576 of LAME's and 529 of every decoder's. Layer II: the filterbank's 481. Opus: libopus at 48 kHz.
+Layer III: 576 of LAME's and 529 of every decoder's. Layer II: the filterbank's 481. Opus: libopus at 48 kHz. AMR-WB,
+for which there is no encoder here, by its standard alone (ITU-T G.722.2): 5 ms of look-ahead, 0.9375 ms of filters.
 """
 
 APPLE_AAC_SAMPLES: Final = 2112
 """What Apple's AAC encoders put in front (QuickTime File Format, appendix G)."""
+
+SBR_SAMPLES: Final = 962
+"""How much later HE-AAC decodes than its core, at the rate that comes out: the decoder's own filterbanks (ISO/IEC
+14496-3: 481 of the core's samples). No file counts it, since no writer knows whether its reader has them."""
 
 _FALSELY_TOLD: Final = frozenset({"amr_nb"})
 """Codecs whose usual encoder tells its container another number than it adds: the truth is the table's."""
@@ -47,14 +53,21 @@ _LAYERS: Final = {1: "mp3", 2: "mp2", 3: "mp1"}
 class Origin:
     """What a file says of where its sound comes from.
 
-    codec: FFmpeg's name of the format. writer: everything the file says about who made it. told_samples: what FFmpeg
-    takes off by itself because the file says so; None if the file says nothing.
+    codec: FFmpeg's name of the format. rate_hz: what comes out. writer: everything the file says about who made it.
+    told_samples: what FFmpeg takes off by itself because the file says so; None if the file says nothing. core_rate_hz:
+    AAC's, 0 if nobody knows it.
     """
 
     codec: str
     rate_hz: int
     writer: str = ""
     told_samples: int | None = None
+    core_rate_hz: int = 0
+
+    @property
+    def doubled(self) -> bool:
+        """Whether it is HE-AAC: twice as many samples come out as its core has."""
+        return self.codec in {"aac", "aac_latm"} and self.core_rate_hz > 0 and self.rate_hz == 2 * self.core_rate_hz
 
 
 def late_samples(origin: Origin) -> int:
@@ -63,6 +76,8 @@ def late_samples(origin: Origin) -> int:
     What FFmpeg takes off already is not taken off twice.
     """
     late = _by_rule(origin)
+    if origin.doubled:
+        return SBR_SAMPLES + (2 * late if origin.told_samples is None else 0)
     if origin.told_samples is None:
         return late
     return late - origin.told_samples if origin.codec in _FALSELY_TOLD and origin.told_samples else 0

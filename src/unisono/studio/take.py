@@ -8,7 +8,7 @@ from strangers: outside of tests and benches they are decoded by `confined.py`, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,6 +20,7 @@ from av.container import InputContainer
 from msgspec import Struct
 
 from unisono.errors import TakeEmpty, TakeTooCostly, TakeUnreadable
+from unisono.studio.aac import core_rate_hz
 from unisono.studio.boxes import edited_tracks
 from unisono.studio.delays import Origin, late_samples, mpeg_layer, picture_moves_s, swallowed_samples
 from unisono.studio.foreign import best_picture, best_sound, in_words, opened, presentation_zero_s, writer
@@ -109,6 +110,7 @@ class _Reading:
         picture = best_picture(container)
         self._picture = picture
         self._watching = None if picture is None else Watching(picture)
+        self._origin: Origin | None = None
         self._hearing: Hearing | None = None
         self._late_s = 0.0
         self.streams = [stream for stream in (self._sound, picture) if stream is not None]
@@ -123,8 +125,8 @@ class _Reading:
             self._watching.feed(packet)
 
     def _hear(self, packet: av.Packet[AudioStream], stream: AudioStream) -> None:
-        if self._hearing is None:
-            self._hearing = self._first_sound(packet, stream)
+        if self._origin is None:
+            self._origin = self._says(packet, stream)
         try:
             frames = packet.decode()
         except (MemoryError, av.MemoryError):
@@ -133,18 +135,27 @@ class _Reading:
             self.broken = in_words(error)
             return
         for frame in frames:
+            if self._hearing is None:
+                self._hearing = self._first_sound(frame, stream, self._origin)
             self._hearing.feed(frame)
 
-    def _first_sound(self, packet: av.Packet[AudioStream], stream: AudioStream) -> Hearing:
-        """Where the sound begins is known with its first packet: what it says is skipped, and what is not said."""
+    def _says(self, packet: av.Packet[AudioStream], stream: AudioStream) -> Origin:
+        """What the file and its first packet say: what is skipped, and what is not said."""
         codec = stream.codec_context.codec.canonical_name
-        rate_hz = stream.rate or SAMPLE_RATE
-        origin = Origin(
-            codec=mpeg_layer(bytes(packet)) if codec in {"mp1", "mp2", "mp3"} else codec,
-            rate_hz=rate_hz,
+        first = bytes(packet)
+        setup = stream.codec_context.extradata
+        return Origin(
+            codec=mpeg_layer(first) if codec in {"mp1", "mp2", "mp3"} else codec,
+            rate_hz=stream.rate or SAMPLE_RATE,
             writer=writer(self._container),
             told_samples=self._told_samples(packet, stream),
+            core_rate_hz=core_rate_hz(setup or b"", first) if codec == "aac" else 0,
         )
+
+    def _first_sound(self, frame: av.AudioFrame, stream: AudioStream, says: Origin) -> Hearing:
+        """Where the sound begins is known with its first frame, which tells at what rate it comes out."""
+        rate_hz = frame.sample_rate or says.rate_hz
+        origin = replace(says, rate_hz=rate_hz)
         self._late_s = late_samples(origin) / rate_hz
         return Hearing(
             self._tape,
