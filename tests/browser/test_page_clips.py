@@ -62,6 +62,7 @@ def test_a_clip_is_sent_placed_and_heard_among_the_others(
         assert stage.originals[0].read_bytes() == stage.clip("")["buffer"]
         stage.studio.held.clear()
         expect(row.get_by_text("In the mix.")).to_be_visible()
+        expect(page.locator("#takes-told")).to_have_text("Ola: In the mix.")
         expect(page.get_by_role("button", name="Hear Ola alone")).to_be_visible()
         expect(row.get_by_role("img", name="Waveforms before and after")).to_be_hidden()
         row.locator("summary").click()

@@ -60,7 +60,7 @@ export class FaderBoard {
       gain.addEventListener("input", draw);
       draw();
       this.#strips.set(seat, { name, gain, heard });
-      return h("li", {}, heard, h("span", { class: "who" }, name), gain, shown);
+      return h("li", {}, h("label", { class: "check" }, heard, h("span", { class: "who" }, name)), gain, shown);
     }));
   }
 

@@ -35,6 +35,8 @@ export class TakesPanel {
   #rows = new Map();
   /** Takes whose details somebody opened. @type {Set<string>} */
   #open = new Set();
+  /** One's own takes that were under way when last asked. @type {Set<string>} */
+  #busy = new Set();
 
   /** @param {string} token of the performance @param {string} version of the mix that is shown @param {() => void} onMixed another is there */
   constructor(token, version, onMixed) {
@@ -84,6 +86,7 @@ export class TakesPanel {
     fill(byId("takes"), shown.filter((take) => !take.aside).map((take) => this.#row(take)));
     fill(byId("tries-list"), tries.map((take) => this.#row(take)));
     show(byId("tries"), tries.length > 0);
+    this.#tell(shown);
     show(byId("takes-card"), shown.length > 0);
     this.#drawMix(look);
     this.#faders.draw(look);
@@ -94,6 +97,14 @@ export class TakesPanel {
       byId("takes-heading").focus();
       byId("takes-card").scrollIntoView({ block: "center" });
     }
+  }
+
+  /** What became of one's own clips is said to those who do not see it. @param {Take[]} takes */
+  #tell(takes) {
+    const settled = takes.filter((take) => take.mine && !take.progress && take.state !== "uploading");
+    const news = settled.filter((take) => this.#busy.has(take.take)).map((take) => `${take.name}: ${stateInWords(take)}`);
+    this.#busy = new Set(takes.filter((take) => take.mine && !settled.includes(take)).map((take) => take.take));
+    if (news.length) say(byId("takes-told"), news.join(" "));
   }
 
   /** @param {Look} look */
@@ -132,6 +143,7 @@ export class TakesPanel {
       h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, take.part].filter(Boolean).join(" · "))),
       h("p", { class: "state" }),
       take.progress ? h("progress", { max: 1, value: 0, "aria-label": t("How far the clip of {name} is", { name: take.name }) }) : null,
+      take.progress ? h("small", { class: "left" }) : null,
       marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null,
       take.aside && take.found ? h("audio", { controls: true, preload: "none", src: take.found.listen, "aria-label": t("{name} alone", { name: take.name }) }) : null,
       this.#details(take),
@@ -257,8 +269,9 @@ function buttonFor(take) {
 function drawProgress(row, take) {
   const bar = row.querySelector("progress");
   if (bar && take.progress) bar.value = take.progress.share;
-  const state = row.querySelector(".state");
-  if (state) say(state, [stateInWords(take), timeLeft(take.progress)].filter(Boolean).join(" "));
+  const [state, left] = [row.querySelector(".state"), row.querySelector(".left")];
+  if (state) say(state, stateInWords(take));
+  if (left) say(left, timeLeft(take.progress));
 }
 
 /** The button that was pressed, or the first one, keeps the focus. @param {HTMLElement} old @param {HTMLElement} fresh */
