@@ -74,6 +74,8 @@ export class SoundPanel {
     const near = earshot(seating, me, isLive, (seat) => seats.get(seat)?.present ?? false);
     if (!near) return this.#room.running ? [t("You hear everybody."), this.#heardBy([], false)] : ["", ""]; // came late: beside the rows
     const leads = Boolean(seating[0]?.includes(me));
+    const alone = document.body.classList.contains("along") && this.#room.performers.length === 1;
+    if (leads && alone) return [t("You hear everybody who sang it before."), t("Nobody hears you until you keep it.")];
     return [leads ? t("You lead and hear nobody else; you hear the choir when the song is over.") : this.#youHear(near.hears), this.#heardBy(near.heardBy, isLive(me))];
   }
 
