@@ -44,6 +44,10 @@ _STEP_SAMPLES = 8 * SAMPLE_RATE
 _ITERATIONS = 3
 _ALIKE = 0.3
 _TRUST_BINS = 129
+_BINS_MIN = 200
+_SOUNDS = 1e-7
+"""A guide that sounds at fewer frequencies than _BINS_MIN, within 70 dB of its strongest, is a tone or a few. Whoever
+sings just these cannot be told from it, and is not to be taken out."""
 _SLIP_MIN_SAMPLES = 0.15
 _SLIP_STEP_SAMPLES = 0.1
 _SLIP_TRIES = 40
@@ -112,6 +116,8 @@ def _channel_leak(channel: Audio, guide: Audio, lead: int) -> Audio | None:
     spectra = _spectra(channel)
     weights = _weights(spectra)
     seen = _spectra(guide[lead:])
+    if _is_tones(seen):
+        return None
     slip = _halves(spectra, seen, weights).slip_samples()
     if abs(slip) >= _SLIP_MIN_SAMPLES:
         guide = _stretched(guide, 2 * slip / len(channel))
@@ -136,6 +142,14 @@ def _spectra(sound: Audio) -> Spectra:
     padded = np.pad(sound, (_WINDOW // 2, _WINDOW // 2))
     spectra: Spectra = rfft(sliding_window_view(padded, _WINDOW)[::_HOP] * _SHAPE, axis=1)
     return spectra
+
+
+def _is_tones(guide: Spectra) -> bool:
+    """Whether there are but a few frequencies in a guide: in its louder windows, beginnings left out."""
+    power = np.square(guide.real) + np.square(guide.imag)
+    louder = 3 * (len(power) - 1) // 4
+    usual = np.partition(power, louder, axis=0)[louder]
+    return int(np.count_nonzero(usual > _SOUNDS * usual.max(initial=0.0))) < _BINS_MIN
 
 
 def _weights(spectra: Spectra) -> NDArray[np.float32]:

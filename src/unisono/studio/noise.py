@@ -43,6 +43,9 @@ _REST_FRAMES_MIN = 10
 _FULL_BELOW_DB = 8.0
 _CONTRAST_DB = 2.0
 _NOISE_SPREAD_MAX = 1.75
+_WANDERS_MIN = 0.45
+"""How much a cell of noise wanders from frame to frame when all of a frame is brought to one level, as the median of
+its power's logarithm: 0.75 if it is Gaussian, 0.2 and less for tones that swell and die away."""
 _HEARD_HZ = (150.0, 6000.0)
 
 
@@ -85,8 +88,9 @@ def learnt(sound: Audio) -> Noise | None:
         return None
     power = (np.median(frames, axis=0) / np.log(2)).astype(np.float32)
     low, high = (round(hertz * _WINDOW / SAMPLE_RATE) for hertz in _HEARD_HZ)
-    spread = np.std(np.log((frames[:, low:high] + 1e-20) / (power[low:high] + 1e-20)))
-    if spread > _NOISE_SPREAD_MAX:
+    apart = np.log((frames[:, low:high] + 1e-20) / (power[low:high] + 1e-20))
+    wanders = np.median(np.abs(apart - np.median(apart, axis=1, keepdims=True)))
+    if np.std(apart) > _NOISE_SPREAD_MAX or wanders < _WANDERS_MIN:
         return None
     return Noise(power=power, mean_square=float(np.median(powers[rests])))
 

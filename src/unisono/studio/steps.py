@@ -38,8 +38,8 @@ STEM_STEPS: Final[tuple[Step, ...]] = ("voices",)
 
 RECIPES: Final[Mapping[Step, int]] = {
     "decode": 1,
-    "align": 1,
-    "clean": 2,
+    "align": 2,
+    "clean": 3,
     "measure": 2,
     "voices": 1,
     "mix": 1,
