@@ -97,7 +97,7 @@ def sound_check(page: Page, how: Check = "measure", output: Output = "headphones
     dialog.get_by_role("button", name="Continue").click(timeout=MEASURE_MS)
     result = _measure(page, dialog, attempts) if how == "measure" else _tap(page, dialog)
     dialog.get_by_role("button", name="Done").locator("visible=true").click()
-    expect(dialog).to_be_hidden()
+    dialog.wait_for(state="hidden")
     return result
 
 
@@ -106,7 +106,7 @@ def open_microphone(page: Page, output: Output = "headphones") -> None:
     dialog = page.get_by_role("dialog", name="Sound check")
     dialog.get_by_role("radio", name=_OUTPUTS[output]).check()
     dialog.get_by_role("button", name="Open the microphone").click()
-    expect(dialog.get_by_role("heading", name="Sing or say something")).to_be_visible(timeout=MEASURE_MS)
+    dialog.get_by_role("heading", name="Sing or say something").wait_for(timeout=MEASURE_MS)
 
 
 def _measure(page: Page, dialog: Locator, attempts: int) -> str:
@@ -114,7 +114,7 @@ def _measure(page: Page, dialog: Locator, attempts: int) -> str:
     for _ in range(attempts):
         button = dialog.get_by_role("button", name=re.compile("^Measure( again)?$"))
         button.click()
-        expect(page.get_by_role("progressbar", name="Measuring")).to_be_hidden(timeout=MEASURE_MS)
+        page.get_by_role("progressbar", name="Measuring").wait_for(state="hidden", timeout=MEASURE_MS)
         if worked.is_visible():
             return worked.inner_text()
     raise AssertionError(f"the sound check was refused: {page.locator('#measure-result').inner_text()}")
@@ -168,7 +168,7 @@ def start_song(page: Page) -> None:
 
 def wait_recording(page: Page, timeout_ms: float = 20_000) -> None:
     """Waits until this page hears the song, which is when its red lamp is lit."""
-    expect(page.get_by_text("The song is being recorded")).to_be_visible(timeout=timeout_ms)
+    page.get_by_text("The song is being recorded").wait_for(timeout=timeout_ms)
 
 
 def stop_song(page: Page) -> None:

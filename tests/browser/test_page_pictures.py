@@ -33,7 +33,7 @@ def test_nobody_is_filmed_who_did_not_say_so(base_url: str, playwright: Playwrig
         courtyard.step_out(page, base_url + HOST, "Anna")
         courtyard.sound_check(page, "listen")
         expect(page.get_by_label("What your camera sees")).to_be_hidden()
-        assert page.evaluate("window.drawn") == 0
+        assert page.evaluate("window.taken.length") == 0
 
 
 @pytest.mark.parametrize("size", [(360, 740), (1280, 800)])
