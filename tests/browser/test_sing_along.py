@@ -61,7 +61,7 @@ def a_song(folder: Path) -> Iterator[tuple[Server, str]]:
     backing = render_backing(songbook.piece("ode-to-joy"), 0, 0)[AFTER_COUNT_IN_SAMPLES:][:SONG_SAMPLES]
     sung = data / "performances" / song.performance
     performance(sung, SONG_SECONDS, 0, backing=backing, more={"start": START, "stop": START + SONG_SAMPLES})
-    produce(sung, lambda share, step: None)
+    produce(sung, lambda *_: None)
     record = ledger.performance(performance=song.performance)
     assert record is not None
     ledger.close()
@@ -158,7 +158,8 @@ def test_who_sings_along_likes_the_second_try_and_stands_in_the_mix_where_it_was
         expect(page.get_by_text("Your voice is kept.")).to_be_visible()
         row = page.locator("#takes > li").filter(has_text="Anna")
         expect(row.get_by_text("In the mix.")).to_be_visible()
-        expect(row.locator("summary")).to_have_text("Placed by the clock it shared with the song.")
+        row.locator("summary").click()
+        expect(row.get_by_text("placed by the clock that it shared with the guide")).to_be_visible()
         expect(page.get_by_role("button", name="Hear Anna alone")).to_be_visible()
         (tmp_path / "new").mkdir()
         mix, _ = read_sound(courtyard.download(page, TITLE, "WAV", tmp_path / "new"))
