@@ -6,7 +6,8 @@ import csv
 import locale
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def produce(
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _watcher(as_json, spoken) as watcher:
-        try:
+        with _ended_kindly(watcher):
             wanted = named_clips(clips, _people(people), names=names, parts=parts, places=places, leads=leads)
             wanted = _given(_given(wanted, towns, _from), flags, _flagged)
             songbook = Settings.read().songbook
@@ -110,15 +111,22 @@ def produce(
             if with_film and done.files:
                 told = {"title": title, "date": date, "facade": facade}
                 watcher.filmed(_film(out, {name: value for name, value in told.items() if value}, watcher))
-        except UnisonoError as error:
-            watcher.fail(error)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            watcher.interrupted()
-            sys.exit(_INTERRUPTED)
         watcher.done(done, out)
     if not done.files:
         sys.exit(1)
+
+
+@contextmanager
+def _ended_kindly(watcher: Watcher) -> Iterator[None]:
+    """What goes wrong in here, or is interrupted, the watcher tells; then the program ends."""
+    try:
+        yield
+    except UnisonoError as error:
+        watcher.fail(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        watcher.interrupted()
+        sys.exit(_INTERRUPTED)
 
 
 def _film(out: Path, told: Mapping[str, str], watcher: Watcher) -> Made:
