@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.clips import backing, sung_to, write_guide
+from unisono.errors import TakeUnreadable
 from unisono.studio import files
 from unisono.studio.align import Guide, align
 from unisono.studio.clean import clean
@@ -17,7 +18,10 @@ from unisono.studio.guides import read_guide
 from unisono.studio.outcome import outcome_of, state_of
 from unisono.studio.report import in_words, said_of
 from unisono.studio.steps import Work
+from unisono.studio.take import read as read_path
 from unisono.units import SAMPLE_RATE, Audio
+from unisono.web.i18n import words
+from unisono.web.take_words import sentence
 
 SECONDS = 16
 TIME = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
@@ -82,3 +86,16 @@ def test_a_single_tone_is_not_emptied(sound: str, guide: str) -> None:
 def test_a_single_tone_is_nowhere_for_sure(sound: str) -> None:
     for guide in ("the same tone", "the same phrases", "a band"):
         assert not align(TONES[sound], Guide(sound=GUIDES[guide])).certain, guide
+
+
+def test_why_a_clip_cannot_be_read_is_said_in_the_reader_s_language(tmp_path: Path) -> None:
+    path = tmp_path / "letter.m4a"
+    path.write_text("Dear all, here is my voice.")
+    with pytest.raises(TakeUnreadable) as caught:
+        read_path(path)
+    reason = str(caught.value.facts()["reason"])
+    said = sentence("take_unreadable", {"reason": reason}, "it")
+    assert reason in sentence("take_unreadable", {"reason": reason}, "en")
+    assert reason not in said
+    assert words("it").gettext(reason) in said
+    assert "moov" in sentence("take_unreadable", {"reason": "moov"}, "it"), "what nobody knows is told as it is"

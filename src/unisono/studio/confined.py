@@ -267,4 +267,4 @@ def _why(last: _Line, ended: int) -> UnisonoError:
     costly = next((what for number, what in _COSTLY_SIGNALS.items() if ended == -number), None)
     if costly is not None:
         return TakeTooCostly(what=costly)
-    return TakeUnreadable(reason=f"the decoder broke off ({ended})")
+    return TakeUnreadable(reason="reading it broke off")

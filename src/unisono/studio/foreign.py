@@ -51,7 +51,7 @@ def opened(file: BinaryIO) -> Iterator[InputContainer]:
     with container:
         names = container.format.name.split(",")
         if any(name in _NO_RECORDINGS or name.endswith("_pipe") for name in names):
-            raise TakeUnreadable(reason=f"a file of the kind {names[0]} is not taken in")
+            raise TakeUnreadable(reason="files of this kind are not taken in")
         yield container
 
 

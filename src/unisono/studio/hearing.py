@@ -166,7 +166,7 @@ class Hearing:
     def feed(self, frame: av.AudioFrame) -> None:
         """One frame, in the decoder's order. Raises TakeTooLong, TakeUnreadable."""
         if frame.sample_rate not in _RATES_HZ:
-            raise TakeUnreadable(reason=f"{frame.sample_rate} samples per second")
+            raise TakeUnreadable(reason="its samples come at a rate that no recorder has")
         block = few_channels(floats(frame), frame.layout)
         self.channels = self.channels or block.shape[1]
         if self.first_s is None:

@@ -79,6 +79,20 @@ SENTENCES: Mapping[str, str] = {
     "lags.confidence": _("how sure each look was"),
 }
 
+REASONS: tuple[str, ...] = (
+    _("it is neither sound nor film, or only a piece of its file came"),
+    _("the file is empty"),
+    _("files of this kind are not taken in"),
+    _("reading it broke off"),
+    _("its samples come at a rate that no recorder has"),
+    _("No such file or directory"),
+    _("Permission denied"),
+    _("Is a directory"),
+    _("Invalid data found when processing input"),
+    _("Input/output error"),
+)
+"""What `{reason}` may be, in words that translators know; whatever else a library says is told as it says it."""
+
 STEP_WORDS: Mapping[str, str] = {
     "decode": _("reading"),
     "align": _("finding its place"),
@@ -99,8 +113,11 @@ RUN_WORDS = (
 
 def sentence(code: str, facts: Mapping[str, float | str], language: str) -> str:
     """What a code says with its facts in one of i18n.LANGUAGES; a code without a sentence is said as it is."""
-    template = words(language).gettext(SENTENCES.get(code, code))
+    translated = words(language).gettext
+    template = translated(SENTENCES.get(code, code))
     said = {name: _told(fact, language) for name, fact in facts.items()}
+    if said.get("reason") in REASONS:
+        said["reason"] = translated(said["reason"])
     try:
         return template.format_map(said)
     except (KeyError, IndexError, ValueError):
