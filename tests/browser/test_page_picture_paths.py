@@ -27,6 +27,7 @@ pytestmark = pytest.mark.browser
 
 LIPS_MS = 40
 SUNG_MS = 1000
+WORDS_PX = 60
 NO_TRACKS = "delete window.MediaStreamTrackProcessor;"
 NO_FRAMES = NO_TRACKS + "delete window.VideoFrame;"
 NO_VIDEO_ENCODER = "delete self.VideoEncoder;"
@@ -87,6 +88,9 @@ def test_one_is_told_while_one_is_filmed_and_who_says_no_in_mid_song_sends_nothi
         courtyard.start_song(page)
         expect(page.locator("#self-view-said")).to_have_text("You are being filmed")
         expect(page.locator("#self-view.filming")).to_be_visible()
+        words = page.locator("#self-view-said").bounding_box()
+        assert words is not None
+        assert words["width"] > WORDS_PX, "not only for who hears the page"
         page.wait_for_timeout(800)
         before = len(received(base_url))
         page.get_by_role("button", name="More").click()
