@@ -67,6 +67,7 @@ SUNG: dict[str, Any] = {
     "seconds": 43.2,
     "state": "done",
     "backing": True,
+    "parts": ["soprano", "alto", "tenor", "bass"],
     "files": [
         _file("mix", "wav", 8_300_000),
         _file("mix", "flac", 4_100_000),

@@ -85,6 +85,15 @@ def test_who_does_not_say_a_name_is_asked_and_what_is_no_clip_is_told(stage: Pag
         expect(page.get_by_text("words.txt is neither sound nor film. nothing.mp4 is empty.")).to_be_visible()
 
 
+def test_where_a_song_has_several_voices_one_is_chosen(base_url: str, playwright: Playwright) -> None:
+    with visitor(playwright, locale="it-IT") as page:
+        page.goto(f"{base_url}/performance#sung")
+        part = page.get_by_label("La tua parte")
+        part.select_option(label="contralto")
+        expect(part).to_have_value("alto")
+        expect(page.locator("#takes > li").filter(has_text="Zofia").get_by_text("contralto")).to_be_visible()
+
+
 def test_a_cut_line_costs_nothing(stage: PageStage, playwright: Playwright) -> None:
     with visitor(playwright, expected="net::ERR_FAILED") as page:
         cut = re.compile(r"/uploads/")

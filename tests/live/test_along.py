@@ -179,6 +179,8 @@ async def test_words_key_tempo_and_count_in_are_those_of_what_was_sung(stage: St
     song = replace(song_of(stop=START + SAMPLES), piece="ode-to-joy", key=-2, tempo_bpm=132, count_in_samples=98_765)
     song.state = "done"
     ledger.keep_song(ledger.admit(stage.host).room, song, title="Ode")
+    _, told = await stage.house.post("/api/performance", {"token": stage.token})
+    assert told["parts"] == ["soprano", "alto", "tenor", "bass"]
     token = await open_along(stage)
     piece = (await about(stage, token))["piece"]
     assert piece["words"]

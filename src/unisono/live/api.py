@@ -145,6 +145,7 @@ class Api:
             "seconds": seconds_of(record.song),
             "state": record.state,
             "backing": bool(record.song.piece and record.song.backing),
+            "parts": self._services.songs.parts(record.song.piece),
         }
         if record.state in _READY:
             shown["files"] = await self._services.on_files(files_of, folder, record.media_key)

@@ -5,6 +5,7 @@ import { likelyCountry, UnFlagPicker } from "./flagpicker.js";
 import { megabytes, t } from "./i18n.js";
 import { problemInWords } from "./problems.js";
 import { rememberedLook, rememberLook, rememberTake } from "./remember.js";
+import { partInWords } from "./takewords.js";
 import { Upload } from "./upload.js";
 
 /** Files at the same time: more would only share the same line. */
@@ -41,6 +42,14 @@ export class AddClip {
   /** To go on with a clip that did not arrive: the same file, once more. */
   chooseAgain() {
     if (this.#about()) input("clip-files").click();
+  }
+
+  /** Where a piece has several voices one of them is chosen: the studio knows their notes. @param {string[]} names */
+  set parts(names) {
+    const field = byId("clip-part");
+    if (!names.length || field instanceof HTMLSelectElement) return;
+    const options = names.map((name) => h("option", { value: name }, partInWords(name)));
+    field.replaceWith(h("select", { id: "clip-part" }, h("option", { value: "" }, t("I do not know, or another")), ...options));
   }
 
   /** Whether this take is on its way from this very page. @param {string} take */
@@ -89,7 +98,7 @@ export class AddClip {
     const place = input("clip-place").value.trim();
     rememberLook({ name, place, flag: picker.flag });
     return {
-      name, place, part: input("clip-part").value.trim(),
+      name, place, part: /** @type {HTMLInputElement} */ (byId("clip-part")).value.trim(),
       flag: picker.flag ? JSON.stringify(picker.flag) : "", picture: input("clip-picture").checked ? "yes" : "",
     };
   }

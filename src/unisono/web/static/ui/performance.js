@@ -102,6 +102,7 @@ function draw(sung) {
 /** What takes are, once the song was mixed. @param {Sung} sung */
 function wireTakes(sung) {
   if (sung.files.length || sung.state === "done") takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix);
+  takes?.parts(sung.parts);
 }
 
 /** Why there is nothing to hear yet. @param {Sung} sung */

@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { Placing } from "./placing.js";
 import { markInWords, problemInWords } from "./problems.js";
 import { hostOf, rememberHost, rememberTake, takeKeys } from "./remember.js";
-import { foundInWords, hasNothing, offsetInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
+import { foundInWords, hasNothing, offsetInWords, partInWords, saidInWords, stateInWords, stepInWords, timeLeft } from "./takewords.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Takes} Look */
@@ -54,6 +54,11 @@ export class TakesPanel {
   /** Who is heard in the mix, for the faders. @param {{seat: number, name: string}[]} voices @param {boolean} backing */
   sung(voices, backing) {
     this.#faders.voices(voices, backing);
+  }
+
+  /** What the voices of the piece are called. @param {string[]} names */
+  parts(names) {
+    this.#adding.parts = names;
   }
 
   /** Asks how far everything is, and again while anything is under way. */
@@ -140,7 +145,7 @@ export class TakesPanel {
     const marks = hasNothing(take) ? [] : (take.found?.marks.map(markInWords) ?? []);
     const row = h("li", { class: `take ${take.state} ${take.hidden || take.aside ? "kept-out" : ""}`, tabindex: -1 },
       flagElement(take.flag),
-      h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, take.part].filter(Boolean).join(" · "))),
+      h("span", { class: "who" }, h("strong", {}, take.name), h("small", {}, [take.place, partInWords(take.part)].filter(Boolean).join(" · "))),
       h("p", { class: "state" }),
       take.progress ? h("progress", { max: 1, value: 0, "aria-label": t("How far the clip of {name} is", { name: take.name }) }) : null,
       take.progress ? h("small", { class: "left" }) : null,

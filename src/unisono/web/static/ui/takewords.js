@@ -30,6 +30,19 @@ const METHODS = {
   person: () => t("Placed by hand."),
 };
 
+/** The voices of a choir, as the songbook calls them. @type {Record<string, () => string>} */
+const PARTS = {
+  soprano: () => t("soprano"),
+  alto: () => t("alto"),
+  tenor: () => t("tenor"),
+  bass: () => t("bass"),
+};
+
+/** A part's name; one that somebody wrote stays as it is. @param {string} part */
+export function partInWords(part) {
+  return (PARTS[part.toLowerCase()] ?? (() => part))();
+}
+
 /** In one sentence. @param {Take} take */
 export function stateInWords(take) {
   if (take.aside && take.state === "placed") return t("Kept on {day}, and not in the mix: another one is.", { day: day(take.added_at) });

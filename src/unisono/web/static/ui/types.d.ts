@@ -99,6 +99,8 @@ export interface Sung {
   seconds: number;
   state: string;
   backing: boolean;
+  /** What the voices of its piece are called, where there are several. */
+  parts: string[];
   files: SungFile[];
   stems: SungStem[];
 }
