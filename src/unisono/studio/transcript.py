@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from unisono.studio.guide import Note
-from unisono.studio.onsets import LATE_MS, Kind
+from unisono.studio.onsets import Kind, blur_db, late_samples
 from unisono.studio.pitch import FRAME_SAMPLES, Contour
-from unisono.units import samples_of_ms
 
 SHORTEST_FRAMES = 16
 SMOOTH_FRAMES = 13
@@ -24,15 +23,15 @@ DIP_REACH_FRAMES = 12
 def notes_of(contour: Contour) -> tuple[Note, ...]:
     """The notes of a voice, each at its median pitch, in order. Beginnings are corrected as those of takes are."""
     notes = []
+    room_db = blur_db(contour)
     for start, stop in _runs(contour.voiced):
         edges = _edges(contour.pitch[start:stop], contour.level_db[start:stop])
         for i, (low, high) in enumerate(pairwise(edges)):
             if high - low < SHORTEST_FRAMES:
                 continue
             kind: Kind = "voice" if i == 0 else "pitch"
-            late = samples_of_ms(LATE_MS[kind])
             pitch = float(np.median(contour.pitch[start + low : start + high]))
-            begins = (start + low) * FRAME_SAMPLES - late
+            begins = (start + low) * FRAME_SAMPLES - late_samples(kind, room_db)
             notes.append(Note(start=float(begins), stop=float((start + high) * FRAME_SAMPLES), pitch=pitch))
     return tuple(notes)
 
