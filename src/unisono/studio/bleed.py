@@ -28,6 +28,7 @@ from unisono.studio.whiten import (
     band,
     correlated,
     correlated_near,
+    made_ready,
     mono,
     silent,
     standardised,
@@ -120,11 +121,11 @@ def find(take: Audio, guide: Audio, *, on_share: OnShare = untold) -> Heard | No
     samples at units.SAMPLE_RATE.
     """
     ready, coarse, fine, last = weighed(on_share, *_WEIGHTS)
-    ours, theirs = mono(take), mono(guide)
+    ours, (theirs, flat) = mono(take), made_ready(guide)
     if min(len(ours), len(theirs)) < SHORTEST_SAMPLES or silent(ours) or silent(theirs):
         return None
     ready(0.3)
-    pair = _paired(whitened(ours, 1.0), whitened(theirs, 0.5))
+    pair = _paired(whitened(ours, 1.0), flat)
     ready(0.7)
     lags = _candidates(correlated(pair.take, pair.guide), len(pair.guide))
     tried = _tried(pair, lags, coarse)
@@ -143,7 +144,7 @@ def find(take: Audio, guide: Audio, *, on_share: OnShare = untold) -> Heard | No
     response = _response(pair, best.line)
     placed = _steps_placed(pair, best.line, template(response))
     evidence = _evidence(pair, placed.pieces, best.agree)
-    placed = _later(placed, first_arrival(response) * PER_RATE)
+    placed = line.later(placed, first_arrival(response) * PER_RATE)
     estimate = Estimate(
         method="bleed",
         offset_samples=placed.pieces[0].guide_position(0),
@@ -394,13 +395,4 @@ def _cut_at(before: Piece, after: Piece, take_sample: int) -> tuple[Piece, Piece
     return (
         replace(before, take_stop=at),
         replace(after, take_start=at, guide_start=after.guide_position(at)),
-    )
-
-
-def _later(found: line.Line, samples: float) -> line.Line:
-    """The same line, all its lags greater by `samples` at units.SAMPLE_RATE."""
-    return line.Line(
-        pieces=tuple(replace(piece, guide_start=piece.guide_start - samples) for piece in found.pieces),
-        drift_ppm=found.drift_ppm,
-        lags=tuple(replace(look, lag_samples=look.lag_samples + samples) for look in found.lags),
     )

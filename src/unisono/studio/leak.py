@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
@@ -23,7 +25,7 @@ def leak_db(take: Sound, guide: Sound, starts: NDArray[np.int64], lags: NDArray[
     chance alone would add to the filter's power is known, and taken off.
     """
     cross, power, energy, rest = 0.0, 0.0, [], []
-    for start, lag in zip(starts.tolist(), lags.tolist(), strict=True):
+    for start, lag in _apart(starts, lags, length):
         ours = _spectra(take[start : start + length])
         theirs = _spectra(cut(guide, start - lag, length))
         heard = np.square(np.abs(ours))
@@ -39,6 +41,15 @@ def leak_db(take: Sound, guide: Sound, starts: NDArray[np.int64], lags: NDArray[
         return None
     own = max(_sounding(np.concatenate(rest)) - leaked, leaked * 10 ** (-MOST_DB / 10))
     return float(np.clip(10 * np.log10(leaked / own), LEAST_DB, MOST_DB))
+
+
+def _apart(starts: NDArray[np.int64], lags: NDArray[np.int64], length: int) -> Iterator[tuple[int, int]]:
+    """Windows that do not overlap: half of them tell as much as all."""
+    free = 0
+    for start, lag in zip(starts.tolist(), lags.tolist(), strict=True):
+        if start >= free:
+            free = start + length
+            yield start, lag
 
 
 def _spectra(sound: Sound) -> NDArray[np.complex64]:

@@ -166,3 +166,12 @@ def _pieces(
             guide_start = start - (level + slope * start)
             pieces.append(Piece(take_start=start, take_stop=stop, guide_start=guide_start, drift_ppm=drift_ppm))
     return tuple(pieces)
+
+
+def later(found: Line, samples: float) -> Line:
+    """The same line, all its lags greater by `samples` at units.SAMPLE_RATE."""
+    return Line(
+        pieces=tuple(replace(piece, guide_start=piece.guide_start - samples) for piece in found.pieces),
+        drift_ppm=found.drift_ppm,
+        lags=tuple(replace(look, lag_samples=look.lag_samples + samples) for look in found.lags),
+    )
