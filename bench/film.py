@@ -32,6 +32,7 @@ from unisono.studio import files
 from unisono.studio.film import proxies
 from unisono.studio.film.assets import draw_titles
 from unisono.studio.film.brief import FRAME_RATE, Clip, Film, Shape, Voice, pieces
+from unisono.studio.film.camera import view
 from unisono.studio.film.compose import corner
 from unisono.studio.film.crew import Crew
 from unisono.studio.film.finish import join
@@ -276,8 +277,13 @@ def _grid(count: int) -> str:
 
 
 def _ssim(plan: Plan, film: Path, seconds: int) -> list[float]:
-    """Structural similarity of each tile, where no railing is before it, to its clip scaled straight to its size."""
-    at = [seconds * FRAME_RATE * share // 4 for share in (1, 2, 3)]
+    """Structural similarity of each tile, where no railing is before it, to its clip scaled straight to its size.
+
+    At three moments at which the camera shows all of them.
+    """
+    views = [view(plan.shots, number) for number in range(seconds * FRAME_RATE)]
+    wide = [number for number, one in enumerate(views) if one.onto is None and not plan.shots[one.shot].close]
+    at = [wide[len(wide) * share // 4] for share in (1, 2, 3)]
     shown = dict(zip(at, _frames(film, at), strict=True))
     level = plan.level(plan.bays[0])
     found = []
@@ -289,7 +295,7 @@ def _ssim(plan: Plan, film: Path, seconds: int) -> list[float]:
         for number, (_, source) in enumerate(proxies.frames(voice.clip)):
             if number in shown:
                 wanted = source.at(w, h).y[h // 6 : low, w // 12 : -w // 12]
-                left, top = corner(level, plan.shots[0], number)
+                left, top = corner(level, plan.shots[views[number].shot], number)
                 tile = shown[number][y - top : y - top + h, x - left : x - left + w][h // 6 : low, w // 12 : -w // 12]
                 found.append(structural_similarity(wanted, tile))
     return found
