@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { OUTAGE_MS, Probing, Ways, linkMs, waitFor, waitForSum, withoutLoneStall } from "../../src/unisono/web/static/engine/jitter.js";
+import { OUTAGE_MS, Probing, Unanswered, Ways, linkMs, waitFor, waitForSum, withoutLoneStall } from "../../src/unisono/web/static/engine/jitter.js";
 import { RoomClock } from "../../src/unisono/web/static/engine/clock.js";
 import { Waits, withoutFirstStalls } from "../../src/unisono/web/static/engine/waits.js";
 
@@ -72,9 +72,10 @@ test("what is twenty seconds old is forgotten, once there is enough that is youn
 test("the last probes of a train tell nothing, but their echoes show that the line flows", () => {
   const ways = new Ways();
   ways.probed(1000, false);
+  assert.equal(ways.awaits(1000), true);
   ways.echoed(1000, 1020, clock.at(1010));
   assert.equal(ways.size, 0);
-  assert.equal(ways.stalledMs(5000), 0);
+  assert.equal(ways.awaits(1000), false);
 });
 
 for (const { name, steps } of spec.probing) {
@@ -139,14 +140,14 @@ test("both measures of a page's link: what jitters together is waited for togeth
 });
 
 test("a probe without an echo shows that the line stands still", () => {
-  const ways = new Ways();
-  ways.probed(1000);
-  ways.probed(1020);
-  assert.equal(ways.stalledMs(1000 + OUTAGE_MS), OUTAGE_MS);
-  ways.echoed(1000, 1050, clock.at(1025));
-  assert.equal(ways.stalledMs(1100), 80);
-  ways.lost();
-  assert.equal(ways.stalledMs(9000), 0);
+  const line = new Unanswered();
+  line.sent(1000);
+  line.sent(1020);
+  assert.equal(line.stalledMs(1000 + OUTAGE_MS), OUTAGE_MS);
+  line.echoed(1000);
+  assert.equal(line.stalledMs(1100), 80);
+  line.echoed(1020);
+  assert.equal(line.stalledMs(9000), 0);
 });
 
 test("repair waits while something else queues on the way", () => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { RoomSocket, nowMs } from "../../src/unisono/web/static/engine/socket.js";
+import { Kind, pack, positionOf } from "../../src/unisono/web/static/engine/wire.js";
 
 /** A line of the imagination: the test plays the server. */
 class Line {
@@ -16,6 +17,8 @@ class Line {
     this.bufferedAmount = 0;
     /** @type {any[]} */
     this.said = [];
+    /** Whether probes are answered at once, where a test asks. */
+    this.flows = this.closed = false;
     Line.all.push(this);
   }
 
@@ -24,7 +27,9 @@ class Line {
     this.said.push(typeof data === "string" ? JSON.parse(data) : data);
   }
 
-  close() {}
+  close() {
+    this.closed = true;
+  }
 
   /** The server answers, and welcomes whoever says hello. @param {number} position the room's */
   welcome(position) {
@@ -35,14 +40,14 @@ class Line {
 
   /** Every probe so far is answered at once. @param {() => number} room its clock */
   echo(room) {
-    for (const probe of this.said.splice(0)) {
-      if (!(probe instanceof ArrayBuffer)) continue;
+    for (const probe of this.said.filter((data) => data instanceof ArrayBuffer)) {
       const echo = new DataView(new ArrayBuffer(24));
       echo.setUint8(0, 17);
       echo.setFloat64(8, new DataView(probe).getFloat64(8, true), true);
       echo.setFloat64(16, room(), true);
       this.onmessage({ data: echo.buffer });
     }
+    this.said = this.said.filter((data) => !(data instanceof ArrayBuffer));
   }
 
   onopen() {}
@@ -143,5 +148,95 @@ test("a new line that hangs before the room says welcome is left, and another on
   Line.all[1].welcome(0);
   mock.timers.tick(1_000);
   assert.deepEqual(states, ["lost", "open"]);
+  socket.close();
+});
+
+/** A voice of another row: LEADER, one frame. @param {number} position */
+function leader(position) {
+  return pack({ kind: Kind.LEADER, pcm: false, stereo: false, repair: false, unsure: false, seat: 1, epoch: 0, level: 20, position, frames: [new Uint8Array(3)] }).buffer;
+}
+
+const voice = (/** @type {number} */ position, repair = false) =>
+  pack({ kind: Kind.VOICE, pcm: false, stereo: false, repair, unsure: false, seat: 0, epoch: 0, level: 20, position, frames: [new Uint8Array(3)] });
+
+/** A page in mid-song whose sound comes 40 ms after its position, on a clock that the test moves. */
+function singing() {
+  let ms = performance.now();
+  mock.method(performance, "now", () => ms);
+  const heard = /** @type {number[]} */ ([]);
+  const socket = new RoomSocket("ws://room", hello, { onMessage: () => {}, onPacket: (data) => void heard.push(positionOf(data)), onState: () => {} });
+  const room = () => 48 * (nowMs() - performance.timeOrigin);
+  const pass = (/** @type {number} */ forMs) => {
+    for (const until = ms + forMs; ms < until; ms += 20) {
+      mock.timers.tick(20);
+      for (const line of Line.all) if (line.flows) line.echo(room);
+    }
+  };
+  Line.all[0].flows = true;
+  Line.all[0].welcome(room());
+  pass(2_000);
+  return { socket, room, pass, heard, at: () => ms };
+}
+
+test("while nothing stumbles there is one line; when sound comes late again, a second one carries the same", () => {
+  const { socket, room, pass, heard } = singing();
+  for (let i = 0; i < 60; i++) {
+    pass(20);
+    Line.all[0].onmessage({ data: leader(Math.round(room() - 48 * 40)) });
+  }
+  assert.equal(Line.all.length, 1);
+  for (const _ of [1, 2]) {
+    Line.all[0].onmessage({ data: leader(Math.round(room() - 48 * 180)) });
+    pass(1_000);
+  }
+  assert.equal(Line.all.length, 1, "once is not enough");
+  pass(1_000);
+  Line.all[0].onmessage({ data: leader(Math.round(room() - 48 * 180)) });
+  pass(1_000);
+  assert.equal(Line.all.length, 2);
+  const [first, second] = Line.all;
+  second.readyState = Line.OPEN;
+  second.onopen();
+  const [said] = second.said;
+  assert.deepEqual([said.type, said.spare, said.key], ["hello", true, "secret"]);
+  second.flows = true;
+  pass(1_500);
+  heard.length = first.said.length = second.said.length = 0;
+  socket.sendPacket(voice(960));
+  assert.deepEqual([first, second].map((line) => line.said.filter((data) => data instanceof Uint8Array).length), [1, 1]);
+  socket.sendPacket(voice(0, true));
+  assert.deepEqual([first, second].map((line) => line.said.filter((data) => data instanceof Uint8Array).length), [2, 1], "repair is not doubled");
+  for (const [line, position] of /** @type {[Line, number][]} */ ([[second, 96_000], [first, 96_000], [first, 96_960], [second, 96_960]])) {
+    line.onmessage({ data: leader(position) });
+  }
+  assert.deepEqual(heard, [96_000, 96_960], "what comes first counts");
+  first.flows = false;
+  pass(2_000);
+  first.said.length = second.said.length = 0;
+  assert.equal(socket.flowing, true, "one of them stands still, and the voice goes on");
+  socket.sendPacket(voice(1_920));
+  assert.deepEqual([first, second].map((line) => line.said.filter((data) => data instanceof Uint8Array).length), [0, 1]);
+  mock.restoreAll();
+  socket.close();
+});
+
+test("the room says that a voice came late: a second line; where that makes every trip longer it is left alone", () => {
+  const { socket, pass } = singing();
+  for (const _ of [1, 2]) {
+    Line.all[0].onmessage({ data: JSON.stringify({ type: "late", late_samples: 4_800 }) });
+    pass(3_000);
+  }
+  const [first, second] = Line.all;
+  second.readyState = Line.OPEN;
+  second.onopen();
+  first.flows = second.flows = false;
+  for (let i = 0; i < 80; i++) {
+    pass(500);
+    first.echo(() => 48 * (nowMs() - performance.timeOrigin));
+  }
+  assert.equal(second.closed, true);
+  pass(60_000);
+  assert.equal(Line.all.filter((line) => !line.closed).length, 1, "and not opened again soon");
+  mock.restoreAll();
   socket.close();
 });

@@ -17,6 +17,7 @@ from tests.sim.world import World
 from unisono.core import events as ev
 from unisono.core.messages import FromRoom, Hello, Role, decode_from_page, encode
 from unisono.core.room import Joining, Room
+from unisono.core.twice import Twice
 from unisono.core.wire import Echo, Packet, Probe, pack, restamped, stop_of, unpack_from_page
 from unisono.live.desk import LISTENERS, Desk
 from unisono.live.leading import Leading
@@ -37,9 +38,13 @@ class Session:
     role: Role
     queue: deque[tuple[Data, int]] = field(default_factory=deque)
     joined: bool = False
+    spare: Session | None = None
+    twice: Twice | None = None
 
     def send(self, data: Data, *, now: int, until: int = POSITION_END) -> None:
         """One more, and out with what there is room for. Sound is heard at `until` at the latest."""
+        if self.spare is not None and until != POSITION_END:
+            self.spare.send(data, now=now, until=until)
         self.queue.append((data, until))
         self.flush(now)
 
@@ -49,6 +54,8 @@ class Session:
             data, until = self.queue.popleft()
             if until > now:
                 self.line.send_down(data)
+        if self.spare is not None:
+            self.spare.flush(now)
 
 
 class House:
@@ -95,7 +102,9 @@ class House:
             return
         if isinstance(data, str):
             message = decode_from_page(data)
-            if isinstance(message, Hello):
+            if isinstance(message, Hello) and message.spare:
+                self._join_spare(session, message)
+            elif isinstance(message, Hello):
                 self._join(session, message)
             else:
                 self.room.message(number, message, now)
@@ -104,9 +113,31 @@ class House:
             if isinstance(packet, Probe):
                 session.send(pack(Echo(sent_ms=packet.sent_ms, position=self._exactly)), now=now)
             elif session.joined:
-                self._wire = data
-                self.room.packet(number, packet, now)
+                self._sound(session, packet, data)
         self._settle()
+
+    def _sound(self, session: Session, packet: Packet, data: bytes) -> None:
+        if session.twice is None or not session.twice.again(packet):
+            self._wire = data
+            self.room.packet(session.line.number, packet, self.now)
+
+    def _join_spare(self, spare: Session, hello: Hello) -> None:
+        """A second line of somebody who is there (live/runner.py)."""
+        seat = self.room.seats.with_key(f"hash of {hello.key}")
+        session = self._sessions.get(seat.connection) if seat is not None and seat.connection is not None else None
+        if session is None:
+            return
+        session.spare, session.twice = spare, session.twice or Twice()
+
+        def receive(data: Data) -> None:
+            packet = unpack_from_page(data) if isinstance(data, bytes) else None
+            if isinstance(packet, Probe):
+                spare.send(pack(Echo(sent_ms=packet.sent_ms, position=self._exactly)), now=self.now)
+            elif isinstance(packet, Packet) and isinstance(data, bytes) and session.line.number in self._sessions:
+                self._sound(session, packet, data)
+                self._settle()
+
+        spare.line.to_house = receive
 
     def _join(self, session: Session, hello: Hello) -> None:
         fresh = f"key{session.line.number}"

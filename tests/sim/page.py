@@ -16,6 +16,7 @@ import numpy as np
 from tests.sim.line import Data, Line, Place, Weather, open_line
 from tests.sim.pageclock import PageClock
 from tests.sim.pageparts import EAR_BLOCK_MS, Ear, Outbox, Stamper, Tapes
+from tests.sim.secondline import SecondLine, Unanswered
 from tests.sim.tones import Tone
 from tests.sim.world import World
 from unisono.client.sights import Probing, Sights
@@ -40,6 +41,8 @@ REPAIRS_IN_SONG, REPAIRS_BETWEEN_SONGS = 1, 10
 """In bursts, repair holds up the live frames behind it: ten at once every quarter of a second are heard."""
 LIVE_BYTES_MAX = 24_000
 STALL_MS = ms_of_samples(OUTAGE_SAMPLES)
+STILL_MS = 300.0
+"""While an echo is missing for so long, repair would only queue up in front of live sound."""
 LONE_STALL_MS = ms_of_samples(STALL_SAMPLES)
 SILENT_MS_MAX = 8000.0
 """A line that says nothing for so long is given up."""
@@ -83,6 +86,8 @@ class Page:
         self._said_sent = False
         self._knocking: Callable[[], None] | None = None
         self._probing = Probing(at_first_ms=PROBE_AT_FIRST_MS)
+        self._unanswered = Unanswered()
+        self._second = SecondLine(world, self.place, attend, self._heard, self._echo)
         for moment in weather.moves_ms:
             world.at(moment, self.place.move)
 
@@ -113,11 +118,14 @@ class Page:
         line = self.line = Line(self._world, self.place, self.chance.randrange(10**9))
         line.to_page = lambda data: self._receive(data) if self.line is line else None
         self._attend(line)
-        hello = say.Hello(version=1, token="t", decodes="pcm", key=self.key, name=f"Voice {self.voice}", watch=False)
-        self._say(hello)
+        self._say(self._hello(spare=False))
         self._heard_ms = self.now_ms
         self._probing = Probing(at_first_ms=PROBE_AT_FIRST_MS)
         self._probe(line)
+
+    def _hello(self, *, spare: bool) -> say.Hello:
+        name = f"Voice {self.voice}"
+        return say.Hello(version=1, token="t", decodes="pcm", key=self.key, name=name, watch=False, spare=spare)
 
     def _watch(self) -> None:
         """A line that has died in silence is opened anew."""
@@ -134,6 +142,8 @@ class Page:
         if self._knocking is not None:
             self._knocking()
         self.ways.lost()
+        self._second.close()
+        self._unanswered = Unanswered()
         self._heard_ms = self.now_ms
         wait_ms = RETRY_MS[min(self._tries, len(RETRY_MS) - 1)] * self.chance.uniform(0.7, 1.3)
         self._tries += 1
@@ -152,9 +162,26 @@ class Page:
             return
         packet = unpack(data)
         if isinstance(packet, Echo):
-            self.clock.add(packet.sent_ms, self.now_ms, packet.position)
-            self.ways.echoed(packet.sent_ms, self.now_ms, packet.position)
-        elif isinstance(packet, Packet) and self.tapes is not None:
+            self._unanswered.echoed(packet.sent_ms)
+            self._echo(packet)
+        elif isinstance(packet, Packet):
+            self._heard(packet)
+
+    def _echo(self, echo: Echo) -> None:
+        """By either line: the first one tells."""
+        if self.ways.awaits(echo.sent_ms):
+            self.clock.add(echo.sent_ms, self.now_ms, echo.position)
+            self.ways.echoed(echo.sent_ms, self.now_ms, echo.position)
+            self._second.took("echo", self.now_ms - echo.sent_ms, self.now_ms)
+
+    def _heard(self, packet: Packet) -> None:
+        """By either line: the first one counts."""
+        if self._second.again(packet):
+            return
+        if self.clock.ready:
+            late_ms = (self.clock.at(self.now_ms) - packet.position) / PER_MS
+            self._second.took(packet.kind.name, late_ms, self.now_ms)
+        if self.tapes is not None:
             ear_at = self.ear.heard_at(self._world.now_ms)
             for position, frame in packet.positioned_frames():
                 self.tapes.write(packet.kind, position, _sound(frame, stereo=packet.stereo), ear_at)
@@ -171,6 +198,7 @@ class Page:
                 self.outbox.missing(message.spans)
             case say.Late():
                 self.late_said += 1
+                self._second.stumbles.stumbled(self.now_ms)
             case _:
                 pass
 
@@ -189,6 +217,7 @@ class Page:
     def _sing_of(self, song: say.SongChanged | say.Song) -> None:
         new = self.song is None or self.song.performance != song.performance
         self.song = song
+        self._second.stumbles.forget()
         if new:
             self.sung, self._said_sent = [], False
 
@@ -213,8 +242,12 @@ class Page:
         if self.line is not line:
             return
         telling, wait_ms = self._probing.next(sings=self.role != "listener", rough=self.ways.rough)
+        if self.key is not None:
+            self._second.mind(self._hello(spare=True), self.ways, self.now_ms, self.chance)
         self.ways.probed(self.now_ms, telling=telling)
         line.send_up(pack(Probe(sent_ms=self.now_ms)))
+        self._unanswered.sent(self.now_ms)
+        self._second.probe(self.now_ms)
         self._world.at(self._world.now_ms + wait_ms, lambda: self._probe(line))
 
     def _tell_link(self) -> None:
@@ -259,24 +292,29 @@ class Page:
             self._finish()
             return
         self.sung.append(packet)
-        flows = self.line is not None and self.flowing
-        if flows:
+        first, second = self.flowing, bool(self.seat) and self._second.flows(self.now_ms)
+        if first:
             assert self.line is not None
-            self.live_frames += 1
             self.line.send_up(pack(packet))
+        if second:
+            self._second.send(packet)
+        flows = first or second
+        self.live_frames += flows
         self.outbox.add(packet, self.now_ms if flows else math.nan)
 
     @property
     def flowing(self) -> bool:
-        """Whether live sound may go out: the line is there, and does not stand still."""
+        """Whether live sound may go out on the first line: it is there, and does not stand still."""
         line = self.line
         if line is None or not self.seat or line.buffered_bytes >= LIVE_BYTES_MAX:
             return False
-        return self.ways.stalled_ms(self.now_ms) < STALL_MS
+        return self._unanswered.stalled_ms(self.now_ms) < STALL_MS
 
     def _repair(self) -> None:
         """What is due again, while nothing else waits."""
         if not self.flowing or self.line is None or self.line.buffered_bytes or not self.ways.calm:
+            return
+        if self._unanswered.stalled_ms(self.now_ms) >= STILL_MS:
             return
         at_once = REPAIRS_BETWEEN_SONGS if self._said_sent else REPAIRS_IN_SONG
         for packet in self.outbox.repairs(self.now_ms, at_once):

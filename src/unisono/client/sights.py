@@ -72,6 +72,15 @@ class Sights:
                 return
             self._sights.popleft()
 
+    def awaits(self, sent_ms: float) -> bool:
+        """Whether no echo of this probe has come, nor of one behind it."""
+        return sent_ms in self._open
+
+    @property
+    def trips_ms(self) -> list[float]:
+        """How long each probe and its echo took together."""
+        return [received - sent for sent, received, _ in self._sights]
+
     def up_ms(self, at: At) -> list[float]:
         """How long each probe took to the room."""
         return [(position - at(sent)) / _PER_MS for sent, _, position in self._sights]
@@ -87,13 +96,13 @@ class Sights:
     @property
     def calm(self) -> bool:
         """Whether the last echo took about as long as usual: nothing waits on the way, and there is room for repair."""
-        trips = [received - sent for sent, received, _ in self._sights]
+        trips = self.trips_ms
         return bool(trips) and trips[-1] <= 1.5 * median(trips) + 50.0
 
     @property
     def rough(self) -> bool:
         """Whether trips differ so much that a few probes do not tell what frames will meet."""
-        trips = sorted(received - sent for sent, received, _ in self._sights)
+        trips = sorted(self.trips_ms)
         return len(trips) >= 5 and trips[len(trips) * 9 // 10] - trips[len(trips) // 2] > ROUGH_MS
 
     def lost(self) -> None:

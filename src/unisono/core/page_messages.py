@@ -30,7 +30,8 @@ from unisono.core.message_parts import (
 class Hello(Message, frozen=True, kw_only=True):
     """Who this socket is; `key` brings somebody back as themselves, `watch` does not take a balcony yet.
 
-    `position`: where the room's clock stands as this arrives, for a page that learnt it before.
+    `position`: where the room's clock stands as this arrives, for a page that learnt it before. `spare`: a second line
+    of the page with this key, for the same sound once more.
     """
 
     version: Literal[1]
@@ -42,6 +43,7 @@ class Hello(Message, frozen=True, kw_only=True):
     place: PlaceName = ""
     watch: bool = False
     position: MeasuredPosition | None = None
+    spare: bool = False
 
 
 class Who(Message, frozen=True, kw_only=True):

@@ -79,7 +79,10 @@ class Rooms:
         heard_ns = now_ns()
         admission = await self.services.ask(self.services.ledger.admit, hello.token)
         runner = await self.runner(admission.room)
-        await runner.attend(session, hello, admission, heard_ns=heard_ns)
+        if hello.spare:
+            await runner.attend_spare(session, hello)
+        else:
+            await runner.attend(session, hello, admission, heard_ns=heard_ns)
 
     def revoke(self, room: int, links: Iterable[int], *, apart_from_key: str | None = None) -> None:
         """Close what came by these links, if the room is loaded."""

@@ -19,7 +19,7 @@ from unisono.core.messages import Backing, Check, Film, FromPage, FromRoom, Hell
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
-from unisono.errors import GuideGone
+from unisono.errors import GuideGone, NotAllowed
 from unisono.live.audience import Audience
 from unisono.live.broadcast import Broadcast
 from unisono.live.course import Course
@@ -138,6 +138,19 @@ class Runner:
             self.left_at = asyncio.get_running_loop().time()
             self._settle()
 
+    async def attend_spare(self, spare: Session, hello: Hello) -> None:
+        """Be a second line of the page with this key until it goes. Raises NotAllowed, and what ends a socket."""
+        seat = self.room.seats.with_key(tokens.hashed(hello.key) if hello.key else None)
+        session = self._sessions.get(seat.connection) if seat is not None and seat.connection is not None else None
+        if session is None:
+            raise NotAllowed(what="a second line beside none")
+        session.take_spare(spare)
+        try:
+            await spare.read(self.pulse, lambda _: None, lambda packet, wire: self._packet(session, packet, wire))
+        finally:
+            if session.spare is spare:
+                session.spare = None
+
     def _message(self, session: Session, message: FromPage) -> None:
         self.room.singing.crowded = self._services.crowd.crowded
         self.room.message(session.number, message, self.pulse.now())
@@ -154,6 +167,8 @@ class Runner:
         self._services.crowd.count(self._record.room, singers)
 
     def _packet(self, session: Session, packet: Packet, wire: bytes) -> None:
+        if session.twice is not None and session.twice.again(packet):
+            return
         self._wire = wire
         self.room.packet(session.number, packet, self.pulse.now())
         self._do(self.room.events())

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from unisono.core.limits import Bucket
 from unisono.core.messages import MESSAGE_BYTES_MAX, FromPage, Hello, Problem, decode_from_page, encode
+from unisono.core.twice import Twice
 from unisono.core.wire import PACKET_BYTES_MAX, Echo, Packet, Probe, is_repair, pack, unpack_from_page
 from unisono.errors import Flood, MalformedMessage, NoHello, UnisonoError
 from unisono.live.frames import framed_packet, framed_text, is_packet
@@ -53,6 +54,10 @@ class Session:
         """Whether it is in no row: what it gets may take a moment longer. Set by whoever knows the rows."""
         self.post: Callable[[Session], None] = self._post_soon
         """Called when something begins to wait here; sees to it that `flush` is."""
+        self.spare: Session | None = None
+        """A second line of the same page, on which all sound goes once more."""
+        self.twice: Twice | None = None
+        """What has come by either line; None while there never was a second one."""
         self._socket = socket
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
@@ -80,6 +85,9 @@ class Session:
         """
         if self._closing:
             return
+        if self.spare is not None and until != POSITION_END:
+            self.spare.listens = self.listens
+            self.spare.send(frame, until)
         out = self._out
         if not out:
             self.post(self)
@@ -98,6 +106,16 @@ class Session:
             self._socket.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
             self._out.clear()
             self._until.clear()
+        if self.spare is not None:
+            self.spare.flush()
+
+    def take_spare(self, spare: Session) -> None:
+        """The page has a second line now; one that it had before is closed."""
+        if self.spare is not None:
+            self.spare.close(1000, "spare_again")
+        spare.post = self.post
+        self.spare = spare
+        self.twice = self.twice or Twice()
 
     def _post_soon(self, _: Session) -> None:
         self._loop.call_soon(self.flush)
@@ -139,6 +157,8 @@ class Session:
         self._keep([])
         self._socket.close(close_code, code)
         self._end(None)
+        if self.spare is not None:
+            self.spare.close(1000, "bye")
 
     # ------------------------------------------------------------------------------------ reading
 

@@ -161,15 +161,19 @@ export class Ways {
     return this._sights.map(({ receivedMs, position }) => (clock.at(receivedMs) - position) / PER_MS);
   }
 
-  /** How long the oldest probe has been on its way; 0 if none is. @param {number} nowMs */
-  stalledMs(nowMs) {
-    for (const oldest of this._open.keys()) return nowMs - oldest;
-    return 0;
+  /** Whether no echo of this probe has come, nor of one behind it. @param {number} sentMs */
+  awaits(sentMs) {
+    return this._open.has(sentMs);
+  }
+
+  /** How long each probe and its echo took together. */
+  get tripsMs() {
+    return this._sights.map(({ sentMs, receivedMs }) => receivedMs - sentMs);
   }
 
   /** Whether the last echo took about as long as usual: nothing waits on the way, and there is room for repair. */
   get calm() {
-    const trips = this._sights.map(({ sentMs, receivedMs }) => receivedMs - sentMs);
+    const trips = this.tripsMs;
     if (trips.length === 0) return false;
     const usual = [...trips].sort((a, b) => a - b)[Math.floor(trips.length / 2)];
     return trips[trips.length - 1] <= 1.5 * usual + 50;
@@ -177,13 +181,37 @@ export class Ways {
 
   /** Whether trips differ so much that a few probes do not tell what frames will meet. */
   get rough() {
-    const trips = this._sights.map(({ sentMs, receivedMs }) => receivedMs - sentMs).sort((a, b) => a - b);
+    const trips = this.tripsMs.sort((a, b) => a - b);
     return trips.length >= 5 && trips[Math.floor((trips.length * 9) / 10)] - trips[Math.floor(trips.length / 2)] > ROUGH_MS;
   }
 
   /** The connection they left on is gone. */
   lost() {
     this._open.clear();
+  }
+}
+
+/** Probes of one line that have no echo yet: whether it stands still. */
+export class Unanswered {
+  constructor() {
+    /** @type {Set<number>} */
+    this._sent = new Set();
+  }
+
+  /** @param {number} sentMs */
+  sent(sentMs) {
+    this._sent.add(sentMs);
+  }
+
+  /** An echo has come; what went before it need not be waited for. @param {number} sentMs */
+  echoed(sentMs) {
+    for (const sent of this._sent) if (sent <= sentMs) this._sent.delete(sent);
+  }
+
+  /** How long the oldest probe has been on its way; 0 if none is. @param {number} nowMs */
+  stalledMs(nowMs) {
+    for (const oldest of this._sent) return nowMs - oldest;
+    return 0;
   }
 }
 

@@ -1,8 +1,9 @@
 /** The socket to the room: says hello, probes the room's clock, comes back by itself with the seat's key. Audio and messages pass through untouched. */
 
 import { RoomClock } from "./clock.js";
-import { OUTAGE_MS, Probing, Ways } from "./jitter.js";
-import { Kind, kindOf, packProbe, unpackEcho } from "./wire.js";
+import { OUTAGE_MS, Probing, Unanswered, Ways } from "./jitter.js";
+import { SecondLine } from "./secondline.js";
+import { Kind, isRepair, kindOf, packProbe, positionOf, unpackEcho } from "./wire.js";
 
 /** A server that was killed is back within a second or two; one that is away for long is not besieged. */
 const RETRY_MS = [200, ...Array(10).fill(300), 600, 1_200, 3_000];
@@ -17,6 +18,10 @@ const LIVE_BYTES_MAX = 24_000;
 
 /** A room whose clock is further away than any network explains has moved: learn it anew. */
 const CLOCK_MOVED_SAMPLES = 96_000;
+const SAMPLES_PER_MS = 48;
+
+/** While an echo is missing for so long, repair would only queue up in front of live sound. */
+const STILL_MS = 300;
 
 /** A line on which nothing comes for so long, echoes of probes included, is dead, whatever the system says: the address may have changed. */
 const SILENT_MS_MAX = 8_000;
@@ -52,6 +57,8 @@ export class RoomSocket {
     this._timer = undefined;
     this._welcomed = false;
     this._probing = new Probing();
+    this._unanswered = new Unanswered();
+    this._second = new SecondLine(url, (data) => this._sound(data), (sentMs, position) => this._echo(sentMs, position));
     this._heardMs = nowMs();
     this._socket = this._open();
   }
@@ -62,12 +69,16 @@ export class RoomSocket {
 
   /** Room for live sound. */
   get flowing() {
-    return this.welcomed && this._socket.bufferedAmount < LIVE_BYTES_MAX && this.ways.stalledMs(nowMs()) < OUTAGE_MS;
+    return this._flows || (this.welcomed && this._second.flows(nowMs()));
+  }
+
+  get _flows() {
+    return this.welcomed && this._socket.bufferedAmount < LIVE_BYTES_MAX && this._unanswered.stalledMs(nowMs()) < OUTAGE_MS;
   }
 
   /** Nothing waits, here or on the way: room for repair. */
   get idle() {
-    return this.welcomed && this._socket.bufferedAmount === 0 && this.ways.calm;
+    return this.welcomed && this._socket.bufferedAmount === 0 && this.ways.calm && this._unanswered.stalledMs(nowMs()) < STILL_MS;
   }
 
   /** @param {any} message */
@@ -80,11 +91,14 @@ export class RoomSocket {
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
   sendPacket(bytes) {
-    this._socket.send(bytes);
+    const flows = this._flows;
+    if (flows) this._socket.send(bytes);
+    if (!(flows && isRepair(bytes)) && this._second.flows(nowMs())) this._second.send(bytes);
   }
 
   close() {
     this._closed = true;
+    this._second.close();
     clearTimeout(this._timer);
     this._socket.close(1000);
   }
@@ -114,15 +128,33 @@ export class RoomSocket {
     if (typeof data === "string") {
       const message = JSON.parse(data);
       if (message.type === "welcome") this._welcome(message);
+      else if (message.type === "late") this._second.needed(nowMs());
+      else if (message.type === "song") this._second.anew();
       this._events.onMessage(message);
     } else if (kindOf(data) === Kind.ECHO) {
       const { sentMs, position } = unpackEcho(data);
-      const received = nowMs();
-      this.clock.add(sentMs, received, position);
-      this.ways.echoed(sentMs, received, position);
+      this._unanswered.echoed(sentMs);
+      this._echo(sentMs, position);
     } else {
-      this._events.onPacket(data);
+      this._sound(data);
     }
+  }
+
+  /** By either line: the first one tells. @param {number} sentMs @param {number} position */
+  _echo(sentMs, position) {
+    if (!this.ways.awaits(sentMs)) return;
+    const received = nowMs();
+    this.clock.add(sentMs, received, position);
+    this.ways.echoed(sentMs, received, position);
+    this._second.took("echo", received - sentMs, received);
+  }
+
+  /** By either line: the first one counts. @param {ArrayBuffer} data */
+  _sound(data) {
+    if (this._second.again(data)) return;
+    const now = nowMs();
+    if (this.clock.ready) this._second.took(String(kindOf(data)), (this.clock.at(now) - positionOf(data)) / SAMPLES_PER_MS, now);
+    this._events.onPacket(data);
   }
 
   /** @param {any} message */
@@ -149,7 +181,10 @@ export class RoomSocket {
     if (nowMs() - this._heardMs > SILENT_MS_MAX) return this._abandon();
     const sent = nowMs();
     const { telling, waitMs } = this._probing.next(this.sings, this.ways.rough);
+    if (this._hello.key) this._second.mind(this._hello, this.ways, sent);
     this._socket.send(packProbe(sent));
+    this._unanswered.sent(sent);
+    this._second.probe(packProbe(sent), sent);
     this.ways.probed(sent, telling);
     this._timer = setTimeout(() => this._probe(), waitMs);
   }
@@ -166,6 +201,8 @@ export class RoomSocket {
   _lost(code, reason) {
     clearTimeout(this._timer);
     this.ways.lost();
+    this._second.close();
+    this._unanswered = new Unanswered();
     if (this._closed || FINAL_CODES.has(code)) {
       this._events.onState("closed", code, reason);
       return;

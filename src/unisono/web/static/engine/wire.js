@@ -98,6 +98,12 @@ export const flagsOf = (bytes) => bytes[1];
 /** @param {ArrayBuffer} data */
 export const kindOf = (data) => (data.byteLength > 0 ? new Uint8Array(data, 0, 1)[0] : 0);
 
+/** @param {Uint8Array} bytes of a packet */
+export const isRepair = (bytes) => (flagsOf(bytes) & REPAIR) !== 0;
+
+/** Where a packet of sound belongs. @param {ArrayBuffer} data */
+export const positionOf = (data) => Number(new DataView(data).getBigInt64(8, true));
+
 /** @param {number} sentMs @returns {ArrayBuffer} */
 export function packProbe(sentMs) {
   const view = new DataView(new ArrayBuffer(16));
