@@ -39,7 +39,7 @@ from unisono.units import SAMPLE_RATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.sound]
 
-SONG_SECONDS = 6
+SONG_SECONDS = 9
 SONG_SAMPLES = SONG_SECONDS * SAMPLE_RATE
 AFTER_COUNT_IN_SAMPLES = 5 * SAMPLE_RATE
 FALSE_START_MS = 1500
