@@ -39,7 +39,10 @@ def number_of(luma: NDArray[np.uint8]) -> int | None:
 
 
 def taken_s(numbers: NDArray[np.int64], all_taken_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """When pictures of these numbers, in rising order, were taken. all_taken_s: of each picture there was."""
+    """When pictures of these numbers, in rising order, were taken. all_taken_s: of each picture there was, up to one
+    that was taken less than half a minute after the last of these.
+    """
     whole = np.concatenate(([0], np.cumsum(np.diff(numbers) < -NUMBERS // 2))) * NUMBERS + numbers
+    whole += max(0, len(all_taken_s) - 1 - int(whole[-1])) // NUMBERS * NUMBERS
     found: NDArray[np.float64] = all_taken_s[whole]
     return found

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.browser import courtyard
-from tests.browser.flashing import CAMERA, number_of
+from tests.browser.flashing import CAMERA, number_of, taken_s
 from tests.browser.page_alone import HOST, chromium, guest
 from unisono.studio.film.proxies import planes_of
 
@@ -73,7 +73,7 @@ def test_each_picture_stands_where_it_was_heard(
     assert codec in codecs
     assert len(times_s) > 12
     assert np.all(np.diff(times_s) > 0)
-    off_ms = np.round(1000 * times_s - (np.array(taken_ms)[pictures] + (1e6 - start) / 48), 1)
+    off_ms = np.round(1000 * times_s - (taken_s(pictures, np.array(taken_ms)) + (1e6 - start) / 48), 1)
     assert np.abs(np.median(off_ms)) <= LIPS_MS / 2, off_ms
     assert np.abs(off_ms).max() <= LIPS_MS, off_ms
 

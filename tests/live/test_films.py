@@ -121,6 +121,25 @@ async def test_a_new_mix_becomes_a_film_that_is_served_in_ranges(stage: Stage, p
     assert (await stage.house.get(f"{media}/film/work/proxies/a.mp4"))[0] == 404
 
 
+async def test_who_takes_out_an_earlier_try_is_not_in_the_film_before_it_either(
+    stage: Stage, projector: Projector
+) -> None:
+    first = await stage.add(picture="yes")
+    await stage.settled()
+    url = (await until(stage, rests))["forms"][0]["files"][0]["url"]
+    projector.held = True
+    second = await stage.add(picture="yes")
+    await stage.settled()
+    assert (await second.ask("/use", instead_of={first.take: first.key}))[0] == 200
+    await stage.settled()
+    assert (await stage.house.get(url))[0] == 200, "the new film is not there yet"
+    assert (await first.ask("/withdraw"))[0] == 200
+    assert (await stage.house.get(url))[0] == 404
+    projector.held = False
+    await until(stage, rests)
+    assert [len(seen) for _, seen in projector.shown] == [1, 1]
+
+
 async def test_who_withdraws_is_in_no_film_from_that_moment_on(stage: Stage, projector: Projector) -> None:
     ola, _ = await stage.add(picture="yes"), await stage.add(name="Wei", picture="yes")
     await stage.settled()

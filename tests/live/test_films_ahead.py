@@ -73,7 +73,10 @@ async def test_nothing_is_made_small_while_a_song_is_sung(stage: Stage, projecto
 
 async def test_the_film_waits_for_what_is_just_being_made_small(stage: Stage, projector: Projector) -> None:
     projector.held_ahead = True
+    stage.studio.held.add("Ola")
     await stage.add(picture="yes")
+    await become(lambda: projector.asked_ahead)
+    stage.studio.held.clear()
     told = await until(stage, lambda told: told["making"] and told["making"]["step"] == "proxies")
     assert (told["making"]["share"], projector.shown) == (0, [])
     projector.held_ahead = False

@@ -1,4 +1,4 @@
-"""Twice: which packets of a page have come already, where the same sound travels on two lines (live/spare.py)."""
+"""Twice: which packets of a page have come already, where the same sound travels on two lines (live/session.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from unisono.core.wire import Packet
 
 _REMEMBERED: Final = 1024
-"""Ten seconds of two lines, and more: none is that far behind the other and still of use."""
+"""Twenty seconds of frames: no line is that far behind the other and still of use."""
 
 
 class Twice:

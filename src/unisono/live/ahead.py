@@ -72,6 +72,10 @@ class Ahead:
         """Until all that has come is small, or it takes too long."""
         await self._works.wait([performance], _PATIENCE_SECONDS)
 
+    def under_way(self, performance: str) -> bool:
+        """Whether something of this performance is made small, or waits for its turn."""
+        return self._works.get(performance) is not None
+
     def busy(self, performance: str) -> bool:
         """Whether it is this performance's turn just now."""
         work = self._works.get(performance)
@@ -80,6 +84,7 @@ class Ahead:
     async def _run(self, performance: str, work: Work) -> None:
         folder = self._folder(performance)
         while True:
+            work.progress.began_s = None
             async with self._turn:
                 while self._singing():  # noqa: ASYNC110 - nobody says when all songs are over
                     await asyncio.sleep(_LOOK_SECONDS)

@@ -140,15 +140,19 @@ class Films:
 
     async def came(self, performance: str) -> None:
         """Somebody's picture is here, or the song in which they sang is over: it is made small before the film is."""
-        if self.wanted:
+        if not self.wanted:
+            return
+        try:
             await self._ahead.want(performance)
+        except OSError as error:
+            _log.error("film of performance %s: clips are not made small ahead: %s", performance, error)
 
     async def unseen(self, performance: str) -> None:
         """Somebody who was in no film yet does not want to be in one: what was made of their picture goes."""
-        was_busy = self._ahead.busy(performance)
+        under_way = self._ahead.under_way(performance)
         await self._ahead.end(performance)
         await self._services.on_files(leave_proxies, self._folder(performance), await self._still_seen(performance))
-        if was_busy:
+        if under_way:
             await self.came(performance)
 
     async def _still_seen(self, performance: str) -> list[tuple[Path, ...]]:
@@ -231,6 +235,11 @@ class Films:
         """How far it is; None when none is being made."""
         work = self._works.get(performance)
         return work.progress if work else None
+
+    async def settled(self, performance: str) -> bool:
+        """Whether the films that are there were made of the last mix, and no other one is coming."""
+        wanted = await self._services.on_files(read_wanted, self._folder(performance))
+        return performance not in self._works and (wanted is None or not (wanted.pending or wanted.code))
 
     async def look(self, performance: str) -> tuple[Wanted | None, list[Release]]:
         """What is wanted, and what there is."""

@@ -45,6 +45,9 @@ class Films(Protocol):
     async def unseen(self, performance: str) -> None:
         """A clip that is in no mix yet is not to be seen any more."""
 
+    async def settled(self, performance: str) -> bool:
+        """Whether the films that are there are of the last mix."""
+
 
 class Mixes:
     """The mixes of all performances that follow their takes. `turns`: workers are shared with the takes' analyses."""

@@ -145,8 +145,13 @@ class Runner:
         if session is None:
             raise NotAllowed(what="a second line beside none")
         session.take_spare(spare)
+
+        def on_packet(packet: Packet, wire: bytes) -> None:
+            if not packet.repair:
+                self._packet(session, packet, wire)
+
         try:
-            await spare.read(self.pulse, lambda _: None, lambda packet, wire: self._packet(session, packet, wire))
+            await spare.read(self.pulse, lambda _: None, on_packet)
         finally:
             if session.spare is spare:
                 session.spare = None

@@ -20,7 +20,7 @@ from unisono.core.limits import Bucket
 from unisono.core.messages import MESSAGE_BYTES_MAX, FromPage, Hello, Problem, decode_from_page, encode
 from unisono.core.twice import Twice
 from unisono.core.wire import PACKET_BYTES_MAX, Echo, Packet, Probe, is_repair, pack, unpack_from_page
-from unisono.errors import Flood, MalformedMessage, NoHello, UnisonoError
+from unisono.errors import Flood, MalformedMessage, NoHello, NotAllowed, UnisonoError
 from unisono.live.frames import framed_packet, framed_text, is_packet
 from unisono.live.pulse import Pulse
 from unisono.live.socket import Socket
@@ -110,10 +110,16 @@ class Session:
             self.spare.flush()
 
     def take_spare(self, spare: Session) -> None:
-        """The page has a second line now; one that it had before is closed."""
+        """The page has a second line now; one that it had before is closed. Both have one limit.
+
+        Raises NotAllowed when this one is being closed.
+        """
+        if self._closing:
+            raise NotAllowed(what="a second line beside none")
         if self.spare is not None:
             self.spare.close(1000, "spare_again")
         spare.post = self.post
+        spare._packets, spare._bytes = self._packets, self._bytes
         self.spare = spare
         self.twice = self.twice or Twice()
 

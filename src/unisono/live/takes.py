@@ -136,12 +136,13 @@ class Takes:
         found = await self._services.ask(self._ledger.set, take.take, **changes)
         heard = found is not None and await self._is_heard(found)
         if changes.get("hidden") or changes.get("picture") is False:
-            await (
-                self._films.outdate(take.performance, shows_too_much=True)
-                if heard
-                else self._films.unseen(take.performance)
-            )
-        elif found is not None and found.picture:
+            if heard or not await self._is_out_of_films(take):
+                await self._films.outdate(take.performance, shows_too_much=True)
+            else:
+                await self._films.unseen(take.performance)
+            if not heard:
+                await self._films.mixed(take.performance)
+        elif found is not None and found.picture and changes.keys() & {"hidden", "picture"}:
             await self._films.came(take.performance)
         if found is None or not heard:
             return
@@ -167,10 +168,11 @@ class Takes:
         heard = await self._is_heard(take)
         await self._services.ask(self._ledger.forget, take.take)
         await self._analyses.end(take.take)
-        if heard:
+        seen = heard or not await self._is_out_of_films(take)
+        if seen:
             await self._films.outdate(take.performance, shows_too_much=True)
         await self._services.on_files(self._clips.delete, take)
-        if take.picture and not heard:
+        if take.picture and not seen:
             await self._films.unseen(take.performance)
         await self._services.blobs.delete(take.performance, beginning=f"takes/{take.take}/")
         if heard:
@@ -178,6 +180,8 @@ class Takes:
             self.mixes.mix_anew(take.performance)
         else:
             await self.mixes.drop(take)
+            if seen:
+                await self._films.mixed(take.performance)
 
     async def anew(self, take: TakeRecord, **changes: Any) -> None:
         """Something of it that decides its place changes: the studio looks at it from the start."""
@@ -233,6 +237,10 @@ class Takes:
         """Whether it is in the mix, or in the last one, or perhaps in one that is being made."""
         stands = take.state == "placed" and (not take.aside or self.mixes.progress(take.performance) is not None)
         return stands or take.seat in await self.mixes.seats(take.performance)
+
+    async def _is_out_of_films(self, take: TakeRecord) -> bool:
+        """Whether no film that is there can show a take that is not heard: the last one may be older than the mix."""
+        return not take.aside or await self._films.settled(take.performance)
 
     def _folder(self, performance: str) -> Path:
         return self._services.settings.performances / performance

@@ -106,18 +106,20 @@ class TakesApi:
         takes = await self._services.ask(self._services.ledger.takes.of, performance.performance)
         own = {take.take for take in takes if opens(wanted.keys.get(take.take, ""), take)}
         seen = [one for one in takes if one.take in own or (_is_whole(one) and (is_host or _is_open(one)))]
+        # At the moment of which the ledger speaks: what ends while files are read has another state than was read.
+        under_way = [self._takes.progress(take.take) for take in seen]
+        mixing = self._takes.mixes.progress(performance.performance)
         reports = await self._services.on_files(lambda: [self._takes.report(take) for take in seen])
         arriving = [take for take in seen if not _is_whole(take)]
         arrived = await self._services.on_files(lambda: {t.take: self._takes.arrived_bytes(t) for t in arriving})
-        mixing = self._takes.mixes.progress(performance.performance)
         media = f"/media/{performance.media_key}"
         language = choose_language(request.cookies.get(COOKIE), request.headers.get("Accept-Language"))
         shown: dict[str, object] = {
             "takes": [
-                self._shown(take, mine=take.take in own)
+                self._shown(take, progress, mine=take.take in own)
                 | _found(take, report, f"{media}/takes/{take.take}", language)
                 | ({"arrived_bytes": arrived[take.take], "bytes": take.size_bytes} if take.take in arrived else {})
-                for take, report in zip(seen, reports, strict=True)
+                for take, progress, report in zip(seen, under_way, reports, strict=True)
             ],
             "mix": _progress(mixing) if mixing else None,
             "version": await self._services.on_files(self._version, performance.performance),
@@ -135,8 +137,8 @@ class TakesApi:
         report = read_report(folder)
         return version_of(report) if report and (folder / "mix.wav").is_file() else ""
 
-    def _shown(self, take: TakeRecord, *, mine: bool) -> dict[str, object]:
-        progress = self._takes.progress(take.take)
+    @staticmethod
+    def _shown(take: TakeRecord, progress: Progress | None, *, mine: bool) -> dict[str, object]:
         return {
             "take": take.take,
             "seat": take.seat,
@@ -209,6 +211,8 @@ class TakesApi:
         """Its person goes back to it, or takes it for another of theirs."""
         wanted = await body_of(request, _Use, bytes_max=_BODY_BYTES_MAX)
         take = await self._own(request, wanted)
+        if not opens(wanted.key, take):
+            raise NotAllowed(what="this")  # a host may keep somebody out, and not decide for them
         takes = await self._services.ask(self._services.ledger.takes.of, take.performance)
         others = [one for one in takes if one.take in wanted.instead_of and one.take != take.take]
         if not all(opens(wanted.instead_of[one.take], one) for one in others):

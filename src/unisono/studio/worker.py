@@ -78,6 +78,7 @@ def _one_take(folder: Path, take: str) -> None:
 
 def _end(*_: object) -> NoReturn:
     """Nobody wants it any more: on the way out, what is half written is taken away."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + signal.SIGTERM)
 
 

@@ -17,7 +17,9 @@ const MEASURED = 5, APART_MS = 250;
 /** Ten seconds of two lines, and more. */
 const REMEMBERED = 1_024;
 /** A narrow way may be another one later; a line that did not come about is tried again soon. */
-const AFTER_NARROW_MS = 300_000, AGAIN_MS = 5_000;
+const AFTER_NARROW_MS = 300_000, AGAIN_MS = 5_000, AGAIN_MS_MAX = 300_000;
+/** A second line on which nothing comes for so long is dead. */
+const SILENT_MS_MAX = 8_000;
 
 /** Whether what comes one after the other, sound or echoes, was more than once much later than usual. */
 export class Stumbles {
@@ -101,6 +103,8 @@ export class SecondLine {
     this._onEcho = onEcho;
     this._stumbles = new Stumbles();
     this._notBeforeMs = -Infinity;
+    this._againMs = AGAIN_MS;
+    this._heardMs = NaN;
     /** @type {WebSocket | null} */
     this._socket = null;
     this._answers = false;
@@ -145,8 +149,12 @@ export class SecondLine {
       this._stumbles = new Stumbles();
       this._notBeforeMs = nowMs + AFTER_NARROW_MS;
     }
+    if (this._socket && this._answers && this._unanswered.stalledMs(nowMs) === 0) this._heardMs = nowMs;
+    if (this._socket && nowMs - this._heardMs > SILENT_MS_MAX) this.close();
     if (this._socket || nowMs < this._notBeforeMs || !(this._stumbles.seen || ways.rough)) return;
-    this._notBeforeMs = nowMs + AGAIN_MS;
+    this._notBeforeMs = nowMs + this._againMs;
+    this._againMs = Math.min(2 * this._againMs, AGAIN_MS_MAX);
+    this._heardMs = nowMs;
     this._twice = new Twice();
     this._narrow = new Narrow(ways.tripsMs);
     const socket = (this._socket = new WebSocket(this._url));
@@ -162,6 +170,7 @@ export class SecondLine {
     this._answers = true;
     if (kindOf(data) !== Kind.ECHO) return this._onSound(data);
     const { sentMs, position } = unpackEcho(data);
+    this._againMs = AGAIN_MS;
     this._unanswered.echoed(sentMs);
     this._onEcho(sentMs, position);
   }

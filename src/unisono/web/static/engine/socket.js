@@ -91,9 +91,8 @@ export class RoomSocket {
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
   sendPacket(bytes) {
-    const flows = this._flows;
-    if (flows) this._socket.send(bytes);
-    if (!(flows && isRepair(bytes)) && this._second.flows(nowMs())) this._second.send(bytes);
+    if (this._flows) this._socket.send(bytes);
+    if (!isRepair(bytes) && this._second.flows(nowMs())) this._second.send(bytes);
   }
 
   close() {
