@@ -80,9 +80,10 @@ def lag_samples(sound: Any, reference: Any) -> float:
 async def test_everybody_hears_those_before_them_exactly_in_place(house: House, decodes: str) -> None:
     song, pages = await start_song(house, singers=3, decodes=decodes)
     ada, bea, cio, listener = pages
-    seconds, hertz = 3.0, 200.0
+    # High enough that the codec's filter against rumble, which turns the phase of low tones, tells nothing here.
+    seconds, hertz, leading_hertz = 3.0, 1000.0, 1500.0
     await asyncio.gather(
-        sing_live(ada, song, 0, seconds, 300.0),
+        sing_live(ada, song, 0, seconds, leading_hertz),
         sing_live(bea, song, 1, seconds, hertz),
         cio.listen(seconds + 2),
         listener.listen(seconds + 3),
@@ -90,13 +91,13 @@ async def test_everybody_hears_those_before_them_exactly_in_place(house: House, 
     await bea.listen(0.1)
     samples = SAMPLE_RATE
     start = song.start + SAMPLE_RATE
-    for page, kind, tone in ((bea, Kind.LEADER, 300.0), (cio, Kind.LEADER, 300.0), (listener, Kind.LEADER, 300.0)):
-        sound = heard(page.packets, kind, start, samples, channels=1)[:, 0]
-        assert abs(lag_samples(sound, sine(start, samples, tone))) < 2, (page.seat, kind)
+    for page in (bea, cio, listener):
+        sound = heard(page.packets, Kind.LEADER, start, samples, channels=1)[:, 0]
+        assert abs(lag_samples(sound, sine(start, samples, leading_hertz))) < 0.5, page.seat
     for page in (cio, listener):
         sound = heard(page.packets, Kind.MIX, start, samples)
         assert 0.05 < np.sqrt(np.mean(sound**2)) < 0.25
-        assert abs(lag_samples(sound[:, 0], sine(start, samples, hertz))) < 2, page.seat
+        assert abs(lag_samples(sound[:, 0], sine(start, samples, hertz))) < 0.5, page.seat
     assert [packet for packet in bea.packets if packet.kind is Kind.MIX] == []
     assert [packet for packet in ada.packets if packet.kind in (Kind.MIX, Kind.LEADER)] == []
     codecs = {packet.codec for page in (cio, listener) for packet in page.packets}
