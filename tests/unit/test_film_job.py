@@ -15,14 +15,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.unit.test_film_make import clip, sound
 from tests.unit.test_studio_jobs import performance
+from unisono.errors import FilmFailed
 from unisono.studio.film import released, worker
 from unisono.studio.jobs import run_film, worker_environment
 from unisono.studio.takes import VOICE_FILE, TakeFacts, TakeReport, take_folder, write_placed, write_take
 
 TAKE = "0123456789abcdef"
+
+
+def test_a_film_is_made_from_the_servers_own_event_loop(tmp_path: Path) -> None:
+    with pytest.raises(FilmFailed):
+        uvloop.run(run_film(tmp_path, "wide", lambda *_: None))
 
 
 def sung(folder: Path, *, picture: bool) -> Path:

@@ -130,7 +130,9 @@ async def _film_once(
         stdout=PIPE,
         stderr=PIPE,
         env=worker_environment(),
-        process_group=0,  # not a session: the system continues and ends a held group whose parent was killed
+        # Not a session: the system ends a held group whose parent was killed. uvloop knows no `process_group`; this is
+        # one call to the system, which needs nothing that another thread may hold.
+        preexec_fn=os.setpgrp,
     )
     holding = asyncio.create_task(_hold(process, held))
     try:
