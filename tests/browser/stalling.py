@@ -51,7 +51,7 @@ class StallingWay(Closing):
                     line.append(self.lines)
                     self.lines += 1
                 if line:
-                    await asyncio.sleep(self._still_s(line[0]))
+                    await asyncio.sleep(self._still_s(line[0]))  # the stall itself
                 writer.write(block)
                 await writer.drain()
         except ConnectionError:

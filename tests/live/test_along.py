@@ -46,19 +46,9 @@ def write_mix(folder: Path, fingerprint: str, loud: int = 1000) -> None:
 
 
 def report(folder: Path, fingerprint: str, stems: tuple[StemReport, ...]) -> None:
-    write_report(
-        folder,
-        MixReport(
-            fingerprint=fingerprint,
-            samples=SAMPLES,
-            lufs=-16.0,
-            limiter_db=0.0,
-            backing_gain_db=None,
-            files=(),
-            stems=stems,
-            seconds={},
-        ),
-    )
+    loud: dict[str, Any] = {"lufs": -16.0, "limiter_db": 0.0, "backing_gain_db": None}
+    made = MixReport(fingerprint=fingerprint, samples=SAMPLES, files=(), stems=stems, seconds={}, **loud)
+    write_report(folder, made)
 
 
 async def open_along(stage: Stage) -> str:
