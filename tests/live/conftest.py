@@ -1,13 +1,19 @@
-"""One server for one test."""
+"""One server for one test, in the event loop of a real server: uvloop begins processes and shows sockets in its own way."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.live.house import House, open_house
+from unisono.cli import event_loop
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"served": event_loop() or asyncio.new_event_loop}
 
 
 @pytest.fixture

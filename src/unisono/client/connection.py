@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections import deque
@@ -95,8 +96,9 @@ class Connection:
         """End without a goodbye, as a pulled cable does."""
         cable = self._socket.get_extra_info("socket")
         if cable is not None:
-            with contextlib.suppress(OSError):
-                cable.shutdown(socket.SHUT_RDWR)
+            # Of the transport's own socket, uvloop lets nobody have more than its number.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(cable.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)
         await self._end()
 
     async def _end(self) -> None:
