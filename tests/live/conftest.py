@@ -1,4 +1,4 @@
-"""One server for one test, in the event loop of a real server: uvloop begins processes and shows sockets in its own way."""
+"""One server for one test, in the event loop of a real server: uvloop begins processes in its own way."""
 
 from __future__ import annotations
 
