@@ -20,6 +20,16 @@ pytestmark = pytest.mark.browser
 
 SIZES = [(1280, 800), (390, 844)]
 URL = "/media/sung/film/wide.webm?v=1"
+SONG: dict[str, Any] = {
+    "type": "song",
+    "piece": None,
+    "key": 0,
+    "tempo_bpm": 0,
+    "start": 10**9,
+    "stop": None,
+    "leader": 1,
+}
+SONG |= {"delays_samples": [0], "listener_delay_samples": 0, "rows": [[1]], "backing": None, "count_in_samples": 0}
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +107,36 @@ def test_the_courtyard_sees_the_film_being_made_and_watches_it_together(page: Pa
         - (unisono.engine.roomPosition - unisono.room.screening.start) / 48000"""
     )
     assert abs(apart) < 0.25
-    assert page.evaluate("document.querySelector('#screen track').track.mode") == "showing"
+    mode = page.evaluate("document.querySelector('#screen track').track.mode")
+    assert mode != "showing", "the words stand in the picture already"
     expect(page.locator("#screening").get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
     assert sideways_px(page) <= 0
     page.keyboard.press("Escape")
     expect(page.locator("#screening")).to_be_hidden()
     told(page, **film(step="", share=0))
     expect(cinema).to_be_hidden()
+
+
+def test_the_film_being_made_is_in_sight_while_the_song_is_heard(page: Page, base_url: str) -> None:
+    if page.evaluate("innerWidth") < 500:
+        page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(base_url + HOST)
+    until(page, "window.unisono?.room.title")
+    page.evaluate("for (const open of document.querySelectorAll('dialog[open]')) open.close()")
+    told(page, **SONG | {"performance": "p", "state": "premiere"})
+    told(page, type="mix", performance="p", share=1, step="files", page="/performance#its-token")
+    told(page, **film(seconds_left=40))
+    expect(page.get_by_role("link", name="To the song: hear, download, share")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("The film is being made: 40 %")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("about 40 seconds left")).to_be_in_viewport(ratio=1)
+    told(page, **film(share=1, step="ready", url=URL, samples=3 * 48_000))
+    watch = page.get_by_role("button", name="Watch the film together")
+    expect(watch).to_be_in_viewport(ratio=1)
+    page.locator("#ending").get_by_role("button", name="Close").click()
+    expect(watch).to_be_in_viewport(ratio=1)
+    page.locator("#cinema").get_by_role("button", name="Close").click()
+    expect(page.locator("#stage")).to_be_hidden()
+    assert sideways_px(page) <= 0
 
 
 NO_H264 = """
@@ -150,11 +183,7 @@ def test_a_song_that_begins_closes_the_film(page: Page, base_url: str) -> None:
     page.get_by_role("button", name="Watch the film together").click()
     told(page, type="screening", performance="p", start=10**12, url=URL, poster=None, words=None, samples=10, by=1)
     expect(page.locator("#screening")).to_be_visible()
-    page.evaluate(
-        """() => unisono.room.apply({ type: "song", performance: "q", state: "count_in", piece: null, key: 0,
-        tempo_bpm: 0, start: 1e9, stop: null, leader: 1, delays_samples: [0], listener_delay_samples: 0, rows: [[1]],
-        backing: null, count_in_samples: 0 })"""
-    )
+    told(page, **SONG | {"performance": "q", "state": "count_in"})
     expect(page.locator("#screening")).to_be_hidden()
 
 

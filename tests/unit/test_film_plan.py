@@ -128,7 +128,7 @@ def test_subtitles_are_on_the_films_own_time() -> None:
     told = words.web_subtitles(film())
     assert told.startswith("WEBVTT\n")
     assert "00:00:02.600 --> " in told  # 1.0 s of the song, 3 s of title before it, 1.4 s early
-    assert "Tochter &lt;aus&gt;" in told
+    assert " line:6%\nTochter &lt;aus&gt;" in told, "above, for below they stand in the picture"
 
 
 def test_chinese_words_stand_without_spaces() -> None:

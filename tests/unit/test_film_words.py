@@ -39,7 +39,7 @@ def cues(subtitles: str) -> list[tuple[float, float, str]]:
     """(start, stop, text) of WebVTT, in seconds."""
 
     def seconds(stamp: str) -> float:
-        hours, minutes, rest = stamp.split(":")
+        hours, minutes, rest = stamp.partition(" ")[0].split(":")
         return 3600 * int(hours) + 60 * int(minutes) + float(rest)
 
     blocks = [block.splitlines() for block in subtitles.strip().split("\n\n")[1:]]

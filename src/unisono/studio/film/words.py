@@ -74,11 +74,11 @@ def _makes_room(last: int, following: int) -> int:
 
 
 def web_subtitles(film: Film) -> str:
-    """The words as WebVTT, on the film's own time."""
+    """The words as WebVTT, on the film's own time; above, for below they stand in the picture."""
     blocks = ["WEBVTT", ""]
     for line in lines(film):
         start, stop = (max(0.0, film.lead_s + at / SAMPLE_RATE) for at in (line.start, line.stop))
-        blocks += [f"{_stamp(start)} --> {_stamp(stop)}", _escaped(line.text), ""]
+        blocks += [f"{_stamp(start)} --> {_stamp(stop)} line:6%", _escaped(line.text), ""]
     return "\n".join(blocks)
 
 

@@ -3,6 +3,7 @@
 import { byId, dialog, h, post, say, show } from "./dom.js";
 import { t } from "./i18n.js";
 import { filmUrl } from "./playable.js";
+import { showStage } from "./stage.js";
 import { timeLeft } from "./takewords.js";
 import { toast } from "./toasts.js";
 
@@ -44,6 +45,7 @@ export class Cinema {
     if (running || (this.#watched && film?.performance === this.#watched.performance && film.url !== this.#watched.url)) dialog("screening").close();
     const visible = film !== null && film.step !== "" && !running && this.#dismissed !== film.performance;
     show(byId("cinema"), visible);
+    showStage(running);
     if (!visible || !film) return;
     const now = `${film.performance} ${film.url} ${film.webm} ${this.#asked}`;
     if (byId("cinema").dataset.now !== now) {
@@ -142,7 +144,7 @@ export class Cinema {
   }
 }
 
-/** The words as subtitles, shown from the start. @param {string} url */
+/** The words as subtitles. They stand in the picture already, so nobody sees them twice who did not ask. @param {string} url */
 export function wordsTrack(url) {
-  return h("track", { kind: "captions", src: url, srclang: "und", label: t("The words"), default: true });
+  return h("track", { kind: "captions", src: url, srclang: "und", label: t("The words") });
 }

@@ -4,6 +4,7 @@ import { keeper, keepOrAgain } from "./along.js";
 import { button, byId, h, post, show } from "./dom.js";
 import { day, minutes, t } from "./i18n.js";
 import { rememberHost } from "./remember.js";
+import { showStage } from "./stage.js";
 import { toast } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
@@ -79,7 +80,7 @@ export class Ending {
     const over = song !== null && AFTER_SONG.has(song.state) && !document.body.classList.contains("singing");
     const visible = over && this.#dismissed !== song.performance && (!MIXED.has(song.state) || mix !== null);
     show(byId("ending"), visible);
-    show(byId("stage"), visible || this.#room.running);
+    showStage(this.#room.running);
     if (!visible || !song) return this.#clear();
     const now = `${song.performance} ${song.state} ${mix?.page ?? ""}`;
     if (byId("ending").dataset.now !== now) {

@@ -54,7 +54,7 @@ export class Stage {
     const running = this.#room.running && this.#phase !== "over";
     show(byId("count-in"), running);
     show(byId("words"), running);
-    show(byId("stage"), running || !byId("ending").hidden);
+    showStage(running);
     clearTimeout(this.#timer);
     if (!running) return;
     this.#lines = linesOf(this.#piece?.words ?? []);
@@ -124,4 +124,9 @@ export class Stage {
     this.#drawn = "free";
     byId("words").replaceChildren(h("p", { class: "line current" }, beat < 0 ? t("Free singing") : t("Sing!")));
   }
+}
+
+/** The stage is there as long as anything is on it: the song, what comes after it, its film. @param {boolean} running */
+export function showStage(running) {
+  show(byId("stage"), running || !byId("ending").hidden || !byId("cinema").hidden);
 }
