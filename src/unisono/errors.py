@@ -156,6 +156,15 @@ class LinkNotValid(UserError):
 
 
 @dataclass(eq=False, kw_only=True)
+class BadPart(UserError):
+    """What somebody says they sing cannot be the name of a part."""
+
+    code: ClassVar[str] = "bad_part"
+    says: ClassVar[str] = "the name of a part has up to {letters_max} letters"
+    letters_max: int
+
+
+@dataclass(eq=False, kw_only=True)
 class NotAllowed(UserError):
     """The seat's role does not permit this."""
 

@@ -70,7 +70,7 @@ export class Engine extends EventTarget {
   _on_who({ name, flag, place }) {
     const first = this.me === 0;
     this.me = 77;
-    this.seats.set(77, this._seat(77, name, place, flag, pretend.role));
+    this.seats.set(77, { ...this._seat(77, name, place, flag, pretend.role), part: this.seats.get(77)?.part ?? "" });
     if (first && pretend.role === "host") this.leader = 77;
     if (first) this._welcome();
     else this._tell({ type: "seat", seat: this.seats.get(77) });
@@ -83,6 +83,11 @@ export class Engine extends EventTarget {
     return [[lead], rest.filter((_, i) => i % 2 === 0), rest.filter((_, i) => i % 2 === 1)];
   }
 
+  _on_part({ part, seat = this.me }) {
+    if (part.length > 40) return this._tell({ type: "problem", code: "bad_part", text: "", fatal: false });
+    this.seats.set(seat, { ...this.seats.get(seat), part });
+    this._tell({ type: "seat", seat: this.seats.get(seat) });
+  }
   _on_wave() { this._tell({ type: "wave", seat: this.me }); }
   _on_hand({ up }) { this._tell({ type: "hand", seat: this.me, up }); }
   _on_write({ text }) { this._tell({ type: "write", seat: this.me, text, at: clock() }); }

@@ -8,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
@@ -18,6 +20,7 @@ from unisono.core.seats import Seat
 from unisono.errors import DiskTrouble, LinkNotValid
 from unisono.live import pulse
 from unisono.live.pulse import Pulse, again_from, anchor_now
+from unisono.store import ledger as ledger_module
 from unisono.store import tokens
 from unisono.store.ledger import Ledger
 from unisono.store.records import Anchor, StemRecord
@@ -100,10 +103,11 @@ def test_seats_come_back_as_they_were(ledger: Ledger, url: str) -> None:
     link = ledger.admit(host).link
     seat = Seat(number=3, key_hash="k", role="host", link=link, name="Ada", flag=Flag(colours=("#000000", "#ffffff")))
     ledger.keep_seat(room, seat)
-    seat.name = "Ada B."
+    seat.name, seat.part = "Ada B.", "alto"
     ledger.keep_seat(room, seat)
     (kept,) = Ledger(url).seats(room)
     assert (kept.number, kept.key_hash, kept.name, kept.flag, kept.gone) == (3, "k", "Ada B.", seat.flag, True)
+    assert kept.part == "alto"
     ledger.forget_seat(room, 3)
     assert ledger.seats(room) == []
 
@@ -119,7 +123,7 @@ def test_performances_are_kept_found_and_forgotten(ledger: Ledger) -> None:
     assert ledger.performance(token=record.token) == record
     assert ledger.performance(media_key=record.media_key) == record
     assert ledger.performance(token="x") is None
-    stems = [StemRecord(seat=2, name="Bea", place="", flag=Flag(country="it"), row=None)]
+    stems = [StemRecord(seat=2, name="Bea", place="", flag=Flag(country="it"), row=None, part="alto")]
     ledger.keep_stems("p", stems)
     assert ledger.stems("p") == stems
     assert ledger.unfinished() == []
@@ -140,6 +144,24 @@ def test_a_song_that_was_kept_before_the_servers_share_was_counted_is_read(ledge
     assert "mix_samples" not in text
     (record,) = ledger.performances(room)
     assert record.song.seating.mix_samples > 0
+
+
+def test_what_was_kept_before_parts_were_said_is_nobodys_part(ledger: Ledger, url: str) -> None:
+    room, host = opened(ledger)
+    ledger.keep_song(room, song_of("headphones", stop=600_000), title="Ode")
+    ledger.keep_seat(room, Seat(number=3, key_hash="k", role="host", link=ledger.admit(host).link, name="Ada"))
+    ledger.keep_stems("p", [StemRecord(seat=2, name="Bea", place="", flag=None, row=1)])
+    ledger.close()
+    config = Config()
+    config.set_main_option("script_location", str(Path(ledger_module.__file__).parent / "migrations"))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0005")
+    engine.dispose()
+    again = Ledger(url)
+    assert [(seat.name, seat.part) for seat in again.seats(room)] == [("Ada", "")]
+    assert [(stem.name, stem.part) for stem in again.stems("p")] == [("Bea", "")]
 
 
 def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:

@@ -57,11 +57,12 @@ def test_words_stand_on_their_beats() -> None:
     assert [word.beat for word in ODE.words] == sorted(word.beat for word in ODE.words)
 
 
-def test_the_page_gets_the_fields_of_the_wire_and_no_parts() -> None:
+def test_the_page_gets_the_fields_of_the_wire_and_of_parts_the_names() -> None:
     fields = json.loads(msgspec.json.encode(ODE.for_page()))
     assert {"id", "title", "composer", "beats_per_bar", "beats", "tempo_bpm", "key_midi"} <= fields.keys()
     assert {"first_midi", "count_in_beats", "words", "melody"} <= fields.keys()
-    assert "parts" not in fields
+    assert fields["parts"] == ["soprano", "alto", "tenor", "bass"]
+    assert "syllables" not in fields
     assert fields["words"][0] == {"beat": 0.0, "text": "Freude,", "line": 0}
     assert fields["melody"][0] == {"beat": 0.0, "beats": 1.0, "midi": 71}
 

@@ -31,6 +31,10 @@ class Commands(ABC):
         """Change how the balcony looks, or step onto it after watching."""
         self.send(messages.Who(name=name, flag=flag, place=place))
 
+    def part(self, part: str, *, seat: int | None = None) -> None:
+        """Say what one sings (`alto`; empty: nothing in particular), or, as the host, what another seat sings."""
+        self.send(messages.Part(part=part, seat=seat))
+
     def pick(self, piece: str | None, *, key: int = 0, tempo_bpm: int = 0) -> None:
         """Choose what is sung next; None is free singing. For the leader and the host."""
         self.send(messages.Pick(piece=piece, key=key, tempo_bpm=tempo_bpm))

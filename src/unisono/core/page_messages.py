@@ -54,6 +54,16 @@ class Who(Message, frozen=True, kw_only=True):
     place: PlaceName = ""
 
 
+class Part(Message, frozen=True, kw_only=True):
+    """What somebody sings (`alto`), empty for nothing in particular; `seat` is for hosts, who may say it of others.
+
+    Any text is taken in: one that cannot be a part's name is answered with a `problem`.
+    """
+
+    part: str
+    seat: SeatNumber | None = None
+
+
 class Check(Message, frozen=True, kw_only=True):
     """What the sound check found; the two measures may be null where `method` is `none`."""
 
@@ -156,6 +166,7 @@ class Watch(Message, frozen=True, kw_only=True):
 FromPage = (
     Hello
     | Who
+    | Part
     | Check
     | Link
     | Wave

@@ -27,6 +27,7 @@ from unisono.core.messages import (
     Left,
     Link,
     Note,
+    Part,
     Pick,
     Problem,
     Role,
@@ -44,6 +45,7 @@ from unisono.core.messages import (
     Write,
     Written,
 )
+from unisono.core.parts import Parts
 from unisono.core.screening import Screenings
 from unisono.core.seats import Seat, Seats
 from unisono.core.singing import Singing
@@ -108,6 +110,7 @@ class Room:
         )
         self.screenings = Screenings(outbox=self._outbox, running=lambda: self.singing.running)
         self._conducting = Conducting(outbox=self._outbox, seats=self.seats, singing=self.singing)
+        self._parts = Parts(outbox=self._outbox, seats=self.seats, singing=self.singing)
         self._watching_max = limits.performers_max + limits.listeners_max
         self._watching: dict[int, Joining] = {}
         self._together = Together(outbox=self._outbox)
@@ -275,7 +278,7 @@ class Room:
         match message:
             case Hello():
                 raise MalformedMessage(reason="hello comes once")
-            case Who() | Check() | Link():
+            case Who() | Part() | Check() | Link():
                 self._change(seat, message, now)
             case Wave():
                 self._together.wave(seat, now)
@@ -298,7 +301,10 @@ class Room:
             case _:
                 assert_never(message)
 
-    def _change(self, seat: Seat, message: Who | Check | Link, now: Position) -> None:
+    def _change(self, seat: Seat, message: Who | Part | Check | Link, now: Position) -> None:
+        if isinstance(message, Part):
+            self._parts.say(seat, message, now)
+            return
         if isinstance(message, Link):
             # Nothing takes no time: a page that says so has not sung yet, and its way is not known.
             seat.up_samples = message.up_samples if message.up_samples > 0 else None

@@ -39,7 +39,10 @@ class RoomInfo(Value, frozen=True, kw_only=True):
 
 
 class SeatInfo(Value, frozen=True, kw_only=True):
-    """One balcony; `row` is null for listeners and outside songs, `method` and `output` before the sound check."""
+    """One balcony; `row` is null for listeners and outside songs, `method` and `output` before the sound check.
+
+    `part`: what they say they sing, empty where nobody said.
+    """
 
     seat: SeatNumber
     name: str
@@ -52,6 +55,7 @@ class SeatInfo(Value, frozen=True, kw_only=True):
     row: int | None = None
     method: Method | None = None
     output: Output | None = None
+    part: str = ""
 
 
 class Backing(Value, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class Seat:
     name: str = ""
     flag: Flag | None = None
     place: str = ""
+    part: str = ""
     connection: int | None = None
     left_at: Position | None = None
     gone: bool = False
@@ -86,6 +87,7 @@ class Seat:
             row=row,
             method=self.method,
             output=self.output,
+            part=self.part,
         )
 
     def member(self) -> Member:

@@ -71,7 +71,7 @@ def beat_samples(beats: float, tempo_bpm: int) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class SongRun:
-    """A performance from `start` on. Only `state`, `stop`, `seating`, `pans` and `premiere` ever change."""
+    """A performance from `start` on. Only `state`, `stop`, `seating`, `pans`, `parts` and `premiere` ever change."""
 
     performance: str
     piece: str | None
@@ -86,6 +86,8 @@ class SongRun:
     state: SongState = "count_in"
     pans: dict[int, float] = field(default_factory=dict)
     """Where each seat is heard, -1 (left) to 1: as the balconies stand."""
+    parts: dict[int, str] = field(default_factory=dict)
+    """What seats sang that have said another part since the song ended; all others sang what they say now."""
     premiere: Premiere | None = None
     """When everybody hears the finished song; kept, so that a restart in the middle of it changes nothing."""
 

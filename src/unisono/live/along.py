@@ -158,6 +158,7 @@ class AlongShelf:
             "count_in_beats": 0,
             "words": [],
             "melody": [],
+            "parts": [],
         }
         if self._piece is not None:
             shown |= msgspec.to_builtins(self._piece.for_page())

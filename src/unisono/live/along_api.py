@@ -208,7 +208,6 @@ class AlongApi:
             take=take,
             performance=original.performance,
             seat=0,
-            part="",
             picture=False,
             state="stopped",
             code="",
@@ -236,6 +235,7 @@ def _facts(sung: PerformanceRecord, voice: StemRecord, size_bytes: int) -> dict[
         "name": voice.name,
         "place": voice.place,
         "flag": voice.flag,
+        "part": voice.part,
         "original": f"original-{sung.performance}.stem",
         "size_bytes": size_bytes,
         "sung": SungAlong(

@@ -38,6 +38,7 @@ def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict
             "flag": msgspec.to_builtins(stem.flag),
             "place": stem.place,
             "row": stem.row,
+            "part": stem.part,
             "marks": made[stem.seat].marks,
             "files": [_file(file, media_key, version) for file in made[stem.seat].files],
         }
@@ -48,7 +49,7 @@ def stems_of(folder: Path, media_key: str, stems: list[StemRecord]) -> list[dict
 
 def stem_of(take: TakeRecord) -> StemRecord:
     """A take as a voice among the others: nobody's row, its own seat."""
-    return StemRecord(seat=take.seat, name=take.name, place=take.place, flag=take.flag, row=None)
+    return StemRecord(seat=take.seat, name=take.name, place=take.place, flag=take.flag, row=None, part=take.part)
 
 
 def _file(file: FileReport, media_key: str, version: str) -> dict[str, object]:

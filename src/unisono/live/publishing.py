@@ -198,6 +198,7 @@ class Publishing:
                     place=seat.place if seat else "",
                     flag=seat.flag if seat else None,
                     row=song.seating.row_of(number),
+                    part=song.parts.get(number, seat.part if seat else ""),
                 )
             )
         return found
@@ -232,6 +233,7 @@ def _facts(
                 "place": stem.place,
                 "row": stem.row,
                 "pan": song.pans.get(stem.seat, 0.0),
+                "part": stem.part,
                 **checks.get(stem.seat, {}),
             }
             for stem in stems

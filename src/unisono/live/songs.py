@@ -73,7 +73,7 @@ class Songs:
     def parts(self, piece: str | None) -> list[str]:
         """What its voices are called, where there are several: who sings one of them may say which."""
         found = self._pieces.get(piece) if piece else None
-        return [part.name for part in found.parts] if found and len(found.parts) > 1 else []
+        return found.voices if found else []
 
     def title(self, piece: str | None) -> str:
         """What a performance of it is called; free singing has no name."""

@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from unisono.core.parts import PART_MAX
 from unisono.errors import TakeFailed, UnisonoError
 from unisono.live.clips import Clips
 from unisono.live.mixes import Films, Mix, Mixes, facts_of
@@ -32,7 +33,6 @@ from unisono.studio.takes import FIRST_SEAT, TakeReport, read_placed
 
 WHO_MAX: Final = 40
 PLACE_MAX: Final = 60
-PART_MAX: Final = 40
 TAKES_MAX: Final = 500
 """So many takes a performance may have."""
 GUIDE_FILES = {"guide.wav": "mix.wav", "guide.m4a": "mix.m4a"}

@@ -52,7 +52,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Piece(Struct, frozen=True, kw_only=True):
-    """A piece as docs/wire.md describes it; `parts` and `syllables` stay at home (see `for_page`).
+    """A piece as docs/wire.md describes it; of `parts` pages get the names, of `syllables` nothing (`for_page`).
 
     `key_midi` is the tonic, `first_midi` the melody's first note, both as written. `parts` are all voices, the melody's
     among them. Equal pieces hash alike, so that a rendering can be kept.
@@ -76,10 +76,15 @@ class Piece(Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
 
     def for_page(self) -> dict[str, object]:
-        """What the page gets: builtins, ready for JSON; parts other than the melody and syllables are left out."""
+        """What the page gets: builtins, ready for JSON; of `parts` their names only, and no syllables."""
         whole: dict[str, object] = msgspec.to_builtins(self)
-        del whole["parts"], whole["melody_part"], whole["syllables"]
-        return whole
+        del whole["melody_part"], whole["syllables"]
+        return whole | {"parts": self.voices}
+
+    @property
+    def voices(self) -> list[str]:
+        """What its parts are called, where there are several: who sings one of them may say which."""
+        return [part.name for part in self.parts] if len(self.parts) > 1 else []
 
 
 class PieceFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

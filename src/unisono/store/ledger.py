@@ -203,7 +203,7 @@ class Ledger:
                 row = SeatRow(room_id=room, number=seat.number)
                 session.add(row)
             row.key_hash, row.link_id, row.role = seat.key_hash, seat.link, seat.role
-            row.name, row.place, row.flag = seat.name, seat.place, _flag_text(seat.flag)
+            row.name, row.place, row.flag, row.part = seat.name, seat.place, _flag_text(seat.flag), seat.part
 
     def forget_seat(self, room: int, number: int) -> None:
         """Nobody will come back to it."""
@@ -223,6 +223,7 @@ class Ledger:
                     name=row.name,
                     place=row.place,
                     flag=_flag(row.flag),
+                    part=row.part,
                     gone=True,
                 )
                 for row in rows
@@ -259,25 +260,13 @@ class Ledger:
         with self._session() as session:
             session.execute(delete(StemRow).where(StemRow.performance_id == performance))
             for stem in stems:
-                session.add(
-                    StemRow(
-                        performance_id=performance,
-                        seat=stem.seat,
-                        name=stem.name,
-                        place=stem.place,
-                        flag=_flag_text(stem.flag),
-                        row=stem.row,
-                    )
-                )
+                session.add(_stem_row(performance, stem))
 
     def stems(self, performance: str) -> list[StemRecord]:
         """Whose voices there are, by seat."""
         with self._session() as session:
             rows = session.scalars(select(StemRow).where(StemRow.performance_id == performance).order_by(StemRow.seat))
-            return [
-                StemRecord(seat=row.seat, name=row.name, place=row.place, flag=_flag(row.flag), row=row.row)
-                for row in rows
-            ]
+            return [_stem(row) for row in rows]
 
     def delete_performance(self, room: int, performance: str) -> bool:
         """Forget a performance of this room; whether there was one."""
@@ -314,6 +303,17 @@ class Ledger:
         with self._session() as session:
             rows = session.execute(query.where(where).order_by(PerformanceRow.sung_at.desc())).all()
             return [_performance(row, place) for row, place in rows]
+
+
+def _stem_row(performance: str, stem: StemRecord) -> StemRow:
+    flag = _flag_text(stem.flag)
+    names = {"name": stem.name, "place": stem.place, "part": stem.part}
+    return StemRow(performance_id=performance, seat=stem.seat, flag=flag, row=stem.row, **names)
+
+
+def _stem(row: StemRow) -> StemRecord:
+    names = {"name": row.name, "place": row.place, "part": row.part}
+    return StemRecord(seat=row.seat, flag=_flag(row.flag), row=row.row, **names)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -89,13 +89,14 @@ class RoomRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StemRecord:
-    """Whose voice a stem is."""
+    """Whose voice a stem is; `part` is what they said they sing, or empty."""
 
     seat: int
     name: str
     place: str
     flag: Flag | None
     row: int | None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ class SeatRow(Base):
     name: Mapped[str] = mapped_column(String(40))
     place: Mapped[str] = mapped_column(String(60))
     flag: Mapped[str] = mapped_column(String(200))
+    part: Mapped[str] = mapped_column(String(40), server_default="")
 
 
 class PerformanceRow(Base):
@@ -113,6 +114,7 @@ class StemRow(Base):
     place: Mapped[str] = mapped_column(String(60))
     flag: Mapped[str] = mapped_column(String(200))
     row: Mapped[int | None]
+    part: Mapped[str] = mapped_column(String(40), server_default="")
 
 
 class TakeRow(Base):

@@ -231,7 +231,7 @@ def _one_voice(
         pan=facts.pan,
         leader=facts.leads,
         storey=facts.row or 0,
-        part=facts.part,
+        part=facts.part.casefold(),
     )
     measured = replace(measure(voice, recipe.mix, on_share=measuring), damaged=damaged, clipped=is_clipped(sound))
     marks = tuple(dict.fromkeys((*stem.marks, *_more_marks(facts, measured))))
@@ -255,7 +255,7 @@ def _one_take(
         sound = files.read_back(take_folder(folder, take.take) / VOICE_FILE)
     except (OSError, ValueError):
         return None, _report(performance, facts, None, ("broken",), (performance.span,))
-    voice = Voice(seat=take.seat, sound=sound, pan=take.pan, part=take.part)
+    voice = Voice(seat=take.seat, sound=sound, pan=take.pan, part=take.part.casefold())
     measured = measure(voice, recipe.mix, on_share=measuring)
     if measured.quiet:
         return None, _report(performance, facts, None, ("silent",), ())

@@ -5,6 +5,7 @@ import { likelyCountry, UnFlagPicker } from "./flagpicker.js";
 import { megabytes, t } from "./i18n.js";
 import { problemInWords } from "./problems.js";
 import { rememberedLook, rememberLook, rememberTake } from "./remember.js";
+import { partMeant } from "./partnames.js";
 import { partInWords } from "./takewords.js";
 import { Upload } from "./upload.js";
 
@@ -98,7 +99,7 @@ export class AddClip {
     const place = input("clip-place").value.trim();
     rememberLook({ name, place, flag: picker.flag });
     return {
-      name, place, part: /** @type {HTMLInputElement} */ (byId("clip-part")).value.trim(),
+      name, place, part: partMeant(/** @type {HTMLInputElement} */ (byId("clip-part")).value, [], partInWords),
       flag: picker.flag ? JSON.stringify(picker.flag) : "", picture: input("clip-picture").checked ? "yes" : "",
     };
   }

@@ -15,6 +15,7 @@ import { UnFacade } from "./facade.js";
 import { UnLinks } from "./links.js";
 import { listenPlainly } from "./plain.js";
 import { wirePanels } from "./panels.js";
+import { wireParts } from "./parts.js";
 import { MyPicture } from "./mypicture.js";
 import { closingHeading, closingInWords, problemInWords } from "./problems.js";
 import { forgetSeat, rememberedLook, rememberSeat, seatKey } from "./remember.js";
@@ -51,6 +52,7 @@ async function begin() {
   wireEngine();
   new Stage(room, engine, pieces);
   const songs = new SongPanel(room, engine, pieces);
+  wireParts(room, engine, pieces);
   new SoundPanel(room, engine);
   new Ending(room, engine, token, guide);
   new Cinema(room, engine);

@@ -12,6 +12,7 @@ import { best, kindOf } from "./playable.js";
 import { markInWords, problemInWords } from "./problems.js";
 import { wireSeen } from "./seen.js";
 import { TakesPanel } from "./takes.js";
+import { partInWords } from "./takewords.js";
 import { UnWave } from "./wave.js";
 
 /** @typedef {import("./types.js").Sung} Sung */
@@ -168,7 +169,7 @@ function stemRow(stem, title) {
   const marks = stem.marks.map((mark) => markInWords(typeof mark === "string" ? mark : mark.code));
   return h("li", {},
     flagElement(stem.flag),
-    h("span", { class: "who" }, h("strong", {}, stem.name), h("small", {}, stem.place)),
+    h("span", { class: "who" }, h("strong", {}, stem.name), h("small", {}, [stem.place, partInWords(stem.part)].filter(Boolean).join(" · "))),
     h("ul", { class: "files" }, ...stem.files.map((file) => download(file, stem.name, [title, stem.name]))),
     marks.length ? h("p", { class: "marks" }, marks.join(" ")) : null);
 }

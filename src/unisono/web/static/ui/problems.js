@@ -15,6 +15,7 @@ const SENTENCES = {
   guide_gone: () => t("The song that you sing along to has been deleted meanwhile."),
   nothing_sung: () => t("Nobody is heard in it. Please sing it again."),
   out_of_range: () => t("Nobody can sing that high, that low or that fast."),
+  bad_part: () => t("This cannot be the name of a part: please use up to 40 letters."),
   nobody_there: () => t("Nobody is on that balcony any more."),
   bad_request: () => t("Please look at what you wrote: something is missing or too long."),
   server_error: () => t("Something went wrong on our side. Please try again."),

@@ -4,6 +4,7 @@ import { button, byId, h, input, say, show } from "./dom.js";
 import { flagElement, flagInWords } from "./flags.js";
 import { t, tn } from "./i18n.js";
 import { PushToTalk } from "./pushtotalk.js";
+import { partInWords } from "./takewords.js";
 import { tell, toast } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
@@ -164,7 +165,7 @@ function personRow(room, seat) {
     seat.present ? "" : t("coming back"),
     seat.output === "loudspeakers" ? t("heard afterwards") : "",
   ].filter(Boolean);
-  const words = h("span", {}, h("strong", {}, seat.name), h("small", {}, [seat.place, flagInWords(seat.flag), ...facts].filter(Boolean).join(" · ")));
+  const words = h("span", {}, h("strong", {}, seat.name), h("small", {}, [partInWords(seat.part ?? ""), seat.place, flagInWords(seat.flag), ...facts].filter(Boolean).join(" · ")));
   return h("li", {}, flagElement(seat.flag), words);
 }
 

@@ -16,6 +16,8 @@ export interface Seat {
   row: number | null;
   method: Method | null;
   output: Output | null;
+  /** What they say they sing; nothing from servers that do not know of parts. */
+  part?: string;
 }
 
 export interface Word {
@@ -35,6 +37,8 @@ export interface Piece {
   first_midi: number;
   count_in_beats: number;
   words: Word[];
+  /** What its voices are called, where there are several. */
+  parts?: string[];
 }
 
 export interface Picked {
@@ -87,6 +91,7 @@ export interface SungStem {
   name: string;
   flag: Flag;
   place: string;
+  part: string;
   row: number | null;
   marks: (string | { code: string })[];
   files: SungFile[];
