@@ -81,11 +81,11 @@ def was_sung(
     services.ledger.keep_song(services.ledger.admit(token).room, song, title="Canto")
     folder = services.settings.performances / name
     stems = []
-    for seat, who in ((1, "Ola"), (2, "Wei")):
+    for seat, who, part in ((1, "Ola", "alto"), (2, "Wei", "")):
         path = stem_path(folder, seat)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(MAGIC + f"{name} {seat}".encode())
-        stems.append(StemRecord(seat=seat, name=who, place="Łódź", flag=m.Flag(country="pl"), row=seat - 1))
+        stems.append(StemRecord(seat=seat, name=who, place="Łódź", flag=m.Flag(country="pl"), row=seat - 1, part=part))
     services.ledger.keep_stems(name, stems)
     told = tuple(
         StemReport(
@@ -174,6 +174,7 @@ async def test_words_key_tempo_and_count_in_are_those_of_what_was_sung(stage: St
     token = await open_along(stage)
     piece = (await about(stage, token))["piece"]
     assert piece["words"]
+    assert piece["parts"] == told["parts"], "who sings along may say which"
     assert piece["beats_per_bar"] == 4
     page = await stage.house.sing_in(token, "Ola")
     await page.say(m.Start())
@@ -251,6 +252,7 @@ async def test_what_is_kept_is_a_take_of_each_who_was_heard_placed_by_its_own_po
     facts = read_take(folder)
     assert facts is not None
     assert (facts.sung, facts.offset_samples) == ((FIRST_START, FIRST_START + SAMPLES), None)
+    assert (take["part"], facts.part) == ("alto", "alto"), "what was said on the balcony there"
     assert (folder / facts.original).read_bytes() == MAGIC + b"solo1 1"
     assert stage.studio.mixes == [{take["seat"]}]
     assert (await about(stage, token))["kept"] == 1
