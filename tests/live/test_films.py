@@ -30,6 +30,8 @@ class Projector:
 
     held: bool = False
     fails: bool = False
+    silent: str = ""
+    """In this form it does not say how far it is."""
     shown: list[tuple[str, set[str]]] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
@@ -56,6 +58,8 @@ class Projector:
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.asked_to_wait = held
         try:
+            while self.silent == form:  # noqa: ASYNC110 - a test lets go of it
+                await asyncio.sleep(0.01)
             on_progress(0.4, "render", 12.0)
             while self.held:  # noqa: ASYNC110 - a test lets go of it
                 await asyncio.sleep(0.01)
@@ -283,6 +287,18 @@ async def test_who_comes_after_a_restart_is_told_of_the_film_and_watches_it(
         await page.say(m.Watch(performance=told.performance))
         assert (await page.get(m.Screening)).url == told.url
     assert len(projector.shown) == 1, "and it is not made again"
+
+
+async def test_each_form_begins_with_nothing_done_and_no_forecast(stage: Stage, projector: Projector) -> None:
+    """Of what the form before it had come to nothing is said."""
+    await stage.add(picture="yes")
+    await until(stage, rests)
+    projector.silent = "tall"
+    assert (await ask(stage, "/make", form="tall"))[0] == 200
+    told = await until(stage, lambda told: told["making"] is not None and told["making"]["form"] == "tall")
+    assert (told["making"]["share"], told["making"]["step"], told["making"]["seconds_left"]) == (0.0, "", None)
+    projector.silent = ""
+    await until(stage, rests)
 
 
 async def test_the_room_is_told_of_the_webm_when_somebody_has_had_it_made(stage: Stage) -> None:

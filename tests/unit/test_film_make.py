@@ -253,6 +253,8 @@ def test_the_same_as_webm_in_pieces_that_a_stopped_run_keeps(tmp_path: Path) -> 
     assert shares == sorted(shares)
     with av.open(str(tmp_path / "film.webm")) as file:
         assert [stream.codec_context.codec.canonical_name for stream in file.streams] == ["vp9", "opus"]
+        shown = next(file.decode(video=0))
+        assert (shown.colorspace, shown.color_range, shown.color_primaries, shown.color_trc) == (1, 1, 1, 1), "BT.709"
     plain, again = frames_of(tmp_path / "film.mp4"), frames_of(tmp_path / "film.webm")
     assert len(again) == made.frames
     for number in (0, 59, 60, 61, made.frames - 40):

@@ -330,7 +330,7 @@ class Films:
                     self._works.pop(performance, None)
                     break
             done.add(form)
-            work.progress.form, work.progress.share, work.progress.began_s = form, 0.0, None
+            work.progress = FilmProgress(form=form)
             async with self._turn:
                 code = await self._make(work, folder, form) or code
             if form == WIDE:

@@ -20,6 +20,7 @@ from typing import Literal
 import av
 import msgspec
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from msgspec import Struct
 
 from unisono.errors import UnisonoError
@@ -35,6 +36,8 @@ NICENESS = 10
 _MEMORY_BYTES = 8 * 2**30
 _TELL_FRAMES = 5
 _KEY_FRAMES = 4 * FRAME_RATE
+_BT709 = 1
+"""As FFmpeg counts primaries and transfer functions."""
 _VP9 = {"crf": "33", "b": "0", "deadline": "realtime", "cpu-used": "6", "threads": "1", "g": str(_KEY_FRAMES)}
 
 
@@ -156,6 +159,9 @@ def encode_webm(folder: Folder, number: int, on_share: Callable[[float], None]) 
         source.seek(int(wanted.start / FRAME_RATE / shown.time_base), stream=shown, backward=True)
         stream = file.add_stream("libvpx-vp9", rate=FRAME_RATE, options=_VP9)
         stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+        colours = stream.codec_context
+        colours.colorspace, colours.color_range = int(Colorspace.ITU709), int(ColorRange.MPEG)
+        colours.color_primaries, colours.color_trc = _BT709, _BT709
         for frame in source.decode(shown):
             index = round((frame.time or 0.0) * FRAME_RATE) - wanted.start
             if index >= len(wanted):
