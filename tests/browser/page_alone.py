@@ -57,7 +57,8 @@ def _file(name: str, kind: str, size: int) -> dict[str, Any]:
 def _stem(seat: int, name: str, place: str, country: str, marks: list[str]) -> dict[str, Any]:
     files = [_file(f"stems/{seat}", "flac", 2_100_000), _file(f"stems/{seat}", "wav", 4_200_000)]
     flag = {"country": country}
-    return {"seat": seat, "name": name, "flag": flag, "place": place, "row": seat - 1, "marks": marks, "files": files}
+    facts = {"seat": seat, "name": name, "flag": flag, "place": place, "part": "alto" if seat == 2 else ""}
+    return facts | {"row": seat - 1, "marks": marks, "files": files}
 
 
 SUNG: dict[str, Any] = {
@@ -203,7 +204,7 @@ def build() -> web.Application:
     app.router.add_get("/flags/{country:[a-z]{2}}.svg", _flag)
     app.router.add_get("/locale/{language:[a-z]{2}}.json", _locale)
     app.router.add_get("/media/{path:.+}", _media)
-    app.router.add_get("/api/pieces", _canned(pieces()))
+    app.router.add_get("/api/pieces", _canned([piece.for_page() for piece in pieces()]))
     row = {
         "performance": "p",
         "title": SUNG["title"],

@@ -29,6 +29,7 @@ def _message(kind: type[m.FromPage]) -> st.SearchStrategy[m.FromPage]:
     fields = {
         m.Hello: {"version": st.just(1), "token": _texts, "decodes": st.sampled_from(["opus", "pcm"])},
         m.Who: {"name": _texts, "place": _texts},
+        m.Part: {"part": st.text(max_size=60), "seat": st.none() | st.integers(0, 5)},
         m.Check: {
             "method": st.sampled_from(get_args(m.Method)),
             "output": st.sampled_from(get_args(m.Output)),

@@ -28,7 +28,7 @@ class PartField {
     this.#said = said;
     this.#select.addEventListener("change", () => this.#chosen(this.#select.value));
     this.#own.addEventListener("change", () => this.#written());
-    this.#own.addEventListener("keydown", (event) => event.key === "Escape" && this.#leave(this.#part));
+    this.#own.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   /** @param {string[]} named parts of the piece @param {string} part what was said */
@@ -60,7 +60,16 @@ class PartField {
     else this.#said(value);
   }
 
+  /** Escape leaves the line, and closes nothing else. @param {KeyboardEvent} event */
+  #pressed(event) {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    this.#leave(this.#part);
+  }
+
+  /** Comes again when the line, which is over, loses the focus. */
   #written() {
+    if (!this.#writing) return;
     const part = partMeant(this.#own.value, this.#offered, partInWords);
     if (part) this.#said(part);
     this.#leave(part || this.#part);
