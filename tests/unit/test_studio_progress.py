@@ -14,10 +14,10 @@ from rich.console import Console
 from tests.unit.clips import backing, sung_to, write_clip, write_guide
 from unisono.live.works import Progress
 from unisono.studio import clip as clips_steps
-from unisono.studio import files, whole
+from unisono.studio import files, guides, whole
 from unisono.studio.clip import Clip, ClipSettings, analyse
 from unisono.studio.clips import produce_clips
-from unisono.studio.decoded import decoded
+from unisono.studio.decoded import Decoded, decoded
 from unisono.studio.guides import read_guide
 from unisono.studio.progress import Screen
 from unisono.studio.shares import OnShare, paced, weighed, within
@@ -124,6 +124,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(clips_steps, "paced", each)
     monkeypatch.setattr(whole, "paced", each)
+    monkeypatch.setattr(guides, "paced", each)
 
 
 @pytest.mark.usefixtures("unhurried")
@@ -168,6 +169,40 @@ def test_the_mix_and_its_files_tell_how_far_they_are_and_end_when_nobody_wants_t
         assert shares == sorted(shares), step
         assert shares, step
     assert len({each.step_share for each in told if each.step == "mix"}) >= 4
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_guide_is_read_before_everything_else_and_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(path: Path, work: Work, *, on_progress: OnShare) -> Decoded:
+        """What a decoder tells of a guide that is an hour long."""
+        for share in (0.25, 0.5, 0.75):
+            on_progress(share)
+        return decoded(path, work, on_progress=on_progress)
+
+    monkeypatch.setattr(guides, "decoded", slowly)
+    guide = write_guide(tmp_path)
+    path = write_clip(tmp_path / "ada.wav", sung_to(backing(), seed=1, late_samples=0))
+    clips, told = [Clip(key="ada", path=str(path))], list[Told]()
+
+    def enough() -> bool:
+        return len(told) > 2
+
+    with pytest.raises(Cancelled):
+        produce_clips(clips, guide, tmp_path / "out", on_told=told.append, cancelled=enough)
+    assert {each.step for each in told} == {"guide"}
+    assert not [*(tmp_path / "out").rglob("*.part")]
+    told.clear()
+    produce_clips(clips, guide, tmp_path / "out", on_told=told.append)
+    reading = [each for each in told if each.step == "guide"]
+    assert told[: len(reading)] == reading
+    assert [each.state for each in reading][:: len(reading) - 1] == ["begun", "done"]
+    going = [each.step_share for each in reading if each.state == "going"]
+    assert len(set(going)) >= 6
+    assert going == sorted(going)
+    assert all(each.seconds_left > 0 for each in reading)
+    assert told[-1].share == 1.0
 
 
 def test_a_page_is_told_the_worker_s_own_forecast(monkeypatch: pytest.MonkeyPatch) -> None:

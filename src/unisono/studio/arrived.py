@@ -21,6 +21,7 @@ from unisono.studio.clip import Clip, ClipReport, ClipSettings, analyse, names_o
 from unisono.studio.decoded import decoded
 from unisono.studio.guides import GuideFacts, guide_sound, performance_guide
 from unisono.studio.outcome import Outcome, state_of
+from unisono.studio.performance import read_performance
 from unisono.studio.pictures import shape
 from unisono.studio.report import lags_picture, said_of, shown_in_lags, shown_in_waves, waves_picture
 from unisono.studio.shares import OnShare, paced, weighed
@@ -62,7 +63,12 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
     (folder / REPORT_FILE).unlink(missing_ok=True)
     work = Work(folder / WORK_FOLDER)
     work.clear_parts()
-    guide = _guide(performance, work)
+    seconds = read_performance(performance).span.samples / SAMPLE_RATE
+    whole_steps: tuple[Step, ...] = ("guide", "files")
+    tell = Teller(Course({take: _GUESSED_SECONDS}, seconds, hands=1, whole_steps=whole_steps), on_told)
+    tell("guide", "begun")
+    guide = _guide(performance, work, lambda share: tell("guide", "going", step_share=share))
+    tell("guide", "done")
     sound, stem_marks = folder / facts.original, cast("tuple[str, ...]", ())
     if facts.sung is not None:
         sound, stem_marks = _from_stem(folder, facts, facts.sung, guide)
@@ -76,8 +82,6 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
         stamped=facts.sung is not None,
     )
     settings = ClipSettings(samples=guide.samples)
-    seconds = guide.samples / SAMPLE_RATE
-    tell = Teller(Course({take: _GUESSED_SECONDS}, seconds, hands=1, whole_steps=("files",)), on_told)
 
     def step(name: Step, state: State, seconds: float) -> None:
         if seconds:
@@ -101,10 +105,10 @@ def analyse_take(performance: Path, take: str, on_told: Callable[[Told], None]) 
     return report
 
 
-def _guide(performance: Path, work: Work) -> GuideFacts:
+def _guide(performance: Path, work: Work, on_share: OnShare) -> GuideFacts:
     """The performance's guide, shared by its takes; a link to its sound lies in this take's work."""
     shared = Work(performance / WORK_FOLDER)
-    guide = performance_guide(performance, shared, songbook=Settings.read().songbook)
+    guide = performance_guide(performance, shared, songbook=Settings.read().songbook, on_share=on_share)
     source, here = shared.path(guide.name, "npy"), work.path(guide.name, "npy")
     if not here.exists():
         try:

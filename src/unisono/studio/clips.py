@@ -23,7 +23,7 @@ from unisono.studio.crew import Crew
 from unisono.studio.guides import GuideFacts, read_guide
 from unisono.studio.hand import Line, Task
 from unisono.studio.outcome import Outcome, ProduceSettings, Production, outcome_of, state_of, write_report
-from unisono.studio.steps import CLIP_STEPS, Course, Teller, Told, Work
+from unisono.studio.steps import CLIP_STEPS, GUIDED_STEPS, Cancelled, Course, State, Teller, Told, Work
 from unisono.studio.whole import STEMS_FOLDER, make_whole
 from unisono.studio.worker import alone
 from unisono.units import SAMPLE_RATE
@@ -35,6 +35,8 @@ TAIL_SAMPLES = 3 * SAMPLE_RATE
 
 _GUESSED_SECONDS_PER_BYTE = 1 / 16_000
 """A phone's sound has some 128 kbit/s; with a picture the guess is far too long, and the guide's length the limit."""
+_GUESSED_GUIDE_SECONDS = 240.0
+"""Of a piece or a performance, before it is read; no recording is guessed to be longer than twice that."""
 
 
 def produce_clips(
@@ -98,14 +100,16 @@ class _Run:
     def _all(self, crew: Crew, guide: Path | str, songbook: Path | None) -> Production:
         chosen = self._settings
         began = time.monotonic()
-        facts = read_guide(guide, self._work, key=chosen.key, tempo_bpm=chosen.tempo_bpm, songbook=songbook)
-        axis = facts.samples + (0 if facts.source == "performance" else TAIL_SAMPLES)
-        course = Course(
-            {clip.key: _guessed_seconds(clip, axis) for clip in self._clips.values()},
-            axis / SAMPLE_RATE,
-            hands=self._hands,
-        )
+        lengths = {clip.key: _guessed_seconds(Path(clip.path)) for clip in self._clips.values()}
+        guide_seconds = _guessed_seconds(Path(guide)) or _GUESSED_GUIDE_SECONDS
+        course = Course(lengths, guide_seconds, hands=self._hands, whole_steps=GUIDED_STEPS)
         tell = Teller(course, self._on_told)
+        facts, state = self._read(guide, songbook, tell)
+        axis = facts.samples + (0 if facts.source == "performance" else TAIL_SAMPLES)
+        course.whole_lengthened(axis / SAMPLE_RATE)
+        for key, guessed in lengths.items():
+            course.lengthened(key, min(guessed, axis / SAMPLE_RATE))
+        tell("guide", state)
         each = ClipSettings(samples=axis, clean=chosen.clean, free_tempo=chosen.free_tempo)
         tasks = [
             Task(clip=clip, guide=facts, work=str(self._work.folder), settings=each)
@@ -123,6 +127,25 @@ class _Run:
         )
         write_report(self._out, production)
         return production
+
+    def _read(self, guide: Path | str, songbook: Path | None, tell: Teller) -> tuple[GuideFacts, State]:
+        """The guide, and whether it was read now; ends in the middle of it once nobody wants it any more."""
+        state: State = "kept"
+
+        def told(share: float) -> None:
+            nonlocal state
+            if self._cancelled():
+                raise Cancelled
+            if share >= 1:
+                state = "done"
+            tell("guide", "going", step_share=share)
+
+        tell("guide", "begun")
+        chosen = self._settings
+        facts = read_guide(
+            guide, self._work, key=chosen.key, tempo_bpm=chosen.tempo_bpm, songbook=songbook, on_share=told
+        )
+        return facts, state
 
     def _begin(self, guide: GuideFacts, each: ClipSettings, tell: Teller) -> list[Clip]:
         """The clips there is work on; of the others the outcome is known: kept from before, doubled, not there."""
@@ -181,8 +204,7 @@ def clear_parts(out: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _guessed_seconds(clip: Clip, axis_samples: int) -> float:
-    """A clip's length before it is decoded, for the forecast only."""
-    path = Path(clip.path)
+def _guessed_seconds(path: Path) -> float:
+    """A recording's length before it is decoded, for the forecast only."""
     size_bytes = path.stat().st_size if path.is_file() else 0
-    return min(size_bytes * _GUESSED_SECONDS_PER_BYTE, axis_samples / SAMPLE_RATE)
+    return min(size_bytes * _GUESSED_SECONDS_PER_BYTE, 2 * _GUESSED_GUIDE_SECONDS)

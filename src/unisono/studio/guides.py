@@ -23,6 +23,7 @@ from unisono.studio import files
 from unisono.studio.decoded import decoded
 from unisono.studio.guide import Guide, Note
 from unisono.studio.performance import PERFORMANCE_FILE, read_performance
+from unisono.studio.shares import OnShare, paced, untold, weighed
 from unisono.studio.steps import Work, content_hash, fingerprint
 from unisono.units import Audio
 
@@ -30,6 +31,10 @@ GUIDE_FILE = "guide.wav"
 """In a performance's folder: what its takes are aligned to. It stays what it was when takes have joined the mix."""
 
 MIX_FILE = "mix.wav"
+
+_FILE_WEIGHTS = (1.0, 8.0, 1.0)
+_KEPT_WEIGHTS = (1.0, 1.0, 1.0)
+"""How long looking at a guide's content, reading and keeping it take against each other: any file, our own."""
 
 
 class PartNotes(Struct, frozen=True, kw_only=True):
@@ -85,20 +90,27 @@ class _Sung(Struct, frozen=True):
 
 
 def read_guide(
-    guide: Path | str, work: Work, *, key: int = 0, tempo_bpm: int = 0, songbook: Path | None = None
+    guide: Path | str,
+    work: Work,
+    *,
+    key: int = 0,
+    tempo_bpm: int = 0,
+    songbook: Path | None = None,
+    on_share: OnShare = untold,
 ) -> GuideFacts:
     """The guide: a file, a folder, or a piece's id; its sound is kept in `work`.
 
-    key, tempo_bpm: of a piece of the songbook. Raises UserError for what is no guide, OperatorError.
+    key, tempo_bpm: of a piece of the songbook. on_share: hears how far it is read, and 1 only if it was not kept
+    from before. Raises UserError for what is no guide, OperatorError.
     """
     path = Path(guide)
     if path.is_dir():
-        return performance_guide(path, work, songbook=songbook)
+        return performance_guide(path, work, songbook=songbook, on_share=on_share)
     if path.is_file():
-        return _file_guide(path, work)
+        return _file_guide(path, work, on_share)
     known = read_shelf(songbook).pieces
     if str(guide) in known:
-        return _piece_guide(known[str(guide)], key, tempo_bpm, work)
+        return _piece_guide(known[str(guide)], key, tempo_bpm, work, on_share)
     raise GuideNotFound(guide=str(guide), pieces=", ".join(known))
 
 
@@ -123,24 +135,29 @@ def guide_for(facts: GuideFacts, work: Work, part: str) -> Guide:
     return Guide(sound=guide_sound(facts, work), notes=tuple(notes), claps=tuple(float(at) for at in facts.clicks))
 
 
-def _file_guide(path: Path, work: Work) -> GuideFacts:
+def _file_guide(path: Path, work: Work, on_share: OnShare) -> GuideFacts:
+    looked, reading, keeping = weighed(on_share, *_FILE_WEIGHTS)
     name = fingerprint("decode", "guide", content_hash(path))
+    looked(1.0)
     sound = work.sound(name)
     if sound is None:
-        sound = decoded(path, work).sound
+        sound = decoded(path, work, on_progress=paced(reading)).sound
         if not len(sound):
             raise GuideNotFound(guide=path.name, pieces="")
+        keeping(0.0)
         work.keep_sound(name, sound)
+        on_share(1.0)
     return GuideFacts(name=name, source="file", title=path.stem, samples=len(sound))
 
 
-def _piece_guide(known: Piece, key: int, tempo_bpm: int, work: Work) -> GuideFacts:
+def _piece_guide(known: Piece, key: int, tempo_bpm: int, work: Work, on_share: OnShare) -> GuideFacts:
     tempo = tempo_of(known, tempo_bpm)
     name = fingerprint("decode", "piece", msgspec.to_builtins(known), key, tempo)
     sound = work.sound(name)
     if sound is None:
         sound = render_backing(known, key, tempo)[:, np.newaxis]
         work.keep_sound(name, sound)
+        on_share(1.0)
     return GuideFacts(
         name=name,
         source="piece",
@@ -153,20 +170,26 @@ def _piece_guide(known: Piece, key: int, tempo_bpm: int, work: Work) -> GuideFac
     )
 
 
-def performance_guide(folder: Path, work: Work, *, songbook: Path | None = None) -> GuideFacts:
+def performance_guide(
+    folder: Path, work: Work, *, songbook: Path | None = None, on_share: OnShare = untold
+) -> GuideFacts:
     """The guide of a performance: its mix as it was when the first take came, else its backing."""
     if not (folder / PERFORMANCE_FILE).is_file():
         raise GuideNotFound(guide=str(folder), pieces="")
     performance = read_performance(folder)
+    looked, reading, _ = weighed(on_share, *_KEPT_WEIGHTS)
     path = _performance_sound(folder, performance.backing)
     known, key, tempo = _piece_of(folder, songbook)
     count_in = performance.count_in_samples
     parts = _parts(known, key, tempo) if known else ()
     name = fingerprint("decode", "performance", content_hash(path), msgspec.to_builtins(parts), count_in)
+    looked(1.0)
     sound = work.sound(name)
     if sound is None:
         sound = files.read_back(path)
+        reading(1.0)
         work.keep_sound(name, sound)
+        on_share(1.0)
     return GuideFacts(
         name=name,
         source="performance",

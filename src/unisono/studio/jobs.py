@@ -61,7 +61,7 @@ async def run_take(
 ) -> TakeReport:
     """Work on one take of the performance in `folder` (takes.py), as `run_mix` does on all. Raises TakeFailed.
 
-    Steps are those of a clip (steps.py): `decode`, `align`, `clean`, `measure`.
+    Steps are `guide`, those of a clip (steps.py: `decode`, `align`, `clean`, `measure`), and `files`.
     """
     code, reason = await _work([str(folder), take], on_progress, timeout_seconds)
     if reason is not None:

@@ -15,7 +15,7 @@ from unisono.studio.film.make import Made
 from unisono.studio.film.make import Progress as FilmShare
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
 from unisono.studio.report import PAGE_FILE, in_words, said_of, time_told
-from unisono.studio.steps import WHOLE_STEPS, Told
+from unisono.studio.steps import Told
 from unisono.units import SAMPLE_RATE
 from unisono.web.i18n import words
 from unisono.web.take_words import sentence, step_word
@@ -138,7 +138,7 @@ class Screen:
             bar.update(row, description=Text(line).markup, completed=0.0, total=None)
         elif told.state == "going" and told.clip in self._rows:
             bar.update(self._rows[told.clip], total=1.0, completed=told.step_share)
-        elif told.clip in self._rows and (told.state == "broken" or told.step in ("measure", *WHOLE_STEPS)):
+        elif told.clip in self._rows and (told.state == "broken" or not told.clip or told.step == "measure"):
             bar.remove_task(self._rows.pop(told.clip))
 
     def _left(self, told: Told) -> str:

@@ -26,17 +26,20 @@ from unisono.units import Audio
 
 S = TypeVar("S", bound=Struct)
 
-Step = Literal["decode", "align", "clean", "measure", "voices", "mix", "files"]
+Step = Literal["guide", "decode", "align", "clean", "measure", "voices", "mix", "files"]
 State = Literal["begun", "going", "done", "kept", "broken"]
 """`going`: it is under way, and how far is known. `kept`: its result was there already.
 `broken`: this clip goes no further."""
 
 CLIP_STEPS: Final[tuple[Step, ...]] = ("decode", "align", "clean", "measure")
 WHOLE_STEPS: Final[tuple[Step, ...]] = ("mix", "files")
+GUIDED_STEPS: Final[tuple[Step, ...]] = ("guide", *WHOLE_STEPS)
+"""Those of a run in which clips are sung to a guide, which is read before anything else."""
 STEM_STEPS: Final[tuple[Step, ...]] = ("voices",)
 """Those of a seat's stem, which needs no place: all of it is one step."""
 
 RECIPES: Final[Mapping[Step, int]] = {
+    "guide": 1,
     "decode": 1,
     "align": 2,
     "clean": 3,
@@ -48,6 +51,7 @@ RECIPES: Final[Mapping[Step, int]] = {
 """Another number makes every result of a step anew, and what follows from it."""
 
 TYPICAL_RATES: Final[Mapping[Step, float]] = {
+    "guide": 0.010,
     "decode": 0.008,
     "align": 0.015,
     "clean": 0.013,
@@ -206,15 +210,14 @@ class Course:
         clip_steps: tuple[Step, ...] = CLIP_STEPS,
         whole_steps: tuple[Step, ...] = WHOLE_STEPS,
     ) -> None:
-        """clips: the expected length of each in seconds. whole_seconds: the length of the mix."""
+        """clips: the expected length of each in seconds. whole_seconds: the length of the guide and of the mix."""
         self._hands = max(1, min(hands, len(clips)))
         self._clip_steps, self._whole_steps = clip_steps, whole_steps
         self._seconds: dict[tuple[str, Step], float] = {}
         for clip, seconds in clips.items():
             self._seconds |= {(clip, step): max(seconds, 1.0) for step in clip_steps}
-        voices = max(1, len(clips))
-        self._seconds |= {("", step): whole_seconds * (voices if step == "mix" else 1) for step in whole_steps}
         self._clips = tuple(clips)
+        self.whole_lengthened(whole_seconds)
         self._began: dict[tuple[str, Step], float] = {}
         self._going: dict[tuple[str, Step], float] = {}
         self._over: set[tuple[str, Step]] = set()
@@ -227,6 +230,11 @@ class Course:
         for step in self._clip_steps:
             if (clip, step) in self._seconds:
                 self._seconds[clip, step] = max(seconds, 1.0)
+
+    def whole_lengthened(self, seconds: float) -> None:
+        """The guide, and with it the mix, turned out to be this long."""
+        voices = max(1, len(self._clips))
+        self._seconds |= {("", step): seconds * (voices if step == "mix" else 1) for step in self._whole_steps}
 
     def hear(
         self, step: Step, state: State, *, now: float, clip: str = "", problem: str = "", step_share: float = 0.0

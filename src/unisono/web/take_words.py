@@ -94,6 +94,7 @@ REASONS: tuple[str, ...] = (
 """What `{reason}` may be, in words that translators know; whatever else a library says is told as it says it."""
 
 STEP_WORDS: Mapping[str, str] = {
+    "guide": _("reading the guide"),
     "decode": _("reading"),
     "align": _("finding its place"),
     "clean": _("cleaning"),

@@ -10,6 +10,7 @@ import { fileOnItsWay } from "./remember.js";
 
 /** What the studio's steps are, for those who wait. @type {Record<string, () => string>} */
 const STEPS = {
+  guide: () => t("The song is being read."),
   decode: () => t("The clip is being read."),
   align: () => t("Its place in the song is being found."),
   clean: () => t("It is being cleaned, gently."),
