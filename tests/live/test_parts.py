@@ -8,11 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.live.clips import open_stage
 from tests.live.house import PATIENCE_SECONDS, House, Page, open_house, sine, wait_until
+from tests.live.test_along import keep, open_along, write_mix
 from unisono.core import messages as m
 from unisono.core.wire import Kind, Packet
 from unisono.opus import Encoder
 from unisono.studio.performance import read_performance, read_report
+from unisono.studio.takes import read_take, take_folder
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
 
 SECONDS = 2
@@ -78,6 +81,28 @@ async def shown(page: Page, part: str) -> m.SeatInfo:
                 if isinstance(told, m.SeatChanged) and told.seat.part == part:
                     return told.seat
             assert await page.take()
+
+
+async def test_what_is_sung_along_as_alto_is_an_alto_in_the_songs_mix(tmp_path: Path) -> None:
+    async with open_stage(tmp_path) as stage:
+        write_mix(stage.folder, "abc123")
+        token = await open_along(stage)
+        ola = await stage.house.sing_in(token, "Ola")
+        await ola.say(m.Part(part="alto"))
+        await ola.say(m.Start())
+        song = await ola.get(m.SongChanged)
+        assert song.stop is not None
+        await wait_until(song.stop + SAMPLE_RATE // 10, ola)
+        await sung(ola, song, 330.0)
+        await say_sent(ola, song)
+        await ola.get(m.MixProgress, step="ready")
+        status, kept = await keep(stage, token, song.performance)
+        assert status == 200, kept
+        [take] = (await stage.settled())["takes"]
+        assert (take["name"], take["part"], take["along"]) == ("Ola", "alto", True)
+        facts = read_take(take_folder(stage.folder, take["take"]))
+        assert facts is not None
+        assert (facts.part, facts.in_mix) == ("alto", True), "what the studio aligns and balances it by"
 
 
 async def test_what_is_no_part_costs_nobody_anything(house: House) -> None:
