@@ -79,6 +79,8 @@ async def test_neighbours_see_each_other_and_what_they_do(house: House) -> None:
         assert bea.view.seats[ada.view.seat].hand
         ada.look(name="Ada L.", place="Pisa")
         await bea.until(lambda: bea.view.seats[ada.view.seat].name == "Ada L.")
+        ada.part("alto", seat=bea.view.seat)
+        await bea.until(lambda: bea.view.seats[bea.view.seat].part == "alto")
         await ada.check(CardSpec(latency_ms=50.0))
         await bea.until(lambda: bea.view.seats[ada.view.seat].method == "acoustic")
         ada.lead(bea.view.seat)
