@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.browser import courtyard
 from tests.browser.flashing import CAMERA, number_of, taken_s
-from tests.browser.page_alone import HOST, chromium, guest
+from tests.browser.page_alone import FILMS, HOST, chromium, guest
 from unisono.studio.film.proxies import planes_of
 
 pytestmark = pytest.mark.browser
@@ -146,8 +146,11 @@ def test_on_the_songs_page_one_takes_ones_picture_out(base_url: str, browser: Br
         page.evaluate("localStorage.setItem('unisono.filmed', JSON.stringify({ anna: 'her secret' }))")
         page.reload()
         expect(page.get_by_text("You are seen in this film.")).to_be_visible()
+        expect(page.locator("#film")).to_be_visible()
+        page.route("**/api/film", lambda route: route.fulfill(json=FILMS | {"forms": []}))
         page.get_by_role("button", name="Take my picture out").press("Enter")
         expect(page.get_by_text("Your picture is deleted")).to_be_visible()
+        expect(page.locator("#film"), "nor does its poster show them on this page").to_be_hidden(timeout=5000)
         expect(page.get_by_role("button", name="Take my picture out")).to_be_hidden()
 
 

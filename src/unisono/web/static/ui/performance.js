@@ -36,7 +36,7 @@ let shown = null;
 wireLanguagePicker();
 wirePlayer();
 wireSharing();
-void wireSeen(tokenInAddress());
+void wireSeen(tokenInAddress(), () => film.look());
 load();
 
 /** Which mix this is: it stands in its files' addresses. @param {Sung} sung */
@@ -102,7 +102,7 @@ function draw(sung) {
 
 /** What takes are, once the song was mixed. @param {Sung} sung */
 function wireTakes(sung) {
-  if (sung.files.length || sung.state === "done") takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix);
+  if (sung.files.length || sung.state === "done") takes ??= new TakesPanel(tokenInAddress(), versionOf(sung), loadNewMix, () => film.look());
   takes?.parts(sung.parts);
 }
 

@@ -10,21 +10,21 @@ class Silence extends EventTarget {
   running = false;
 }
 
-/** @param {string} token of the performance */
-export async function wireSeen(token) {
+/** @param {string} token of the performance @param {() => void} onTakenOut the film that showed them is gone */
+export async function wireSeen(token, onTakenOut) {
   const sending = new Sending(new Silence(), () => "");
-  sending.addEventListener("done", () => void look(token, sending));
+  sending.addEventListener("done", () => void look(token, sending, onTakenOut));
   for (const [owner, secret] of filmedSeats()) sending.adopt(owner, secret);
-  await look(token, sending);
+  await look(token, sending, onTakenOut);
 }
 
-/** @param {string} token @param {Sending} sending */
-async function look(token, sending) {
+/** @param {string} token @param {Sending} sending @param {() => void} onTakenOut */
+async function look(token, sending, onTakenOut) {
   for (const [, key] of filmedSeats()) {
     const [seen] = await post("/api/pictures", { token, key }).catch(() => []);
     if (!seen) continue;
     show(byId("seen"), true);
-    button("seen-out").onclick = () => void takeOut(key, seen.performance, token, sending);
+    button("seen-out").onclick = () => void takeOut(key, seen.performance, token, sending).then(onTakenOut);
   }
 }
 

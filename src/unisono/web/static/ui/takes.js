@@ -20,6 +20,7 @@ const LATER_MS = 15_000;
 export class TakesPanel {
   #token;
   #onMixed;
+  #onChosen;
   #adding;
   #placing = new Placing();
   #faders;
@@ -38,11 +39,12 @@ export class TakesPanel {
   /** One's own takes that were under way when last asked. @type {Set<string>} */
   #busy = new Set();
 
-  /** @param {string} token of the performance @param {string} version of the mix that is shown @param {() => void} onMixed another is there */
-  constructor(token, version, onMixed) {
+  /** @param {string} token of the performance @param {string} version of the mix that is shown @param {() => void} onMixed another is there @param {() => void} onChosen who is heard and seen was changed here */
+  constructor(token, version, onMixed, onChosen) {
     this.#token = token;
     this.#version = version;
     this.#onMixed = onMixed;
+    this.#onChosen = onChosen;
     this.#adding = new AddClip(token, () => this.look());
     this.#faders = new FaderBoard((faders) => this.#ask("/api/performance/mix", { faders, host: hostOf(token) }));
     wireSingAlong(token);
@@ -193,9 +195,11 @@ export class TakesPanel {
   /** What may become of one in whose place there is another now. @param {Take} take */
   #buttonsOfTry(take) {
     const one = buttonFor(take);
+    const resting = take.state === "failed" || take.state === "stopped";
     return [
-      take.mine ? one("use", t("Use this one instead"), () => this.#use(take, true), "gold") : null,
-      take.mine ? one("both", t("Let both sound"), () => this.#use(take, false)) : null,
+      resting ? one("again", t("Try again"), () => this.#do("/again", take)) : null,
+      take.mine && !resting ? one("use", t("Use this one instead"), () => this.#use(take, true), "gold") : null,
+      take.mine && !resting ? one("both", t("Let both sound"), () => this.#use(take, false)) : null,
       one("withdraw", t("Delete this try"), () => this.#withdraw(take)),
     ];
   }
@@ -248,6 +252,7 @@ export class TakesPanel {
     try {
       await post(path, { token: this.#token, ...body });
       done = true;
+      this.#onChosen();
     } catch (error) {
       const code = error instanceof Problem ? error.code : "";
       say(byId("takes-problem"), problemInWords(code === "not_found" ? "clip_gone" : code));
