@@ -8,6 +8,8 @@ error_ms      a stem against the backing (absolute: the backing's position is ar
               against the leader's stem; absolute values in the percentiles, signed ones per window in `windows`.
 hop_ms        the same sound from the ears of one row to the ears of the next: the leader's voice, and the backing.
 lost_ms       sound that went into a card's microphone and is absent from the stem.
+unmarked_error_ms_max  the worst of the stems that their page and the room did not mark as unsure (`stems_unsure` counts
+              those): what nobody was warned of. On a machine that stands still again and again all may be marked.
 takes         stems judged. `windows_unsure` windows had too little of a source to measure and are in no percentile.
 sound_system_dropouts  where an ear's tape breaks: the known sound goes on by more than 2 ms later or earlier.
 first_mix_s            from the last row's last note to the finished song playing to the room, the slowest.
@@ -46,11 +48,13 @@ def run(long: bool) -> dict[str, Any]:
 def _measure(number: int, sung: Sung) -> dict[str, Any]:
     opening = sung.opening
     rows, followed = sorted(opening.stems), sync_measure.follow_ears(opening)
+    marked = {row for row, page in sung.pages.items() if "unsure" in page["marks"]}
     lost = {row: sync_measure.lost_frames_s(opening.tapes[row], opening.stems[row]) for row in rows}
     return {
         "opening": number, "rows": len(rows), "drifts_ppm": dict(sung.drifts_ppm),
-        "delays_ms": sung.delays_ms, "first_mix_s": sung.first_mix_s, "pages": dict(sung.pages),
-        "windows": [{"opening": number, **asdict(window)} for window in sync_measure.stem_windows(opening)],
+        "delays_ms": sung.delays_ms, "first_mix_s": sung.first_mix_s, "unsure": len(marked), "pages": dict(sung.pages),
+        "windows": [{"opening": number, "marked": window.row in marked, **asdict(window)}
+                    for window in sync_measure.stem_windows(opening)],
         "hops": [{"opening": number, **asdict(hop)} for hop in sync_measure.hops(opening, followed)],
         "lost": [{"opening": number, "row": row, "at_s": at_s} for row in rows for at_s in lost[row]],
         "dropouts": [
@@ -85,6 +89,9 @@ def _figures(measured: list[dict[str, Any]]) -> dict[str, Any]:
     sure = [window for window in gather["windows"] if window["sure"]]
     return {
         **percentiles("error_ms", [window["error_ms"] for window in sure]),
+        "unmarked_error_ms_max": percentiles("error_ms", [
+            window["error_ms"] for window in sure if not window["marked"]])["error_ms_max"],
+        "stems_unsure": sum(each["unsure"] for each in measured),
         **percentiles("hop_ms", [hop["hop_ms"] for hop in gather["hops"] if hop["sure"]]),
         "lost_ms": len(gather["lost"]) * sync_measure.LOST_FRAME_MS,
         "sound_system_dropouts": len(gather["dropouts"]),
