@@ -124,6 +124,13 @@ class PageStage:
             sung = SungAlong(room=90 + number, performance=f"solo{number}", seat=1, start=0, stop=1)
             ledger.set(take.take, sung=sung, aside=take is not takes[-1])
 
+    def as_fallen(self) -> None:
+        """The newest one came to nothing, and the one before it is heard again."""
+        ledger = self._stage.house.rooms.services.ledger.takes
+        *_, before, newest = ledger.of("p")
+        ledger.set(before.take, aside=False)
+        ledger.set(newest.take, aside=True, state="failed", code="take_failed")
+
     @property
     def originals(self) -> list[Path]:
         """Every clip that has arrived."""

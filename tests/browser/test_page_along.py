@@ -65,3 +65,11 @@ def test_who_kept_a_newer_try_goes_back_to_the_earlier(stage: PageStage, playwri
         earlier.get_by_role("button", name="Let both sound: Ola").click()
         expect(now).to_have_count(2)
         expect(page.locator("#tries")).to_be_hidden()
+        stage.as_fallen()
+        page.reload()
+        page.locator("#tries > summary").press("Enter")
+        expect(now).to_have_count(1)
+        expect(earlier.get_by_text("Another one is heard instead.")).to_be_visible()
+        expect(earlier.get_by_role("button", name="Use this one instead")).to_have_count(0)
+        expect(earlier.get_by_role("button", name="Try again: Ola")).to_be_visible()
+        assert sideways_px(page) <= 0

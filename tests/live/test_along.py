@@ -17,6 +17,7 @@ from tests.unit.test_desk import START, song_of
 from unisono.core import messages as m
 from unisono.errors import TakeFailed
 from unisono.live import along as guides
+from unisono.live import takes as limits
 from unisono.store.records import StemRecord
 from unisono.store.stems import MAGIC, stem_path
 from unisono.studio.performance import MixReport, StemReport, write_report
@@ -365,6 +366,52 @@ async def test_after_one_that_failed_the_next_is_heard(stage: Stage) -> None:
     stage.studio.finds.clear()
     second = await kept(stage, token, "solo2")
     assert await heard(stage, second) == [second["take"]]
+
+
+async def test_when_the_newest_one_comes_to_nothing_the_earlier_is_heard_again(stage: Stage) -> None:
+    token = await open_along(stage)
+    first = await kept(stage, token, "solo1")
+    stage.studio.finds["Ola"] = TakeFailed(why="take_failed", reason="")
+    second, third = [await kept(stage, await open_along(stage), name, first) for name in ("solo2", "solo3")]
+    assert await heard(stage, first, second, third) == [first["take"]]
+    _, told = await stage.house.post("/api/takes", {"token": stage.token, "keys": {third["take"]: third["key"]}})
+    assert [(take["state"], take["code"], take["aside"]) for take in told["takes"][1:]] == [
+        ("failed", "take_failed", True)
+    ]
+    stage.studio.finds.clear()
+    body = {"token": stage.token, "take": third["take"], "key": third["key"]}
+    assert (await stage.house.post("/api/take/again", body))[0] == 200
+    await stage.settled()
+    assert await heard(stage, first, third) == [first["take"]], "what sounds changes only when somebody says so"
+    assert await use(stage, third, **{first["take"]: first["key"]}) == 200
+    assert await heard(stage, first, third) == [third["take"]]
+
+
+async def test_who_stops_the_newest_one_is_heard_with_the_earlier(stage: Stage) -> None:
+    token = await open_along(stage)
+    first = await kept(stage, token, "solo1")
+    stage.studio.held.add("Ola")
+    _, told = await keep(stage, token, was_sung(stage, token, "solo2", silent=(2,)))
+    body = {"token": stage.token, "take": told["takes"][0]["take"], "key": told["takes"][0]["key"]}
+    assert (await stage.house.post("/api/take/stop", body))[0] == 200
+    await stage.settled()
+    assert await heard(stage, first) == [first["take"]]
+
+
+async def test_tries_that_are_set_aside_take_nobodys_place(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TAKES_MAX", 2)
+    monkeypatch.setattr(limits, "TRIES_MAX", 5)
+    token = await open_along(stage)
+    first = await kept(stage, token, "solo1")
+    other = await kept(stage, await open_along(stage), "solo2")
+    last = [await kept(stage, token, f"solo{number}") for number in (3, 4)][-1]
+    assert len(await heard(stage, first, other, last)) == 2
+    assert (await stage.begin())[2]["code"] == "clips_full", "two are heard"
+    assert await use(stage, first) == 403
+    assert await use(stage, first, **{last["take"]: last["key"]}) == 200
+    await kept(stage, token, "solo5")
+    status, told = await keep(stage, token, was_sung(stage, token, "solo6", silent=(2,)))
+    assert (status, told["code"]) == (403, "clips_full"), "tries are many, and not without end"
 
 
 async def test_a_take_goes_with_its_performance_and_other_rooms_have_others(stage: Stage) -> None:

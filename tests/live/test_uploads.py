@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +30,8 @@ async def test_the_server_says_what_it_can_do(stage: Stage) -> None:
     async with stage.house.http.options(f"{stage.house.url}/uploads") as said:
         assert said.status == 204
         assert said.headers["Tus-Version"] == "1.0.0"
-        assert said.headers["Tus-Extension"] == "creation,termination,expiration"
+        assert said.headers["Tus-Extension"] == "creation,termination,expiration,checksum"
+        assert said.headers["Tus-Checksum-Algorithm"] == "sha1,sha256"
         assert said.headers["Tus-Max-Size"] == str(2000 * 10**6)
 
 
@@ -61,6 +64,46 @@ async def test_a_wrong_offset_changes_nothing(stage: Stage, offset: int) -> None
     await upload.patch(0, CLIP[:1000])
     assert (await upload.patch(offset, CLIP[offset:]))[0] == 409
     assert await upload.head() == (200, "1000")
+
+
+def promise(data: bytes, algorithm: str = "sha1") -> dict[str, str]:
+    return {"Upload-Checksum": f"{algorithm} {base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"}
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+async def test_what_is_not_what_was_promised_is_not_kept(stage: Stage, algorithm: str) -> None:
+    upload = await stage.new()
+    assert (await upload.patch(0, CLIP[:1000], **promise(CLIP[:1000], algorithm)))[0] == 204
+    assert (await upload.patch(1000, CLIP[1001:2001], **promise(CLIP[1000:2000], algorithm)))[0] == 460
+    assert (await upload.patch(1000, CLIP[:-1000][::-1], **promise(CLIP[1000:], algorithm)))[0] == 460
+    assert await upload.head() == (200, "1000")
+    assert stage.studio.asked == [], "that would have been the last of it"
+    assert (await upload.patch(1000, CLIP[1000:], **promise(CLIP[1000:], algorithm)))[0] == 204
+    assert (upload.folder / "original.mp4").read_bytes() == CLIP
+
+
+async def test_of_what_was_promised_and_did_not_come_whole_nothing_is_kept(stage: Stage) -> None:
+    upload = await stage.new()
+    assert (await upload.patch(0, CLIP[:500]))[0] == 204
+    came = asyncio.Event()
+
+    async def cut_off() -> AsyncIterator[bytes]:
+        yield CLIP[500:1500]
+        await came.wait()
+
+    sending = asyncio.create_task(upload.patch(500, cut_off(), **promise(CLIP[500:])))
+    await asyncio.sleep(0.2)
+    assert await upload.head() == (200, "500")
+    came.set()
+    assert (await sending)[0] in (409, 460)
+    assert await upload.head() == (200, "500")
+
+
+@pytest.mark.parametrize("promised", ["md5 1B2M2Y8AsgTpgAmY7PhCfg==", "sha1", "sha1 AAAA", "sha256 ???", ""])
+async def test_a_promise_that_is_none_is_told(stage: Stage, promised: str) -> None:
+    upload = await stage.new()
+    assert (await upload.patch(0, CLIP, **{"Upload-Checksum": promised}))[0] == 400
+    assert await upload.head() == (200, "0")
 
 
 async def test_what_came_before_the_line_was_cut_is_kept(stage: Stage) -> None:

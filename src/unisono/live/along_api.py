@@ -21,7 +21,7 @@ from unisono.live.clips import Clips
 from unisono.live.http import SETTINGS, PerAddress, answer, body_of
 from unisono.live.pulse import anchor_now
 from unisono.live.services import Services
-from unisono.live.takes import FIRST_SEAT, TAKES_MAX, Takes, opens
+from unisono.live.takes import FIRST_SEAT, Takes, is_full, opens
 from unisono.store import tokens
 from unisono.store.records import Admission, Along, PerformanceRecord, StemRecord, SungAlong, TakeRecord
 from unisono.store.stems import stem_path
@@ -167,7 +167,7 @@ class AlongApi:
         own = [one for one in takes if one.sung and _is_theirs(one, one.sung, wanted, voice, sung)]
         same = next((one for one in own if one.sung and one.sung.performance == sung.performance), None)
         before = [] if wanted.add else [one for one in own if one is not same and not one.aside]
-        if same is None and len(takes) >= TAKES_MAX:
+        if same is None and is_full(takes, instead_of=before):
             raise ClipsFull(whose="this performance")
         take = same or await self._kept(wanted.token, voice, sung, original)
         if same is not None and same.state == "stopped":

@@ -75,6 +75,11 @@ class Clips:
                 raise
         return offset + len(data)
 
+    def cut(self, take: TakeRecord, size_bytes: int) -> None:
+        """Forget what came after the first `size_bytes`. Raises OSError."""
+        if self._arriving(take).is_file():
+            os.truncate(self._arriving(take), size_bytes)
+
     def complete(self, take: TakeRecord) -> None:
         """All of it is there: it gets its name, and is on the disk for good. Raises OSError."""
         if not self.original(take).is_file():

@@ -18,8 +18,11 @@ import logging
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from unisono.core.parts import PART_MAX
 from unisono.errors import TakeFailed, UnisonoError
@@ -34,7 +37,9 @@ from unisono.studio.takes import FIRST_SEAT, TakeReport, read_placed
 WHO_MAX: Final = 40
 PLACE_MAX: Final = 60
 TAKES_MAX: Final = 500
-"""So many takes a performance may have."""
+"""So many takes of a performance may stand in its mix."""
+TRIES_MAX: Final = 5000
+"""So many it may have with those that are set aside, so that nobody fills the server with tries."""
 GUIDE_FILES = {"guide.wav": "mix.wav", "guide.m4a": "mix.m4a"}
 """What takes are sung and aligned to: the mix as it was before any take was in it."""
 _SWEEP_SECONDS = 600.0
@@ -48,6 +53,13 @@ Analyse = Callable[[Path, str, OnProgress], Awaitable[TakeReport]]
 def opens(key: str, take: TakeRecord) -> bool:
     """Whether this is the key that its person got."""
     return bool(key) and hmac.compare_digest(tokens.hashed(key), take.key_hash)
+
+
+def is_full(takes: Sequence[TakeRecord], *, instead_of: Sequence[TakeRecord] = ()) -> bool:
+    """Whether a performance with these takes has no room for one more that takes the place of some of them."""
+    gone = {take.take for take in instead_of}
+    standing = sum(not take.aside and take.take not in gone for take in takes)
+    return standing >= TAKES_MAX or len(takes) >= TRIES_MAX
 
 
 class Takes:
@@ -154,13 +166,21 @@ class Takes:
         """Its person wants to be heard with this one, and no more with those, which are kept to go back to."""
         for one in (take, *instead_of):
             await self._services.ask(self._ledger.set, one.take, aside=one is not take)
+        if take.sung is not None:
+            unheard = [one.sung.instead_of for one in instead_of if one.sung and one.state != "placed"]
+            before = (*(one.take for one in instead_of), *chain.from_iterable(unheard))
+            sung = msgspec.structs.replace(take.sung, instead_of=tuple(dict.fromkeys(before)))
+            found = await self._services.ask(self._ledger.set, take.take, sung=sung)
+            if found is not None and found.state in ("failed", "stopped"):  # it came to nothing already
+                await self._stand_again(found)
         if any(one.state == "placed" for one in (take, *instead_of)):
             self.mixes.mix_anew(take.performance)
 
     async def stop_analysis(self, take: TakeRecord) -> None:
         """Somebody does not want to wait for it."""
         if take.state == "waiting":
-            await self._services.ask(self._ledger.set, take.take, state="stopped", code="")
+            found = await self._services.ask(self._ledger.set, take.take, state="stopped", code="")
+            await self._stand_again(found)
         await self._analyses.end(take.take)
 
     async def withdraw(self, take: TakeRecord) -> None:
@@ -208,11 +228,10 @@ class Takes:
                 report = await self._analyse(folder, take.take, work.progress.tell)
             except UnisonoError as error:
                 _log.warning("take %s of performance %s: %s", take.take, take.performance, error)
-                why = error.why if isinstance(error, TakeFailed) else error.code
-                await self._services.ask(self._ledger.set, take.take, state="failed", code=why)
+                await self._failed(take, error.why if isinstance(error, TakeFailed) else error.code)
                 return
             except Exception:
-                await self._services.ask(self._ledger.set, take.take, state="failed", code="server_error")
+                await self._failed(take, "server_error")
                 raise
             under = f"takes/{take.take}"
             await self._services.blobs.publish(folder, take.performance, under=under)
@@ -221,6 +240,22 @@ class Takes:
             mixed = await self.mixes.seats(take.performance)
         if found is not None and (found.state == "placed" or found.seat in mixed):
             self.mixes.mix_anew(take.performance)
+
+    async def _failed(self, take: TakeRecord, why: str) -> None:
+        await self._stand_again(await self._services.ask(self._ledger.set, take.take, state="failed", code=why))
+
+    async def _stand_again(self, fallen: TakeRecord | None) -> None:
+        """What was set aside for a take that came to nothing is heard again; whoever gets that one right may choose."""
+        if fallen is None or fallen.aside or fallen.sung is None:
+            return
+        takes = await self._services.ask(self._ledger.of, fallen.performance)
+        before = [one for one in takes if one.take in fallen.sung.instead_of and one.aside and one.state == "placed"]
+        if not before:
+            return
+        await self._services.ask(self._ledger.set, fallen.take, aside=True)
+        for one in before:
+            await self._services.ask(self._ledger.set, one.take, aside=False)
+        self.mixes.mix_anew(fallen.performance)
 
     def _prepare(self, take: TakeRecord) -> None:
         """The guide and take.json, for the studio; the first take of a performance finds a mix without takes."""

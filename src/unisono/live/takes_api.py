@@ -15,11 +15,11 @@ from msgspec import Meta
 
 from unisono.core.messages import Flag
 from unisono.core.texts import clean
-from unisono.errors import LinkNotValid, NotAllowed, OutOfRange
+from unisono.errors import ClipsFull, LinkNotValid, NotAllowed, OutOfRange
 from unisono.live.http import SETTINGS, PerAddress, answer, body_of
 from unisono.live.performances import version_of
 from unisono.live.services import Services
-from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Takes, opens
+from unisono.live.takes import PART_MAX, PLACE_MAX, WHO_MAX, Takes, is_full, opens
 from unisono.live.works import Progress
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.studio.faders import Faders
@@ -218,6 +218,8 @@ class TakesApi:
         if not all(opens(wanted.instead_of[one.take], one) for one in others):
             self._guesses.spend(request, "guesses")
             raise NotAllowed(what="this")
+        if take.aside and is_full([one for one in takes if one.take != take.take], instead_of=others):
+            raise ClipsFull(whose="this performance")
         await self._takes.use(take, instead_of=others)
         return answer({})
 

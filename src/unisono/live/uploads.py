@@ -1,4 +1,5 @@
-"""Uploads: clips arrive here, by tus 1.0 (core, creation, termination, expiration; tus.io/protocols/resumable-upload).
+"""Uploads: clips arrive here, by tus 1.0 (tus.io/protocols/resumable-upload: core, creation, termination,
+expiration, checksum).
 
 A clip goes to disk as it comes, block by block, on the threads for files; how long its file is says where to go on,
 after a lost line as after a restart. Secrets travel in the `Authorization` header: a performance's token to begin a
@@ -11,10 +12,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import hmac
 import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -25,16 +29,38 @@ from unisono.errors import ClipEmpty, ClipsFull, ClipTooBig, Flood, LinkNotValid
 from unisono.live.clips import Clips, original_name
 from unisono.live.http import SETTINGS, PerAddress, answer
 from unisono.live.services import Services
-from unisono.live.takes import FIRST_SEAT, PART_MAX, PLACE_MAX, TAKES_MAX, WHO_MAX, Takes
+from unisono.live.takes import FIRST_SEAT, PART_MAX, PLACE_MAX, WHO_MAX, Takes, is_full
 from unisono.store import tokens
 from unisono.store.records import PerformanceRecord, TakeRecord
 from unisono.store.takes import now as wall_now
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 VERSION: Final = "1.0.0"
+CHECKSUMS: Final = ("sha1", "sha256")
 _BLOCK_BYTES = 1 << 20
 _SILENCE_SECONDS_MAX = 60.0
 _METADATA_CHARACTERS_MAX = 4000
 _MB, _GB = 10**6, 10**9
+
+
+class ChecksumMismatch(web.HTTPClientError):
+    """What came is not what was sent."""
+
+    status_code = 460
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """What somebody promises to send: `sum` is of what has come so far."""
+
+    digest: bytes
+    sum: Hash
+
+    def is_kept(self) -> bool:
+        """Whether that came."""
+        return hmac.compare_digest(self.sum.digest(), self.digest)
 
 
 class Uploads:
@@ -65,8 +91,12 @@ class Uploads:
 
     async def options(self, _request: web.Request) -> web.Response:
         """What this server can do."""
-        extensions = "creation,termination,expiration"
-        headers = {"Tus-Version": VERSION, "Tus-Extension": extensions, "Tus-Max-Size": str(self._bytes_max)}
+        headers = {
+            "Tus-Version": VERSION,
+            "Tus-Extension": "creation,termination,expiration,checksum",
+            "Tus-Checksum-Algorithm": ",".join(CHECKSUMS),
+            "Tus-Max-Size": str(self._bytes_max),
+        }
         return self._said(204, headers)
 
     async def create(self, request: web.Request) -> web.Response:
@@ -99,7 +129,7 @@ class Uploads:
         if size_bytes > self._bytes_max:
             raise ClipTooBig(size_bytes=size_bytes, most_bytes=self._bytes_max)
         there = await self._services.ask(self._services.ledger.takes.of, performance.performance)
-        if len(there) >= TAKES_MAX or sum(t.size_bytes for t in there) + size_bytes > self._performance_bytes_max:
+        if is_full(there) or sum(t.size_bytes for t in there) + size_bytes > self._performance_bytes_max:
             raise ClipsFull(whose="this performance")
         if not await self._services.on_files(self._clips.has_room_for, size_bytes):
             raise NoRoomForClip
@@ -129,7 +159,7 @@ class Uploads:
             raise web.HTTPConflict(reason="it goes on somewhere else: ask with HEAD")
         if request.content_length is not None and there + request.content_length > take.size_bytes:
             raise ClipTooBig(size_bytes=there + request.content_length, most_bytes=take.size_bytes)
-        offset = await self._received(request, take, there)
+        offset = await self._received(request, take, there, checksum(request))
         if offset == take.size_bytes:
             await self._takes.arrived(take)
         return self._said(204, {"Upload-Offset": str(offset)} | self._expires())
@@ -141,9 +171,10 @@ class Uploads:
         await self._takes.withdraw(take)
         return self._said(204, {})
 
-    async def _received(self, request: web.Request, take: TakeRecord, offset: int) -> int:
+    async def _received(self, request: web.Request, take: TakeRecord, offset: int, promised: Checksum | None) -> int:
         """Write what comes; how much is there then. Raises HTTPConflict if a later request took over."""
-        writer = asyncio.create_task(self._receive(request, take, offset))
+        writing = self._receive(request, take, offset, promised)
+        writer = asyncio.create_task(writing if promised is None else self._verified(writing, take, offset, promised))
         self._writers[take.take] = writer
         try:
             return await writer
@@ -156,7 +187,22 @@ class Uploads:
             if self._writers.get(take.take) is writer:
                 del self._writers[take.take]
 
-    async def _receive(self, request: web.Request, take: TakeRecord, offset: int) -> int:
+    async def _verified(
+        self, writing: Coroutine[Any, Any, int], take: TakeRecord, offset: int, promised: Checksum
+    ) -> int:
+        """Nothing stays of what is not whole, or is not what was promised: nobody could tell which of it is right."""
+        stays = False
+        try:
+            there = await writing
+            if not promised.is_kept():
+                raise ChecksumMismatch(reason="Checksum Mismatch")
+            stays = True
+            return there
+        finally:
+            if not stays:
+                await self._services.on_files(self._clips.cut, take, offset)
+
+    async def _receive(self, request: web.Request, take: TakeRecord, offset: int, promised: Checksum | None) -> int:
         """What has come is written however it ends: by a lost line, by silence, by another request."""
         waiting = bytearray()
 
@@ -166,6 +212,8 @@ class Uploads:
             waiting.clear()
             try:
                 offset = await self._services.on_files(self._clips.append, take, offset, block)
+                if promised is not None:
+                    await self._services.on_files(promised.sum.update, block)
             except OSError as error:
                 raise NoRoomForClip from error
 
@@ -243,6 +291,24 @@ def whole_number(request: web.Request, header: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise web.HTTPBadRequest(reason=f"{header} must be a whole number")
     return int(text)
+
+
+def checksum(request: web.Request) -> Checksum | None:
+    """What `Upload-Checksum` promises, if it is there. Raises HTTPBadRequest for what is none, or of another kind."""
+    header = request.headers.get("Upload-Checksum")
+    if header is None:
+        return None
+    algorithm, _, text = header.strip().partition(" ")
+    if algorithm not in CHECKSUMS:
+        raise web.HTTPBadRequest(reason=f"Upload-Checksum: this server knows {' and '.join(CHECKSUMS)}")
+    empty = hashlib.new(algorithm)
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != empty.digest_size:
+        raise web.HTTPBadRequest(reason=f"Upload-Checksum: that is no {algorithm} in base64")
+    return Checksum(digest=digest, sum=empty)
 
 
 def metadata(header: str) -> dict[str, str]:

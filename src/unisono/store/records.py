@@ -64,7 +64,8 @@ class Along(Struct, frozen=True, kw_only=True):
 class SungAlong(Struct, frozen=True, kw_only=True):
     """Where a take was sung along: by which seat of which room, in which performance there, over [start, stop).
 
-    Positions are those of that room's axis: `start` is the first sample of what was sung to.
+    Positions are those of that room's axis: `start` is the first sample of what was sung to. instead_of: the takes
+    that were set aside for it, which stand again should it fail.
     """
 
     room: int
@@ -72,6 +73,7 @@ class SungAlong(Struct, frozen=True, kw_only=True):
     seat: int
     start: int
     stop: int
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

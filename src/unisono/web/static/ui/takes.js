@@ -109,9 +109,15 @@ export class TakesPanel {
   /** What became of one's own clips is said to those who do not see it. @param {Take[]} takes */
   #tell(takes) {
     const settled = takes.filter((take) => take.mine && !take.progress && take.state !== "uploading");
-    const news = settled.filter((take) => this.#busy.has(take.take)).map((take) => `${take.name}: ${stateInWords(take)}`);
+    /** @param {Take} take */
+    const told = (take) => `${take.name}: ${stateInWords(take)}`;
+    const news = settled.filter((take) => this.#busy.has(take.take));
     this.#busy = new Set(takes.filter((take) => take.mine && !settled.includes(take)).map((take) => take.take));
-    if (news.length) say(byId("takes-told"), news.join(" "));
+    // One that came to nothing goes to the earlier tries, which are folded: whoever sees the page must be told, too.
+    const fallen = news.filter((take) => take.aside && take.state !== "placed");
+    const others = news.filter((take) => !fallen.includes(take));
+    if (others.length) say(byId("takes-told"), others.map(told).join(" "));
+    if (fallen.length) say(byId("takes-said"), fallen.map(told).join(" "));
   }
 
   /** @param {Look} look */

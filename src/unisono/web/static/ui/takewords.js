@@ -52,10 +52,15 @@ export function stateInWords(take) {
     case "waiting": return t("Waiting for the studio.");
     case "working": return stepInWords(take.progress);
     case "unsure": return hasNothing(take) ? nothingInWords(take) : t("We are not certain where this clip belongs.");
-    case "failed": return problemInWords(take.code);
-    case "stopped": return t("Stopped.");
+    case "failed": return instead(take, problemInWords(take.code));
+    case "stopped": return instead(take, t("Stopped."));
     default: return take.hidden ? t("The host keeps this voice out of the mix.") : hasNothing(take) ? t("Where it stands, nothing of it is heard in the song.") : t("In the mix.");
   }
+}
+
+/** What was heard before it is heard again. @param {Take} take @param {string} why */
+function instead(take, why) {
+  return take.aside ? `${why} ${t("Another one is heard instead.")}` : why;
 }
 
 /** Whether there is nothing to hear in it: then nobody can place it by ear. @param {Take} take */
