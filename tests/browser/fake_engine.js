@@ -189,6 +189,7 @@ export class Engine extends EventTarget {
   setFader(name, gain) { this.faders[name] = gain; }
   playNote(midi) { this.note = midi; }
   get heardPosition() { return this.earOpen ? clock() : null; }
+  get steadyPosition() { return this.heardPosition; }
   get roomPosition() { return clock(); }
   get diagnostics() { return { context_rate: 48000, row: 1, delay_samples: 20000, round_trip_samples: 3600, drift_ppm: -11.3, frames_heard: 900, frames_late: 2, unwritten_packets: 0, trace: TRACE }; }
 

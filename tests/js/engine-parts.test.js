@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Delivery } from "../../src/unisono/web/static/engine/delivery.js";
-import { BestLine, FrameClock, RoomClock } from "../../src/unisono/web/static/engine/clock.js";
+import { BestLine, FrameClock, RoomClock, outputDelayMs } from "../../src/unisono/web/static/engine/clock.js";
 import { CHIRP_AT, chirp, findChirp, fromPcm, levelOf, toPcm } from "../../src/unisono/web/static/engine/codec.js";
 import { joined, markOf, owed, records } from "../../src/unisono/web/static/engine/keep.js";
 import { Outbox, REPAIRS_IN_SONG } from "../../src/unisono/web/static/engine/outbox.js";
@@ -294,4 +294,17 @@ test("a room whose clock has stepped is learnt anew after three echoes", () => {
   for (let ms = 0; ms < 30_000; ms += 1_000) clock.add(ms, ms + 8, 48 * (ms + 4));
   for (let ms = 30_000; ms < 33_000; ms += 1_000) clock.add(ms, ms + 8, 48 * (ms + 4) + 480_000);
   assert.ok(Math.abs(clock.at(33_000) - (48 * 33_000 + 480_000)) < 48);
+});
+
+test("what output asks for at a time is heard later than the first block of it by as many blocks as follow", () => {
+  const context = { sampleRate: 48_000, baseLatency: 1_024 / 48_000, outputLatency: 0.03 };
+  const clock = new FrameClock(48_000);
+  for (let call = 0; call < 200; call++) {
+    const askedMs = (1_000 * 1_024 * call) / 48_000;
+    for (let block = 0; block < 8; block++) clock.add(askedMs + 0.1, 1_024 * call + 128 * block);
+  }
+  const heardMs = (1_000 * 1_024 * 150) / 48_000 + 30; // the first frame of the 150th call, 30 ms after it was asked for
+  assert.ok(Math.abs(clock.at(heardMs - outputDelayMs(context)) - 1_024 * 150) < 10);
+  assert.equal(outputDelayMs({ sampleRate: 48_000 }), 0);
+  assert.equal(outputDelayMs({ sampleRate: 48_000, baseLatency: 0, outputLatency: 0.03 }), 30);
 });

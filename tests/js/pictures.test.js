@@ -44,6 +44,12 @@ test("what was heard then is read from the look before it, or the first", () => 
   assert.equal(heard.at(990), 479_520);
 });
 
+test("while an ear looks for its place nobody knows what was heard", () => {
+  const heard = new Heard();
+  for (const [ms, position] of [[1_000, 480_000], [1_100, NaN], [1_200, 500_000]]) heard.look(ms, position);
+  assert.deepEqual([1_050, 1_150, 1_210].map((ms) => heard.at(ms)), [482_400, NaN, 500_480]);
+});
+
 test("pictures of a song begin with it, end with it, and never go back", () => {
   const song = new Song(1_000);
   assert.equal(song.place(NaN), null);

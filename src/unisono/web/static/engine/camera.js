@@ -6,7 +6,7 @@
 
 import { CAMERA_DELAY_MS } from "./sighting.js";
 
-/** @typedef {{heardPosition: number | null, diagnostics: Record<string, any>}} Ears */
+/** @typedef {{steadyPosition: number | null, diagnostics: Record<string, any>}} Ears */
 
 const LOOK_MS = 100;
 const PICTURES_WAITING = 4;
@@ -128,8 +128,7 @@ export class Camera extends EventTarget {
 
   /** What is heard now; and whether sound has had trouble, which pictures make room for. */
   _look() {
-    const position = this._ears.heardPosition;
-    if (position !== null) this._worker?.postMessage({ type: "heard", ms: nowMs(), position });
+    this._worker?.postMessage({ type: "heard", ms: nowMs(), position: this._ears.steadyPosition ?? NaN });
     const troubles = this._troubles();
     if (troubles > this._soundTroubles && !this._checking) this._worker?.postMessage({ type: "trouble" });
     this._soundTroubles = troubles;

@@ -148,6 +148,19 @@ export class RoomClock {
   }
 }
 
+/** Frames that an audio context makes at a time. */
+const BLOCK_FRAMES = 128;
+
+/**
+ * From the line of a context's frames (`FrameClock`) to the ear. Output asks for several blocks at once, as many as `baseLatency` lasts. The line goes by
+ * the last of them, the most advanced; `outputLatency` says when the first of them will be heard, and the last is heard so much later.
+ *
+ * @param {{sampleRate: number, baseLatency?: number, outputLatency?: number}} context where a browser says nothing, nothing is added
+ */
+export function outputDelayMs({ sampleRate, baseLatency, outputLatency }) {
+  return 1000 * ((outputLatency || 0) + Math.max(0, (baseLatency || 0) - BLOCK_FRAMES / sampleRate));
+}
+
 /**
  * Frames of an audio context against local time, from glimpses of its frame counter. The counter moves in bursts and is seen late,
  * never early: the most advanced glimpses lie on the line. A counter that stays behind has stood still: the line starts anew.

@@ -3,6 +3,7 @@
  * here live only what needs a document: the audio context, permissions, devices, and lights that wait until a sound is heard.
  */
 
+import { outputDelayMs } from "./clock.js";
 import { DeviceList } from "./devices.js";
 import { TapSession } from "./tapping.js";
 import { playTone } from "./tone.js";
@@ -52,7 +53,7 @@ export class Engine extends EventTarget {
     /** @type {Map<number, (answer: any) => void>} */
     this._asked = new Map();
     this._asks = 0;
-    this._clock = { ms: NaN, room: NaN, heard: NaN };
+    this._clock = { ms: NaN, room: NaN, heard: NaN, steady: false };
     /** @type {any} */
     this._song = null;
     this._phase = "";
@@ -230,7 +231,13 @@ export class Engine extends EventTarget {
   get heardPosition() {
     const { ms, heard } = this._clock;
     if (Number.isNaN(heard)) return null;
-    return heard + ((nowMs() - ms - 1000 * (this._context?.outputLatency || 0)) * SAMPLE_RATE) / 1000;
+    const toEarMs = this._context ? outputDelayMs(this._context) : 0;
+    return heard + ((nowMs() - ms - toEarMs) * SAMPLE_RATE) / 1000;
+  }
+
+  /** The same for what a camera sees: null, too, while the ear has yet to find its place, as after a reload in mid-song. */
+  get steadyPosition() {
+    return this._clock.steady ? this.heardPosition : null;
   }
 
   /** The room's clock now. */

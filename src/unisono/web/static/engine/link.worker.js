@@ -301,11 +301,14 @@ class Link {
   _aim(now) {
     const { frames, socket } = this;
     if (!frames || !socket?.clock.ready || !this.earPort) return;
-    if (!frames.ready) frames.add(now, 0);
+    if (!frames.ready) {
+      frames.add(now, 0); // a guess, with which the ear begins to say where it really is; then it jumps there
+      this.waits.unsteady(now);
+    }
     const frame = frames.at(now);
     const rate = socket.clock.perMs / frames.perMs;
     this.earPort.postMessage({ type: "aim", frame, position: socket.clock.at(now) - this.delay, rate });
-    tell({ type: "clock", ms: now, room: socket.clock.at(now), heard: this._heardNow(now) });
+    tell({ type: "clock", ms: now, room: socket.clock.at(now), heard: this._heardNow(now), steady: this.waits.steady(now) });
   }
 
   /** The way up counts once enough of the checked stream went it. @param {number} now */

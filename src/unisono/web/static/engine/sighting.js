@@ -38,13 +38,13 @@ export class Heard {
     this._looks = [];
   }
 
-  /** @param {number} ms local @param {number} position heard then */
+  /** @param {number} ms local @param {number} position heard then; NaN: none, or nobody knows which */
   look(ms, position) {
     this._looks.push({ ms, position });
     if (this._looks.length > LINES_KEPT) this._looks.shift();
   }
 
-  /** NaN before anything was heard. @param {number} ms */
+  /** NaN while nobody knows. @param {number} ms */
   at(ms) {
     let best = this._looks[0];
     for (const look of this._looks) if (look.ms <= ms) best = look;

@@ -12,7 +12,7 @@ import { Sending } from "./sending.js";
 import { toast } from "./toasts.js";
 
 /** @typedef {import("./room.js").RoomView} RoomView */
-/** @typedef {EventTarget & {heardPosition: number | null, diagnostics: Record<string, any>}} Engine */
+/** @typedef {EventTarget & {steadyPosition: number | null, diagnostics: Record<string, any>}} Engine */
 /** @typedef {{performance: string, title: string, sung_at: string}} Shown */
 
 export class MyPicture {
