@@ -16,7 +16,7 @@ from tests.unit.clips import sung_to
 from tests.unit.test_film_make import frames_of, opening
 from tests.unit.test_film_words import cues
 from unisono import songbook
-from unisono.studio import cli
+from unisono.studio import cli, commanded
 from unisono.studio.clip import Clip
 from unisono.studio.film import folder
 from unisono.studio.film.brief import FRAME_RATE, Film, Shape
@@ -71,7 +71,7 @@ def test_clips_become_a_film_with_names_words_and_pictures_in_time(
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "klein.json").write_text(json.dumps(TUNE), encoding="utf-8")
     monkeypatch.setenv("UNISONO_SONGBOOK", str(tmp_path / "book"))
-    monkeypatch.setattr(cli, "brief_of", small)
+    monkeypatch.setattr(commanded, "brief_of", small)
     backing = songbook.render_backing(songbook.piece("klein", tmp_path / "book"), 0, 0)
     clips = tmp_path / "clips"
     clips.mkdir()
@@ -138,7 +138,7 @@ def test_options_have_the_last_word_and_empty_cells_say_nothing(tmp_path: Path) 
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).touch()
     people = [Person(clip="a", name="Ada", place="Wien"), Person(clip="b.mp4")]
-    first, second = cli.named_clips([tmp_path], people, names=["a=Ada Lovelace"])
+    first, second = commanded.named_clips([tmp_path], people, names=["a=Ada Lovelace"])
     assert (first.name, first.town) == ("Ada Lovelace", "Wien")
     assert (second.name, second.town) == ("b", "")
 

@@ -1,36 +1,49 @@
-"""`unisono produce`: clips and a guide in, a mix and a report out."""
+"""`unisono produce`: clips and a guide in, a mix and a report out. What is wanted; `commanded.py` does it.
+
+Only what can be imported at once is imported here: the hands are called first, and get ready meanwhile.
+"""
 
 from __future__ import annotations
 
-import csv
-import locale
-import signal
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
-import msgspec
 
-from unisono.config import Settings
-from unisono.errors import NoSuchClip, UnisonoError
-from unisono.studio.clean import CleanSettings
-from unisono.studio.clip import Clip
-from unisono.studio.clips import produce_clips
 from unisono.studio.film.facade import names as facade_names
-from unisono.studio.film.folder import brief_of
-from unisono.studio.film.make import Made, make
-from unisono.studio.outcome import ProduceSettings
-from unisono.studio.people import Person, read_flag, read_people
-from unisono.studio.progress import Lines, Screen, Watcher
-from unisono.studio.report import write_page
-from unisono.units import SAMPLE_RATE
-from unisono.web.i18n import LANGUAGES, SOURCE_LANGUAGE
+from unisono.studio.standby import hands_for
+from unisono.web.i18n import LANGUAGES
 
 CLEANING_STEPS = ("rumble", "guide", "hum", "noise")
-_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was asked for, as the options say it."""
+
+    clips: tuple[Path, ...]
+    guide: str
+    out: Path
+    names: tuple[str, ...]
+    parts: tuple[str, ...]
+    places: tuple[str, ...]
+    towns: tuple[str, ...]
+    flags: tuple[str, ...]
+    people: Path | None
+    leads: tuple[str, ...]
+    title: str | None
+    date: str | None
+    facade: str | None
+    language: str | None
+    as_json: bool
+    with_film: bool
+    without: tuple[str, ...]
+    include_unsure: bool
+    keep_guide: bool
+    free_tempo: bool
+    key: int
+    tempo_bpm: int
 
 
 @click.command()
@@ -60,30 +73,7 @@ _INTERRUPTED = 130
 @click.option("--facade", type=click.Choice(facade_names()), help="In front of which house the film is.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the report; that of this terminal if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Tell progress as lines of JSON.")
-def produce(
-    clips: tuple[Path, ...],
-    guide: str,
-    out: Path,
-    names: tuple[str, ...],
-    parts: tuple[str, ...],
-    places: tuple[str, ...],
-    towns: tuple[str, ...],
-    flags: tuple[str, ...],
-    people: Path | None,
-    leads: tuple[str, ...],
-    title: str | None,
-    date: str | None,
-    facade: str | None,
-    language: str | None,
-    as_json: bool,
-    with_film: bool,
-    without: tuple[str, ...],
-    include_unsure: bool,
-    keep_guide: bool,
-    free_tempo: bool,
-    key: int,
-    tempo_bpm: int,
-) -> None:
+def produce(**chosen: Any) -> None:
     """Make one mix of anybody's clips, each placed where it was sung to the guide.
 
     CLIPS are recordings of any kind, or folders of them. Into the folder --out come the mix, every voice alone, and
@@ -91,164 +81,8 @@ def produce(
     clip whose place is not certain is left out of the mix until --place says where it begins. Run again, it does only
     what has changed; Ctrl-C ends it, and it goes on from there.
     """
-    spoken = language or _language_here()
-    settings = ProduceSettings(
-        clean=_cleaning(without),
-        keep_guide=keep_guide,
-        include_unsure=include_unsure,
-        free_tempo=free_tempo,
-        key=key,
-        tempo_bpm=tempo_bpm,
-    )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _watcher(as_json, spoken) as watcher:
-        with _ended_kindly(watcher):
-            wanted = named_clips(clips, _people(people), names=names, parts=parts, places=places, leads=leads)
-            wanted = _given(_given(wanted, towns, _from), flags, _flagged)
-            songbook = Settings.read().songbook
-            done = produce_clips(wanted, guide, out, settings=settings, on_told=watcher.hear, songbook=songbook)
-            write_page(out, done, spoken)
-            if with_film and done.files:
-                told = {"title": title, "date": date, "facade": facade}
-                watcher.filmed(_film(out, {name: value for name, value in told.items() if value}, watcher))
-        watcher.done(done, out)
-    if not done.files:
-        sys.exit(1)
+    wanted = Wanted(**chosen)
+    with hands_for(wanted.clips) as ready:
+        from unisono.studio.commanded import run  # while the hands get ready
 
-
-@contextmanager
-def _ended_kindly(watcher: Watcher) -> Iterator[None]:
-    """What goes wrong in here, or is interrupted, the watcher tells; then the program ends."""
-    try:
-        yield
-    except UnisonoError as error:
-        watcher.fail(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        watcher.interrupted()
-        sys.exit(_INTERRUPTED)
-
-
-def _film(out: Path, told: Mapping[str, str], watcher: Watcher) -> Made:
-    """The film of what is in `out`. Whoever gives a clip in a terminal agrees that it is shown. Raises FilmFailed."""
-    return make(msgspec.structs.replace(brief_of(out), **told), out / "work" / "film", out / "film.mp4", watcher.film)
-
-
-def _watcher(as_json: bool, language: str) -> Watcher:
-    if as_json:
-        return Lines(sys.stdout.buffer)
-    return Screen(language)
-
-
-def _cleaning(without: Iterable[str]) -> CleanSettings:
-    """Settings of cleaning with some steps off."""
-    off = set(without)
-    chosen = CleanSettings()
-    return replace(
-        chosen,
-        rumble_hz=None if "rumble" in off else chosen.rumble_hz,
-        guide="guide" not in off,
-        hum="hum" not in off,
-        noise="noise" not in off,
-    )
-
-
-def _language_here() -> str:
-    """That of the terminal, if we speak it."""
-    here = (locale.getlocale()[0] or "")[:2]
-    return here if here in LANGUAGES else SOURCE_LANGUAGE
-
-
-def named_clips(
-    paths: Sequence[Path],
-    people: Sequence[Person] = (),
-    *,
-    names: Sequence[str] = (),
-    parts: Sequence[str] = (),
-    places: Sequence[str] = (),
-    leads: Sequence[str] = (),
-) -> list[Clip]:
-    """Clips from paths (a folder stands for the files in it), a table of people, and CLIP=VALUE options, which have the
-    last word. Raises NoSuchClip, UsageError.
-
-    A clip is known by its file's name without the extension; of several alike, the later ones are numbered.
-    """
-    clips: list[Clip] = []
-    taken: set[str] = set()
-    for path in _files_of(paths):
-        key, count = path.stem, 1
-        while key in taken:
-            count += 1
-            key = f"{path.stem} ({count})"
-        taken.add(key)
-        clips.append(Clip(key=key, path=str(path), name=key))
-    for person in people:
-        at = _index_of(clips, person.clip)
-        clips[at] = _as_told(clips[at], person)
-    clips = _given(clips, names, lambda clip, value: msgspec.structs.replace(clip, name=value))
-    clips = _given(clips, parts, lambda clip, value: msgspec.structs.replace(clip, part=value))
-    clips = _given(clips, places, _placed)
-    return _given(clips, [f"{lead}=" for lead in leads], lambda clip, _: msgspec.structs.replace(clip, lead=True))
-
-
-def _files_of(paths: Iterable[Path]) -> Iterable[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
-        else:
-            yield path
-
-
-def _people(table: Path | None) -> list[Person]:
-    try:
-        return [] if table is None else read_people(table)
-    except (OSError, ValueError, csv.Error) as error:
-        raise click.UsageError(f"--people {table}: {error}") from error
-
-
-def _as_told(clip: Clip, person: Person) -> Clip:
-    """The clip with what the table says; what it does not say stays."""
-    told = {"name": person.name, "town": person.place, "flag": person.flag, "part": person.part, "lead": person.lead}
-    return msgspec.structs.replace(clip, **{name: value for name, value in told.items() if value})
-
-
-def _from(clip: Clip, town: str) -> Clip:
-    return msgspec.structs.replace(clip, town=town)
-
-
-def _flagged(clip: Clip, flag: str) -> Clip:
-    try:
-        return msgspec.structs.replace(clip, flag=read_flag(flag))
-    except ValueError as error:
-        raise click.UsageError(f"--flag {clip.key}={flag}: {error}") from None
-
-
-def _placed(clip: Clip, value: str) -> Clip:
-    try:
-        return msgspec.structs.replace(clip, place_samples=float(value) * SAMPLE_RATE)
-    except ValueError:
-        raise click.UsageError(f"--place {clip.key}={value}: seconds are a number, such as 1.25 or -0.5") from None
-
-
-def _given(clips: list[Clip], options: Sequence[str], change: Callable[[Clip, str], Clip]) -> list[Clip]:
-    """The clips with each CLIP=VALUE carried out."""
-    for option in options:
-        wanted, equals, value = option.rpartition("=")
-        if not equals:
-            raise click.UsageError(f"{option!r} should be CLIP=VALUE")
-        at = _index_of(clips, wanted)
-        clips[at] = change(clips[at], value)
-    return clips
-
-
-def _index_of(clips: Sequence[Clip], wanted: str) -> int:
-    """The one clip that is called so. Raises NoSuchClip."""
-    found = [i for i, clip in enumerate(clips) if _is_called(clip, wanted)]
-    exact = [i for i in found if clips[i].key == wanted]
-    if len(exact or found) != 1:
-        raise NoSuchClip(clip=wanted, clips=", ".join(clip.key for clip in clips))
-    return (exact or found)[0]
-
-
-def _is_called(clip: Clip, wanted: str) -> bool:
-    return wanted in (clip.key, clip.path, Path(clip.path).name)
+        run(wanted, ready)

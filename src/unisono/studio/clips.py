@@ -11,6 +11,7 @@ which was killed goes on, and one more clip costs only itself.
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,14 +49,16 @@ def produce_clips(
     on_told: Callable[[Told], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     songbook: Path | None = None,
+    ready: list[subprocess.Popen[bytes]] | None = None,
 ) -> Production:
     """Everything of `clips` into `out`: mix, stems, report. `on_told` hears how far it is.
 
-    guide: a sound file, a performance's folder or a piece's id. Doing it again does only what has changed. Raises
-    UserError for a guide or a folder nobody can work with, DiskTrouble, and Cancelled soon after `cancelled` says so;
+    guide: a sound file, a performance's folder or a piece's id. ready: hands that were called already. Doing it again
+    does only what has changed. Raises UserError for a guide or a folder nobody can work with, DiskTrouble, and
+    Cancelled soon after `cancelled` says so;
     a clip that is broken is in the report.
     """
-    return _Run(clips, out, settings or ProduceSettings(), on_told, cancelled).produce(guide, songbook)
+    return _Run(clips, out, settings or ProduceSettings(), on_told, cancelled).produce(guide, songbook, ready)
 
 
 class _Run:
@@ -80,12 +83,15 @@ class _Run:
         self._outcomes: dict[str, Outcome] = {}
         self._names: dict[str, Names] = {}
 
-    def produce(self, guide: Path | str, songbook: Path | None) -> Production:
+    def produce(
+        self, guide: Path | str, songbook: Path | None, ready: list[subprocess.Popen[bytes]] | None
+    ) -> Production:
         try:
             self._work.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DiskTrouble(reason=f"{self._out}: {error.strerror}") from error
-        with alone(self._out), Crew(self._hands, quiet_seconds_max=self._settings.quiet_seconds_max) as crew:
+        quiet_seconds = self._settings.quiet_seconds_max
+        with alone(self._out), Crew(self._hands, quiet_seconds_max=quiet_seconds, ready=ready) as crew:
             clear_parts(self._out)
             crew.call(len(self._clips))
             try:

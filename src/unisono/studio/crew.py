@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +19,7 @@ from typing import IO, Self
 import msgspec
 
 from unisono.studio.hand import Line, Task
-from unisono.studio.jobs import worker_environment
+from unisono.studio.standby import end_hand, start_hand
 from unisono.studio.steps import Cancelled
 
 QUIET_SECONDS_MAX = 300.0
@@ -66,8 +64,16 @@ class _Hand:
 class Crew:
     """`with Crew(2) as crew: for clip, line in crew.work(tasks): ...`. Processes start when there is work, and stay."""
 
-    def __init__(self, size: int, *, quiet_seconds_max: float = QUIET_SECONDS_MAX) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        quiet_seconds_max: float = QUIET_SECONDS_MAX,
+        ready: list[subprocess.Popen[bytes]] | None = None,
+    ) -> None:
+        """ready: hands that were called before (`standby.py`); those that are wanted are taken out of the list."""
         self._size = max(1, size)
+        self._ready = [] if ready is None else ready
         self._quiet_seconds_max = quiet_seconds_max
         self._hands: list[_Hand] = []
         self._eyes = selectors.DefaultSelector()
@@ -87,14 +93,7 @@ class Crew:
     def call(self, tasks: int) -> None:
         """Start as many processes as that many tasks can use: they get ready while the caller does something else."""
         while len(self._hands) < min(self._size, tasks):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "unisono.studio.hand"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=worker_environment(),
-                start_new_session=True,
-            )
-            hand = _Hand(process)
+            hand = _Hand(self._ready.pop() if self._ready else start_hand())
             self._hands.append(hand)
             self._eyes.register(hand.out, selectors.EVENT_READ, hand)
 
@@ -147,10 +146,4 @@ class Crew:
         """End a process for sure: what it had not finished was not there yet for anybody."""
         self._hands.remove(hand)
         self._eyes.unregister(hand.out)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(hand.process.pid, signal.SIGKILL)  # and with it whoever decodes for it
-        hand.process.wait()
-        hand.out.close()
-        assert hand.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            hand.process.stdin.close()
+        end_hand(hand.process)

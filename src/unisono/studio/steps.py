@@ -42,7 +42,7 @@ RECIPES: Final[Mapping[Step, int]] = {
     "guide": 1,
     "decode": 1,
     "align": 2,
-    "clean": 3,
+    "clean": 4,
     "measure": 2,
     "voices": 1,
     "mix": 1,
