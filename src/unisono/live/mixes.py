@@ -18,9 +18,10 @@ from unisono.errors import MixFailed
 from unisono.live.along import FOLDER as ALONG_FOLDER
 from unisono.live.clips import Clips
 from unisono.live.services import Services
-from unisono.live.works import OnProgress, Progress, Work, Works
+from unisono.live.works import Progress, Work, Works
 from unisono.store.records import TakeRecord
 from unisono.studio.faders import Faders, write_faders
+from unisono.studio.jobs import OnProgress
 from unisono.studio.performance import MixReport, read_report
 from unisono.studio.takes import FIRST_SEAT, TakeFacts
 

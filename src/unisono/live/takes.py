@@ -29,9 +29,10 @@ from unisono.errors import TakeFailed, UnisonoError
 from unisono.live.clips import Clips
 from unisono.live.mixes import Films, Mix, Mixes, facts_of
 from unisono.live.services import Services
-from unisono.live.works import OnProgress, Progress, Work, Works
+from unisono.live.works import Progress, Work, Works
 from unisono.store import tokens
 from unisono.store.records import TakeRecord
+from unisono.studio.jobs import OnProgress
 from unisono.studio.takes import FIRST_SEAT, TakeReport, read_placed
 
 WHO_MAX: Final = 40

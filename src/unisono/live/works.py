@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-OnProgress = Callable[[float, str, float | None], None]
 _log = logging.getLogger(__name__)
 
 

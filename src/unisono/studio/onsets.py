@@ -67,12 +67,12 @@ def onsets(
         found = _seen(contour.pitch[low:high], smooth_db[low:high], before, note, shift)
         if found is not None:
             frame, kind = found
-            at = (low + frame) * FRAME_SAMPLES - late_samples(kind, room_db)
+            at = (low + frame) * FRAME_SAMPLES - onset_late_samples(kind, room_db)
             seen.append(Onset(at=at, due=note.start, kind=kind))
     return seen
 
 
-def late_samples(kind: Kind, room_db: float) -> int:
+def onset_late_samples(kind: Kind, room_db: float) -> int:
     """How late a beginning is seen that shows in this way, in a room of this `blur_db`."""
     return samples_of_ms(LATE_MS[kind] + LATER_MS_PER_DB[kind] * room_db)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from unisono.studio.guide import Note
-from unisono.studio.onsets import Kind, blur_db, late_samples
+from unisono.studio.onsets import Kind, blur_db, onset_late_samples
 from unisono.studio.pitch import FRAME_SAMPLES, Contour
 
 SHORTEST_FRAMES = 16
@@ -31,7 +31,7 @@ def notes_of(contour: Contour) -> tuple[Note, ...]:
                 continue
             kind: Kind = "voice" if i == 0 else "pitch"
             pitch = float(np.median(contour.pitch[start + low : start + high]))
-            begins = (start + low) * FRAME_SAMPLES - late_samples(kind, room_db)
+            begins = (start + low) * FRAME_SAMPLES - onset_late_samples(kind, room_db)
             notes.append(Note(start=float(begins), stop=float((start + high) * FRAME_SAMPLES), pitch=pitch))
     return tuple(notes)
 
