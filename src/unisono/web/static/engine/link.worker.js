@@ -171,8 +171,9 @@ class Link {
     try {
       const { left, right } = await fetchClip(url);
       if (this.clip[name] !== performance) return;
-      this.earPort.postMessage({ type: "clip", name, start, left, right, gain: this.gains[name] ?? 1 });
       if (name === "backing") this.voice.countIn(start, left.slice(0, this.song?.count_in_samples ?? 0));
+      // Given away, not copied: minutes of sound are megabytes, and the ear's thread must not stand still for them.
+      this.earPort.postMessage({ type: "clip", name, start, left, right, gain: this.gains[name] ?? 1 }, [...new Set([left.buffer, right.buffer])]);
     } catch (error) {
       this.clip[name] = "";
       tell({ type: "trouble", code: `no_${name}`, text: String(error) });
