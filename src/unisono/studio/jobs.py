@@ -82,14 +82,13 @@ async def run_film(
 ) -> Release:
     """Make the film of the performance in `folder` in one form (film/released.py), as `run_mix` makes the mix.
 
-    While `held` says so the worker and
-    everything it started stand still. A worker that somebody else killed (a machine short of memory does) is started
-    once more, and goes on with the pieces that are there. Raises FilmFailed.
+    While `held` says so the worker and everything it started stand still. A worker that somebody else killed (a machine
+    short of memory does) is started once more, and goes on with the pieces that are there. Raises FilmFailed.
     """
     arguments = ["unisono.studio.film.worker", str(folder), form]
-    reason, killed = await _film_once(arguments, on_progress, held, timeout_seconds)
+    reason, killed = await _film_process(arguments, on_progress, held, timeout_seconds)
     if killed:
-        reason, _ = await _film_once(arguments, on_progress, held, timeout_seconds)
+        reason, _ = await _film_process(arguments, on_progress, held, timeout_seconds)
     if reason is not None:
         raise FilmFailed(reason=reason)
     release = read_release(folder, form)
@@ -110,12 +109,12 @@ async def run_ahead(
     takes: those that are not in its mix yet and will be. Held and ended as `run_film` is. Raises FilmFailed.
     """
     arguments = ["unisono.studio.film.ahead", str(folder), *takes]
-    reason, _ = await _film_once(arguments, lambda *_: None, held, timeout_seconds)
+    reason, _ = await _film_process(arguments, lambda *_: None, held, timeout_seconds)
     if reason is not None:
         raise FilmFailed(reason=reason)
 
 
-async def _film_once(
+async def _film_process(
     arguments: list[str],
     on_progress: OnProgress,
     held: Callable[[], bool],
