@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 
 import pytest
 
 from tests.live.house import House, Page, sine, wait_until
 from unisono.core import messages as m
-from unisono.core.wire import Kind, Packet
+from unisono.core.wire import Kind, Packet, Probe
 from unisono.opus import Encoder
 from unisono.store.stems import read_packets, stem_path
 from unisono.units import FRAME_SAMPLES, Position
@@ -101,3 +103,42 @@ async def test_one_more_second_line_takes_the_place_of_the_one_before(house: Hou
     lines = [await second_line(house, links["host"], ada) for _ in range(2)]
     await asyncio.gather(*(line.listen(0.5) for line in lines))
     assert [line.ws.closed for line in lines] == [True, False]
+
+
+async def test_a_revoked_link_closes_both_lines_that_it_opened(house: House) -> None:
+    links = await house.open()
+    bea = await house.sing_in(links["singers"], "Bea")
+    line = await second_line(house, links["singers"], bea)
+    await line.send(Probe(sent_ms=1.0))
+    await line.listen(0.3)
+    assert line.echoes, "it is there"
+    status, _ = await house.post("/api/room/links", {"token": links["host"], "role": "performer"})
+    assert status == 200
+    await asyncio.gather(bea.listen(0.5), line.listen(0.5))
+    assert (bea.ws.close_code, line.ws.closed) == (4401, True)
+
+
+async def test_who_comes_again_elsewhere_leaves_no_line_behind_that_still_sings(house: House) -> None:
+    links = await house.open()
+    ada = await house.sing_in(links["host"], "Ada")
+    line = await second_line(house, links["host"], ada)
+    await line.send(Probe(sent_ms=1.0))
+    await line.listen(0.3)
+    assert ada.welcome is not None
+    again = await house.come(links["host"], "Ada", key=ada.welcome.key)
+    await asyncio.gather(ada.listen(0.5), line.listen(0.5))
+    assert again.seat == ada.seat
+    assert (ada.ws.closed, line.ws.closed, again.ws.closed) == (True, True, False)
+
+
+async def test_a_first_line_lost_without_a_goodbye_takes_the_second_with_it(house: House) -> None:
+    links = await house.open()
+    ada = await house.sing_in(links["host"], "Ada")
+    line = await second_line(house, links["host"], ada)
+    await line.send(Probe(sent_ms=1.0))
+    await line.listen(0.3)
+    cable = ada.ws.get_extra_info("socket")
+    with socket.socket(fileno=os.dup(cable.fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
+    await line.listen(1.0)
+    assert line.ws.closed
