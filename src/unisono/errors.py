@@ -11,6 +11,7 @@
     +-- UserError               said kindly on the page, in the reader's language
     |   +-- LinkNotValid        unknown or revoked link                                   4401
     |   +-- NotAllowed          somebody else may do this                                 4403
+    |   +-- BadPart             a name that no part of a piece can have
     |   +-- SeatTakenOver       the same seat was opened in another tab                   4409
     |   +-- RoomFull                                                                      4413
     |   +-- NoSuchPiece         the songbook has no piece of this name

@@ -1,6 +1,7 @@
 /**
  * The engine as the page sees it: one object, plain events. Everything that must not wait runs in link.worker.js and the worklets;
  * here live only what needs a document: the audio context, permissions, devices, and lights that wait until a sound is heard.
+ * Over 400 lines, because it is the only door: whatever the page may ask is one short method here.
  */
 
 import { outputDelayMs } from "./clock.js";
