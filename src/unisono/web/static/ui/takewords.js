@@ -60,7 +60,7 @@ export function stateInWords(take) {
 
 /** What was heard before it is heard again. @param {Take} take @param {string} why */
 function instead(take, why) {
-  return take.aside ? `${why} ${t("Another one is heard instead.")}` : why;
+  return take.aside ? [why, t("Another one is heard instead.")].join(" ") : why;
 }
 
 /** Whether there is nothing to hear in it: then nobody can place it by ear. @param {Take} take */
