@@ -124,6 +124,7 @@ async def test_who_comes_again_elsewhere_leaves_no_line_behind_that_still_sings(
     line = await second_line(house, links["host"], ada)
     await line.send(Probe(sent_ms=1.0))
     await line.listen(0.3)
+    assert line.echoes, "it is there"
     assert ada.welcome is not None
     again = await house.come(links["host"], "Ada", key=ada.welcome.key)
     await asyncio.gather(ada.listen(0.5), line.listen(0.5))
@@ -137,6 +138,7 @@ async def test_a_first_line_lost_without_a_goodbye_takes_the_second_with_it(hous
     line = await second_line(house, links["host"], ada)
     await line.send(Probe(sent_ms=1.0))
     await line.listen(0.3)
+    assert line.echoes, "it is there"
     cable = ada.ws.get_extra_info("socket")
     with socket.socket(fileno=os.dup(cable.fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)

@@ -6,9 +6,11 @@ import asyncio
 import base64
 import hashlib
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -97,6 +99,36 @@ async def test_of_what_was_promised_and_did_not_come_whole_nothing_is_kept(stage
     came.set()
     assert (await sending)[0] in (409, 460)
     assert await upload.head() == (200, "500")
+
+
+async def test_what_is_being_written_when_it_is_cut_off_is_cut_off_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = bytes(3 * 2**20)
+    begun, ended, append = threading.Event(), threading.Event(), clips.Clips.append
+
+    def slowly(self: clips.Clips, *told: Any) -> int:
+        begun.set()
+        time.sleep(0.3)  # a slow disk: there is no other way to be asked in the midst of a write
+        there = append(self, *told)
+        ended.set()
+        return there
+
+    monkeypatch.setattr(clips.Clips, "append", slowly)
+    upload = await stage.new(len(clip))
+    over = asyncio.Event()
+
+    async def cut_off() -> AsyncIterator[bytes]:
+        yield clip[:-1000]
+        await over.wait()
+
+    sending = asyncio.create_task(upload.patch(0, cut_off(), **promise(clip)))
+    assert await asyncio.to_thread(begun.wait, 10.0)
+    assert list(await asyncio.gather(upload.head(), upload.head())) == [(200, "0")] * 2
+    over.set()
+    assert (await sending)[0] in (409, 460)
+    assert await asyncio.to_thread(ended.wait, 10.0)
+    assert await upload.head() == (200, "0")
 
 
 @pytest.mark.parametrize("promised", ["md5 1B2M2Y8AsgTpgAmY7PhCfg==", "sha1", "sha1 AAAA", "sha256 ???", ""])

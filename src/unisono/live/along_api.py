@@ -167,7 +167,8 @@ class AlongApi:
         own = [one for one in takes if one.sung and _is_theirs(one, one.sung, wanted, voice, sung)]
         same = next((one for one in own if one.sung and one.sung.performance == sung.performance), None)
         before = [] if wanted.add else [one for one in own if one is not same and not one.aside]
-        if same is None and is_full(takes, instead_of=before):
+        others = [one for one in takes if one is not same]
+        if (same is None or same.aside) and is_full(others, instead_of=before):
             raise ClipsFull(whose="this performance")
         take = same or await self._kept(wanted.token, voice, sung, original)
         if same is not None and same.state == "stopped":

@@ -74,6 +74,20 @@ class Services:
         """Something slow with files or arithmetic, on a thread."""
         return await asyncio.wrap_future(self._files_thread.submit(what, *args, **kwargs))
 
+    async def on_files_to_the_end(self, what: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Like `on_files`, for what nobody can stop: whoever is cancelled meanwhile is so when it is over."""
+        working = asyncio.ensure_future(self.on_files(what, *args, **kwargs))
+        cancelled: asyncio.CancelledError | None = None
+        while not working.done():
+            try:
+                await asyncio.wait([working])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            working.exception()  # looked at: whoever is cancelled hears of nothing else
+            raise cancelled
+        return working.result()
+
     def shelf(self, along: Along | None) -> Shelf:
         """What a room sings from: the songbook, or what it was opened to sing along to."""
         if along is None:

@@ -200,7 +200,7 @@ class Uploads:
             return there
         finally:
             if not stays:
-                await self._services.on_files(self._clips.cut, take, offset)
+                await self._services.on_files_to_the_end(self._clips.cut, take, offset)
 
     async def _receive(self, request: web.Request, take: TakeRecord, offset: int, promised: Checksum | None) -> int:
         """What has come is written however it ends: by a lost line, by silence, by another request."""
@@ -211,7 +211,7 @@ class Uploads:
             block = bytes(waiting)
             waiting.clear()
             try:
-                offset = await self._services.on_files(self._clips.append, take, offset, block)
+                offset = await self._services.on_files_to_the_end(self._clips.append, take, offset, block)
                 if promised is not None:
                     await self._services.on_files(promised.sum.update, block)
             except OSError as error:

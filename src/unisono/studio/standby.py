@@ -20,8 +20,10 @@ def hands_for(clips: Sequence[Path]) -> Iterator[list[subprocess.Popen[bytes]]]:
     ends it; the others are ended here."""
     many = any(path.is_dir() for path in clips)
     cores = len(os.sched_getaffinity(0))
-    hands = [start_hand() for _ in range(cores if many else min(cores, len(clips)))]
+    hands: list[subprocess.Popen[bytes]] = []
     try:
+        for _ in range(cores if many else min(cores, len(clips))):
+            hands.append(start_hand())  # noqa: PERF401 - those that have begun are ended, whatever becomes of the next
         yield hands
     finally:
         for hand in hands:

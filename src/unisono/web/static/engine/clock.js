@@ -148,17 +148,17 @@ export class RoomClock {
   }
 }
 
-/** Frames that an audio context makes at a time. */
+/** Frames that an audio context makes at a time where it does not say so itself. */
 const BLOCK_FRAMES = 128;
 
 /**
  * From the line of a context's frames (`FrameClock`) to the ear. Output asks for several blocks at once, as many as `baseLatency` lasts. The line goes by
  * the last of them, the most advanced; `outputLatency` says when the first of them will be heard, and the last is heard so much later.
  *
- * @param {{sampleRate: number, baseLatency?: number, outputLatency?: number}} context where a browser says nothing, nothing is added
+ * @param {{sampleRate: number, baseLatency?: number, outputLatency?: number, renderQuantumSize?: number}} context where a browser says nothing, nothing is added
  */
-export function outputDelayMs({ sampleRate, baseLatency, outputLatency }) {
-  return 1000 * ((outputLatency || 0) + Math.max(0, (baseLatency || 0) - BLOCK_FRAMES / sampleRate));
+export function outputDelayMs({ sampleRate, baseLatency, outputLatency, renderQuantumSize = BLOCK_FRAMES }) {
+  return 1000 * ((outputLatency || 0) + Math.max(0, (baseLatency || 0) - renderQuantumSize / sampleRate));
 }
 
 /**

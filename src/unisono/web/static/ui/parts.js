@@ -94,7 +94,10 @@ export function wireParts(room, engine, pieces) {
     const named = pieces.get(id ?? "")?.parts ?? [];
     show(byId("my-part-field"), room.me !== 0 && room.role !== "listener");
     mine.show(named, room.mySeat?.part ?? "");
+    const before = whose.value;
     drawWhose(whose, room);
+    // Whoever was meant has left: what was half written for them is nobody else's.
+    if (whose.value !== before) theirs.forget();
     theirs.show(named, room.seats.get(Number(whose.value))?.part ?? "");
   };
   whose.addEventListener("change", () => {
