@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from tests.live.house import House, Page, sine, wait_until
+from tests.live.house import PATIENCE_SECONDS, House, Page, sine, wait_until
 from unisono.core import messages as m
 from unisono.core.wire import Kind, Packet, Probe
 from unisono.opus import Encoder
@@ -23,6 +23,16 @@ async def second_line(house: House, token: str, page: Page) -> Page:
     assert page.welcome is not None
     line = await house.socket()
     await line.say(m.Hello(version=1, token=token, decodes="opus", key=page.welcome.key, spare=True))
+    return line
+
+
+async def answering_line(house: House, token: str, page: Page) -> Page:
+    """A second line that is there: the room answers on it."""
+    line = await second_line(house, token, page)
+    await line.send(Probe(sent_ms=1.0))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not line.echoes:
+            assert await line.take(), "it is refused"
     return line
 
 
@@ -108,39 +118,28 @@ async def test_one_more_second_line_takes_the_place_of_the_one_before(house: Hou
 async def test_a_revoked_link_closes_both_lines_that_it_opened(house: House) -> None:
     links = await house.open()
     bea = await house.sing_in(links["singers"], "Bea")
-    line = await second_line(house, links["singers"], bea)
-    await line.send(Probe(sent_ms=1.0))
-    await line.listen(0.3)
-    assert line.echoes, "it is there"
+    line = await answering_line(house, links["singers"], bea)
     status, _ = await house.post("/api/room/links", {"token": links["host"], "role": "performer"})
     assert status == 200
-    await asyncio.gather(bea.listen(0.5), line.listen(0.5))
-    assert (bea.ws.close_code, line.ws.closed) == (4401, True)
+    assert await asyncio.gather(bea.closed(), line.closed()) == [4401, 1000]
 
 
 async def test_who_comes_again_elsewhere_leaves_no_line_behind_that_still_sings(house: House) -> None:
     links = await house.open()
     ada = await house.sing_in(links["host"], "Ada")
-    line = await second_line(house, links["host"], ada)
-    await line.send(Probe(sent_ms=1.0))
-    await line.listen(0.3)
-    assert line.echoes, "it is there"
+    line = await answering_line(house, links["host"], ada)
     assert ada.welcome is not None
     again = await house.come(links["host"], "Ada", key=ada.welcome.key)
-    await asyncio.gather(ada.listen(0.5), line.listen(0.5))
+    assert await asyncio.gather(ada.closed(), line.closed()) == [4409, 1000]
     assert again.seat == ada.seat
-    assert (ada.ws.closed, line.ws.closed, again.ws.closed) == (True, True, False)
+    assert not again.ws.closed
 
 
 async def test_a_first_line_lost_without_a_goodbye_takes_the_second_with_it(house: House) -> None:
     links = await house.open()
     ada = await house.sing_in(links["host"], "Ada")
-    line = await second_line(house, links["host"], ada)
-    await line.send(Probe(sent_ms=1.0))
-    await line.listen(0.3)
-    assert line.echoes, "it is there"
+    line = await answering_line(house, links["host"], ada)
     cable = ada.ws.get_extra_info("socket")
     with socket.socket(fileno=os.dup(cable.fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)
-    await line.listen(1.0)
-    assert line.ws.closed
+    assert await line.closed() == 1000
