@@ -14,6 +14,7 @@ from unittest.mock import patch
 from tests.live.house import PATIENCE_SECONDS, House, open_house
 from tests.unit.test_desk import START, song_of
 from unisono.errors import TakeFailed
+from unisono.live.clips import ARRIVING_FILE
 from unisono.studio.faders import read_faders
 from unisono.studio.performance import MixReport, StemReport, write_report
 from unisono.studio.takes import TakeReport, read_take, take_folder, takes_of, write_placed
@@ -213,3 +214,10 @@ async def sing(house: House, data: Path) -> str:
             (folder / name).write_bytes(b"the mix as it was sung")
         kept.write_text(links["host"])
     return kept.read_text()
+
+
+async def until_written(upload: Upload, *, beyond_bytes: int = 0) -> None:
+    """Until more than so much of a clip is on disk."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (upload.folder / ARRIVING_FILE).stat().st_size <= beyond_bytes:  # noqa: ASYNC110 - a file rings no bell
+            await asyncio.sleep(0.01)  # between two looks, until the deadline
