@@ -121,7 +121,7 @@ async def test_a_revoked_link_closes_both_lines_that_it_opened(house: House) -> 
     line = await answering_line(house, links["singers"], bea)
     status, _ = await house.post("/api/room/links", {"token": links["host"], "role": "performer"})
     assert status == 200
-    assert await asyncio.gather(bea.closed(), line.closed()) == [4401, 1000]
+    assert (await bea.closed(), await line.closed()) == (4401, 1000)
 
 
 async def test_who_comes_again_elsewhere_leaves_no_line_behind_that_still_sings(house: House) -> None:
@@ -130,7 +130,7 @@ async def test_who_comes_again_elsewhere_leaves_no_line_behind_that_still_sings(
     line = await answering_line(house, links["host"], ada)
     assert ada.welcome is not None
     again = await house.come(links["host"], "Ada", key=ada.welcome.key)
-    assert await asyncio.gather(ada.closed(), line.closed()) == [4409, 1000]
+    assert (await ada.closed(), await line.closed()) == (4409, 1000)
     assert again.seat == ada.seat
     assert not again.ws.closed
 
