@@ -18,11 +18,8 @@ import logging
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
-
-import msgspec
 
 from unisono.core.parts import PART_MAX
 from unisono.errors import TakeFailed, UnisonoError
@@ -165,23 +162,14 @@ class Takes:
 
     async def use(self, take: TakeRecord, *, instead_of: Sequence[TakeRecord]) -> None:
         """Its person wants to be heard with this one, and no more with those, which are kept to go back to."""
-        for one in (take, *instead_of):
-            await self._services.ask(self._ledger.set, one.take, aside=one is not take)
-        if take.sung is not None:
-            unheard = [one.sung.instead_of for one in instead_of if one.sung and one.state != "placed"]
-            before = (*(one.take for one in instead_of), *chain.from_iterable(unheard))
-            sung = msgspec.structs.replace(take.sung, instead_of=tuple(dict.fromkeys(before)))
-            found = await self._services.ask(self._ledger.set, take.take, sung=sung)
-            if found is not None and found.state in ("failed", "stopped"):  # it came to nothing already
-                await self._stand_again(found)
-        if any(one.state == "placed" for one in (take, *instead_of)):
-            self.mixes.mix_anew(take.performance)
+        others = [one.take for one in instead_of]
+        changed = await self._services.ask(self._ledger.use, take.take, instead_of=others)
+        self._mix_anew_with(changed)
 
     async def stop_analysis(self, take: TakeRecord) -> None:
         """Somebody does not want to wait for it."""
         if take.state == "waiting":
-            found = await self._services.ask(self._ledger.set, take.take, state="stopped", code="")
-            await self._stand_again(found)
+            await self._fell(take, "stopped", "")
         await self._analyses.end(take.take)
 
     async def withdraw(self, take: TakeRecord) -> None:
@@ -229,10 +217,10 @@ class Takes:
                 report = await self._analyse(folder, take.take, work.progress.tell)
             except UnisonoError as error:
                 _log.warning("take %s of performance %s: %s", take.take, take.performance, error)
-                await self._failed(take, error.why if isinstance(error, TakeFailed) else error.code)
+                await self._fell(take, "failed", error.why if isinstance(error, TakeFailed) else error.code)
                 return
             except Exception:
-                await self._failed(take, "server_error")
+                await self._fell(take, "failed", "server_error")
                 raise
             under = f"takes/{take.take}"
             await self._services.blobs.publish(folder, take.performance, under=under)
@@ -242,21 +230,13 @@ class Takes:
         if found is not None and (found.state == "placed" or found.seat in mixed):
             self.mixes.mix_anew(take.performance)
 
-    async def _failed(self, take: TakeRecord, why: str) -> None:
-        await self._stand_again(await self._services.ask(self._ledger.set, take.take, state="failed", code=why))
+    async def _fell(self, take: TakeRecord, state: str, why: str) -> None:
+        self._mix_anew_with(await self._services.ask(self._ledger.fall, take.take, state=state, code=why))
 
-    async def _stand_again(self, fallen: TakeRecord | None) -> None:
-        """What was set aside for a take that came to nothing is heard again; whoever gets that one right may choose."""
-        if fallen is None or fallen.aside or fallen.sung is None:
-            return
-        takes = await self._services.ask(self._ledger.of, fallen.performance)
-        before = [one for one in takes if one.take in fallen.sung.instead_of and one.aside and one.state == "placed"]
-        if not before:
-            return
-        await self._services.ask(self._ledger.set, fallen.take, aside=True)
-        for one in before:
-            await self._services.ask(self._ledger.set, one.take, aside=False)
-        self.mixes.mix_anew(fallen.performance)
+    def _mix_anew_with(self, changed: Sequence[TakeRecord]) -> None:
+        """Some takes were set aside or stand again: the mix follows if one of them can be heard."""
+        if any(one.state == "placed" for one in changed):
+            self.mixes.mix_anew(changed[0].performance)
 
     def _prepare(self, take: TakeRecord) -> None:
         """The guide and take.json, for the studio; the first take of a performance finds a mix without takes."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from unisono.store.records import SungAlong, TakeRecord
 from unisono.store.schema import PerformanceRow, TakeRow
 
 _UNFINISHED = ("uploading", "waiting")
+_CAME_TO_NOTHING = ("failed", "stopped")
 
 
 class TakeLedger:
@@ -83,6 +85,43 @@ class TakeLedger:
             session.flush()
             return _record(row)
 
+    def use(self, take: str, *, instead_of: Sequence[str]) -> list[TakeRecord]:
+        """A take stands and those are set aside for it; if it came to nothing already, those before it stand again.
+
+        Returns all that have changed, as they are then. A server killed at any moment leaves one try of a person's
+        standing: this is one transaction, and so is `fall`.
+        """
+        with self._session() as session:
+            row = session.get(TakeRow, take)
+            if row is None:
+                return []
+            others = [one for one in _rows(session, instead_of) if one is not row]
+            for one in others:
+                one.aside = True
+            row.aside = False
+            sung = _sung(row)
+            if sung is not None:
+                unheard = [before.instead_of for one in others if one.state != "placed" and (before := _sung(one))]
+                stands_for = tuple(dict.fromkeys((*(one.id for one in others), *chain.from_iterable(unheard))))
+                row.sung = _sung_text(msgspec.structs.replace(sung, instead_of=stands_for))
+            again = _stand_again(session, row) if row.state in _CAME_TO_NOTHING else []
+            session.flush()
+            return [_record(one) for one in dict.fromkeys((row, *others, *again))]
+
+    def fall(self, take: str, *, state: str, code: str) -> list[TakeRecord]:
+        """A take comes to nothing, and those that were set aside for it stand again; whoever mends it may choose.
+
+        Returns all that have changed, as they are then.
+        """
+        with self._session() as session:
+            row = session.get(TakeRow, take)
+            if row is None:
+                return []
+            row.state, row.code = state, code
+            again = _stand_again(session, row)
+            session.flush()
+            return [_record(one) for one in (row, *again)]
+
     def forget(self, take: str) -> bool:
         """Forget a take; whether there was one."""
         with self._session() as session:
@@ -113,6 +152,22 @@ class TakeLedger:
             return [_record(row) for row in rows]
 
 
+def _rows(session: Session, takes: Iterable[str]) -> list[TakeRow]:
+    """Those of these takes that are still there."""
+    return [row for take in takes if (row := session.get(TakeRow, take)) is not None]
+
+
+def _stand_again(session: Session, fallen: TakeRow) -> list[TakeRow]:
+    """What was set aside for a take that came to nothing is heard again, and that one set aside, if anything can be."""
+    sung = _sung(fallen)
+    if fallen.aside or sung is None:
+        return []
+    before = [row for row in _rows(session, sung.instead_of) if row.aside and row.state == "placed"]
+    for row in before:
+        row.aside, fallen.aside = False, True
+    return before
+
+
 def _record(row: TakeRow) -> TakeRecord:
     created_at = row.created_at if row.created_at.tzinfo else row.created_at.replace(tzinfo=UTC)
     return TakeRecord(
@@ -132,9 +187,13 @@ def _record(row: TakeRow) -> TakeRecord:
         hidden=row.hidden,
         created_at=created_at,
         key_hash=row.key_hash,
-        sung=msgspec.json.decode(row.sung, type=SungAlong) if row.sung else None,
+        sung=_sung(row),
         aside=row.aside,
     )
+
+
+def _sung(row: TakeRow) -> SungAlong | None:
+    return msgspec.json.decode(row.sung, type=SungAlong) if row.sung else None
 
 
 def _flag_text(flag: Flag | None) -> str:
