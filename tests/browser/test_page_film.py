@@ -139,6 +139,24 @@ def test_the_film_being_made_is_in_sight_while_the_song_is_heard(page: Page, bas
     assert sideways_px(page) <= 0
 
 
+def test_no_empty_stage_is_seen_while_others_still_sing(page: Page, base_url: str) -> None:
+    page.goto(base_url + HOST)
+    until(page, "window.unisono?.room.title")
+    page.evaluate("for (const open of document.querySelectorAll('dialog[open]')) open.close()")
+    stage = page.locator("#stage")
+    expect(stage).to_be_hidden()
+    for state in ("singing", "discarded", "count_in"):  # of none of them this page hears anything
+        told(page, **SONG | {"performance": "q", "state": state})
+        told(page, **film(step="" if state == "discarded" else "render"))
+        expect(stage).to_be_hidden()
+    told(page, **SONG | {"performance": "q", "state": "ending", "stop": 10**9})
+    told(page, **film(share=0.5))
+    expect(stage.get_by_text("The last row is still singing …")).to_be_visible()
+    expect(stage.get_by_text("The film is being made")).to_be_hidden()
+    told(page, **SONG | {"performance": "q", "state": "mixing", "stop": 10**9})
+    expect(stage.get_by_text("The film is being made: 50 %")).to_be_visible()
+
+
 NO_H264 = """
 const can = HTMLMediaElement.prototype.canPlayType;
 HTMLMediaElement.prototype.canPlayType = function (kind) { return kind.includes("mp4") ? "" : can.call(this, kind); };

@@ -45,7 +45,7 @@ export class Cinema {
     if (running || (this.#watched && film?.performance === this.#watched.performance && film.url !== this.#watched.url)) dialog("screening").close();
     const visible = film !== null && film.step !== "" && !running && this.#dismissed !== film.performance;
     show(byId("cinema"), visible);
-    showStage(running);
+    showStage();
     if (!visible || !film) return;
     const now = `${film.performance} ${film.url} ${film.webm} ${this.#asked}`;
     if (byId("cinema").dataset.now !== now) {

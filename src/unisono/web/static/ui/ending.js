@@ -80,7 +80,7 @@ export class Ending {
     const over = song !== null && AFTER_SONG.has(song.state) && !document.body.classList.contains("singing");
     const visible = over && this.#dismissed !== song.performance && (!MIXED.has(song.state) || mix !== null);
     show(byId("ending"), visible);
-    showStage(this.#room.running);
+    showStage();
     if (!visible || !song) return this.#clear();
     const now = `${song.performance} ${song.state} ${mix?.page ?? ""}`;
     if (byId("ending").dataset.now !== now) {

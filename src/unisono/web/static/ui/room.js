@@ -73,6 +73,7 @@ export class RoomView extends EventTarget {
     return this.picked === NOTHING;
   }
 
+  /** Whether anybody may still be singing; what this page hears of it may be over, or not have begun. */
   get running() {
     return this.song !== null && RUNNING.has(this.song.state);
   }

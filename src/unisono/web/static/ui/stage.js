@@ -51,12 +51,12 @@ export class Stage {
   }
 
   #arrange() {
-    const running = this.#room.running && this.#phase !== "over";
-    show(byId("count-in"), running);
-    show(byId("words"), running);
-    showStage(running);
+    const heard = this.#room.running && this.#phase !== "over"; // the song runs on behind one's own row
+    show(byId("count-in"), heard);
+    show(byId("words"), heard);
+    showStage();
     clearTimeout(this.#timer);
-    if (!running) return;
+    if (!heard) return;
     this.#lines = linesOf(this.#piece?.words ?? []);
     this.#drawn = "";
     this.#draw();
@@ -126,7 +126,10 @@ export class Stage {
   }
 }
 
-/** The stage is there as long as anything is on it: the song, what comes after it, its film. @param {boolean} running */
-export function showStage(running) {
-  show(byId("stage"), running || !byId("ending").hidden || !byId("cinema").hidden);
+/** What can be on the stage: the song as this page hears it, what comes after it, its film. */
+const PARTS = ["count-in", "words", "ending", "cinema"];
+
+/** The stage is there as long as anything is on it. */
+export function showStage() {
+  show(byId("stage"), PARTS.some((id) => !byId(id).hidden));
 }
