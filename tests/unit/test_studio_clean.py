@@ -156,6 +156,15 @@ def test_hum_is_taken_out(mains_hz: float, wander_hz: float, under_db: float, le
     assert level_db(heard - voice, hum) < left_db
 
 
+@pytest.mark.parametrize("cut", [5, 9])
+def test_hum_is_taken_out_of_a_sound_of_any_length(cut: int) -> None:
+    voice = sung()
+    sound = (voice + at_db(buzz(50.0), 30, voice))[: len(voice) - cut]
+    heard, done = without_hum(sound)
+    assert done.name == "hum.taken_out"
+    assert heard.shape == sound.shape
+
+
 @pytest.mark.parametrize("hertz", [50.0, 60.0, 100.0, 150.0])
 @pytest.mark.parametrize("vibrato", [0.0, 0.008])
 def test_a_note_on_the_mains_own_frequency_is_no_hum(hertz: float, vibrato: float) -> None:

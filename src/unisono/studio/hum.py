@@ -80,7 +80,9 @@ def without_hum(sound: Audio) -> tuple[Audio, Fact]:
     if under_db > _AUDIBLE_DB:
         return sound, fact("hum", "not_heard")
     hum = np.stack([_hum(_frames(channel), quiet, lines, len(channel)) for channel in slow.T], axis=1)
-    whole = resample_poly(hum, _SLOWER, 1, axis=0, window=_FIR)[: len(sound)]
+    whole = resample_poly(hum, _SLOWER, 1, axis=0, window=_FIR)
+    # The slower sound has a rounded number of samples: the whole may end some before `sound` does, or after it.
+    whole = np.pad(whole, ((0, max(0, len(sound) - len(whole))), (0, 0)))[: len(sound)]
     done = fact("hum", "taken_out", hertz=lines.mains_hz, under_voice_db=under_db, lines=len(lines.hertz))
     return (sound - whole).astype(np.float32), done
 
