@@ -287,6 +287,10 @@ test("a WAV is read, 16 and 24 bit; another rate is refused", () => {
   assert.deepEqual([left[0], right[0]], [0.5, -0.5]);
   assert.equal(parseWav(wav(24, 48_000, [0, 0, 0x40, 0, 0, 0xc0])).right[0], -0.5);
   assert.throws(() => parseWav(wav(16, 44_100, [0, 0, 0, 0])), RangeError);
+  const shared = parseWav(wav(16, 48_000, [0, 0x40, 0, 0xc0]), true);
+  assert.deepEqual([shared.left[0], shared.right[0]], [0.5, -0.5]);
+  assert.ok(shared.left.buffer instanceof SharedArrayBuffer && shared.right.buffer instanceof SharedArrayBuffer);
+  assert.ok(left.buffer instanceof ArrayBuffer);
 });
 
 test("a room whose clock has stepped is learnt anew after three echoes", () => {

@@ -169,11 +169,13 @@ class Link {
     if (!this.earPort || this.clip[name] === performance) return;
     this.clip[name] = performance;
     try {
-      const { left, right } = await fetchClip(url);
+      const { left, right } = await fetchClip(url, this.shared);
       if (this.clip[name] !== performance) return;
       if (name === "backing") this.voice.countIn(start, left.slice(0, this.song?.count_in_samples ?? 0));
-      // Given away, not copied: minutes of sound are megabytes, and the ear's thread must not stand still for them.
-      this.earPort.postMessage({ type: "clip", name, start, left, right, gain: this.gains[name] ?? 1 }, [...new Set([left.buffer, right.buffer])]);
+      // Shared, else given away, never copied: minutes of sound are megabytes. What is given away is the ear's own from then on, and a thread that owns so much
+      // more than before collects its garbage at once: at the start of a song, with helpers that a busy machine does not let run, sound stood still for a second.
+      const given = this.shared ? [] : [...new Set([left.buffer, right.buffer])];
+      this.earPort.postMessage({ type: "clip", name, start, left, right, gain: this.gains[name] ?? 1 }, given);
     } catch (error) {
       this.clip[name] = "";
       tell({ type: "trouble", code: `no_${name}`, text: String(error) });

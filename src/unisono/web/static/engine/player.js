@@ -105,16 +105,16 @@ function fadeIn(left, right) {
 
 /**
  * Fetch a 48 kHz 16-bit WAV and give it to the ear as a clip whose first sample is heard at `start`.
- * @param {string} url @returns {Promise<{left: Float32Array, right: Float32Array}>}
+ * @param {string} url @param {boolean} shared as `parseWav` has it @returns {Promise<{left: Float32Array, right: Float32Array}>}
  */
-export async function fetchClip(url) {
+export async function fetchClip(url, shared) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  return parseWav(await response.arrayBuffer());
+  return parseWav(await response.arrayBuffer(), shared);
 }
 
-/** @param {ArrayBuffer} data @returns {{left: Float32Array, right: Float32Array}} */
-export function parseWav(data) {
+/** @param {ArrayBuffer} data @param {boolean} [shared] whether other threads are to read the same memory @returns {{left: Float32Array, right: Float32Array}} */
+export function parseWav(data, shared = false) {
   const view = new DataView(data);
   let channels = 0, bits = 0;
   for (let at = 12; at + 8 <= data.byteLength; ) {
@@ -125,21 +125,22 @@ export function parseWav(data) {
       bits = view.getUint16(at + 22, true);
       if (view.getUint32(at + 12, true) !== SAMPLE_RATE) throw new RangeError(`a WAV at ${view.getUint32(at + 12, true)} Hz, not ${SAMPLE_RATE}`);
     }
-    if (name === "data") return samplesOf(new Uint8Array(data, at + 8, Math.min(size, data.byteLength - at - 8)), channels, bits);
+    if (name === "data") return samplesOf(new Uint8Array(data, at + 8, Math.min(size, data.byteLength - at - 8)), channels, bits, shared);
     at += 8 + size + (size & 1);
   }
   throw new RangeError("a WAV without sound");
 }
 
-/** @param {Uint8Array} bytes @param {number} channels @param {number} bits */
-function samplesOf(bytes, channels, bits) {
+/** @param {Uint8Array} bytes @param {number} channels @param {number} bits @param {boolean} shared */
+function samplesOf(bytes, channels, bits, shared) {
   const width = bits / 8;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = Math.floor(bytes.byteLength / width / channels);
   /** @param {number} at */
   const sample = (at) => (bits === 16 ? view.getInt16(at, true) / 32768 : (view.getInt16(at + 1, true) * 256 + view.getUint8(at)) / 8388608);
-  const left = new Float32Array(count);
-  const right = channels > 1 ? new Float32Array(count) : left;
+  const floats = () => new Float32Array(shared ? new SharedArrayBuffer(4 * count) : new ArrayBuffer(4 * count));
+  const left = floats();
+  const right = channels > 1 ? floats() : left;
   for (let i = 0; i < count; i++) {
     left[i] = sample(i * channels * width);
     if (channels > 1) right[i] = sample((i * channels + 1) * width);
