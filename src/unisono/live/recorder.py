@@ -18,7 +18,7 @@ import threading
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -65,6 +65,14 @@ class Wrote:
     spans: tuple[Span, ...]
 
 
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What is written together, by stem, in the order it came: whoever takes it in sorts it, in no time."""
+
+    stems: defaultdict[tuple[str, int], list[Taken]] = field(default_factory=lambda: defaultdict(list))
+    size_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Do:
     """Something between packets: `what` is done once all before it is written."""
@@ -87,7 +95,9 @@ class Recorder:
         self._folder = performances
         self._on_wrote = on_wrote
         self._on_trouble = on_trouble
-        self._queue: queue.SimpleQueue[Taken | _Do | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Batch | _Do | None] = queue.SimpleQueue()
+        self._open: _Batch | None = None
+        """The last batch in the queue, while it may still grow."""
         self._queued_bytes = 0
         self._began_s: float | None = None
         self._slow_said_s = -math.inf
@@ -106,8 +116,18 @@ class Recorder:
             if self._queued_bytes + len(packet.wire) > QUEUED_BYTES_MAX:
                 return False
             self._queued_bytes += len(packet.wire)
-        self._queue.put(packet)
+            if self._open is None:
+                self._open = _Batch()
+                self._queue.put(self._open)
+            self._open.size_bytes += len(packet.wire)
+            self._open.stems[packet.performance, packet.seat].append(packet)
         return True
+
+    def _then(self, what: _Do | None) -> None:
+        """After all that was taken so far; None is the end."""
+        with self._lock:
+            self._open = None
+            self._queue.put(what)
 
     def _watch(self, performance: str) -> None:
         """Say so if what was taken before this waits for too long: the writer itself stands still then."""
@@ -127,7 +147,7 @@ class Recorder:
             self._close_files(performance, sync=True)
             then()
 
-        self._queue.put(_Do(what=close))
+        self._then(_Do(what=close))
 
     def delete(self, performance: str) -> None:
         """Delete the performance's folder; what still comes for it is dropped."""
@@ -139,45 +159,32 @@ class Recorder:
             self._close_files(performance)
             shutil.rmtree(self._folder / performance, ignore_errors=True)
 
-        self._queue.put(_Do(what=remove))
+        self._then(_Do(what=remove))
 
     def stop(self) -> None:
         """Write all that was taken, close every file, end the thread."""
-        self._queue.put(None)
+        self._then(None)
         self._thread.join()
 
     # ------------------------------------------------------------------------------------ the writer's thread
 
     def _run(self) -> None:
-        going = True
-        while going:
-            batch, action = self._gather()
-            self._began_s = time.monotonic()
-            self._write(batch)
-            self._began_s = None
-            match action:
-                case None:
-                    going = False
-                case _Do():
-                    self._guarded(action.what)
-                case _:
-                    pass
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, _Do):
+                self._guarded(item.what)
+            else:
+                time.sleep(BATCH_SECONDS)  # to be woken by every packet would cost more than to write it
+                self._close_batch(item)
+                self._began_s = time.monotonic()
+                self._write(item)
+                self._began_s = None
         for file in self._files.values():
             file.close()
 
-    def _gather(self) -> tuple[list[Taken], _Do | str | None]:
-        """What came within a batch's time, and what ended it: something to do, the stop (None), or "time"."""
-        batch: list[Taken] = []
-        item = self._queue.get()
-        if isinstance(item, Taken):
-            time.sleep(BATCH_SECONDS)  # to be woken by every packet would cost more than to write it
-        while isinstance(item, Taken):
-            batch.append(item)
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, "time"
-        return batch, item
+    def _close_batch(self, batch: _Batch) -> None:
+        with self._lock:
+            if self._open is batch:
+                self._open = None
 
     @staticmethod
     def _guarded(what: Callable[[], None]) -> None:
@@ -186,20 +193,17 @@ class Recorder:
         except Exception:
             _log.exception("the recorder goes on")
 
-    def _write(self, batch: list[Taken]) -> None:
-        by_stem: dict[tuple[str, int], list[Taken]] = defaultdict(list)
-        for packet in batch:
-            by_stem[packet.performance, packet.seat].append(packet)
+    def _write(self, batch: _Batch) -> None:
         wrote: list[Wrote] = []
-        for (performance, seat), packets in by_stem.items():
+        for (performance, seat), packets in batch.stems.items():
             if performance not in self._deleted:
                 wrote += self._write_stem(performance, seat, packets)
         if wrote:
             self._guarded(lambda: self._on_wrote(wrote))
-        for performance in {packet.performance for packet in batch}:
+        for performance in {performance for performance, _ in batch.stems}:
             self._guarded(lambda performance=performance: self._warn(performance))  # type: ignore[misc]
         with self._lock:
-            self._queued_bytes -= sum(len(packet.wire) for packet in batch)
+            self._queued_bytes -= batch.size_bytes
 
     def _warn(self, performance: str) -> None:
         """Say when trouble seems over, and when the disk is almost full, before it is."""

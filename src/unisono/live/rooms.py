@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 
 from unisono.config import Settings
@@ -100,9 +101,12 @@ class Rooms:
             runner.film(film_message(now))
 
     def _wrote(self, batch: list[Wrote]) -> None:
+        by_performance: defaultdict[str, list[Wrote]] = defaultdict(list)
         for wrote in batch:
-            for runner in self._of(wrote.performance):
-                runner.wrote(wrote)
+            by_performance[wrote.performance].append(wrote)
+        for performance, stems in by_performance.items():
+            for runner in self._of(performance):
+                runner.wrote(stems)
 
     def _trouble(self, performance: str, trouble: Trouble | Well) -> None:
         for runner in self._of(performance):

@@ -8,6 +8,7 @@ reader of sound sorts.
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -57,13 +58,12 @@ def open_to_append(path: Path) -> BinaryIO:
 
 def append(file: BinaryIO, data: bytes) -> None:
     """All of `data`, or OSError and the file as it was: half a record would hide those behind it."""
-    start = file.tell()
-    view = memoryview(data)
+    written = 0
     try:
-        while view:
-            view = view[file.write(view) :]
+        while written < len(data):
+            written += file.write(memoryview(data)[written:] if written else data)
     except OSError:
-        file.seek(start)
+        file.seek(-written, os.SEEK_CUR)
         file.truncate()
         raise
 
