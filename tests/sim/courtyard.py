@@ -138,7 +138,7 @@ class Courtyard:
                     self.inboxes[event.connection].append(event.message)
                 case ev.SendAll():
                     for number in self.connections - {event.apart_from}:
-                        self.inboxes[number].append(event.message)
+                        self.inboxes[number].extend(event.messages)
                 case ev.Close():
                     self.closed[event.connection] = event.close_code
                     self.connections.discard(event.connection)

@@ -207,14 +207,17 @@ class House:
         for event in self.room.events():
             self._do(event)
 
+    def _send_all(self, event: ev.SendAll) -> None:
+        for number, session in self._sessions.items():
+            for message in event.messages if session.joined and number != event.apart_from else ():
+                session.send(encode(message), now=self.now)
+
     def _do(self, event: ev.Event) -> None:
         match event:
             case ev.Send():
                 self._tell(event.connection, event.message)
             case ev.SendAll():
-                for number, session in self._sessions.items():
-                    if session.joined and number != event.apart_from:
-                        session.send(encode(event.message), now=self.now)
+                self._send_all(event)
             case ev.Close():
                 self._sessions.pop(event.connection, None)
             case ev.Sang():

@@ -23,9 +23,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendAll:
-    """To every socket in the room, those who only watch included, `apart_from` one."""
+    """To every socket in the room, those who only watch included, `apart_from` one: one or more at a time."""
 
-    message: FromRoom
+    messages: tuple[FromRoom, ...]
     apart_from: int | None = None
 
 
@@ -157,9 +157,9 @@ class Outbox:
         if connection is not None:
             self._events.append(Send(connection=connection, message=message))
 
-    def send_all(self, message: FromRoom, *, apart_from: int | None = None) -> None:
+    def send_all(self, *messages: FromRoom, apart_from: int | None = None) -> None:
         """To every socket in the room."""
-        self._events.append(SendAll(message=message, apart_from=apart_from))
+        self._events.append(SendAll(messages=messages, apart_from=apart_from))
 
     def drain(self) -> list[Event]:
         """All of them; none is left."""

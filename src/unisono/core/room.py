@@ -135,8 +135,9 @@ class Room:
     def tick(self, now: Position) -> None:
         """Let time pass."""
         self.singing.tick(now)
-        for levels in self._lights.tell(now):
-            self._outbox.send_all(levels)
+        levels = self._lights.tell(now)
+        if levels:
+            self._outbox.send_all(*levels)
         dark = self.seats.darkened(now)
         keep = self.singing.singers if dark else frozenset()
         for seat in dark:

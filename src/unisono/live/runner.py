@@ -15,7 +15,7 @@ from typing import assert_never
 
 from unisono.core import events as ev
 from unisono.core.memory import memory_of
-from unisono.core.messages import Backing, Check, Film, FromPage, FromRoom, Hello, Lead, Pick, Who, encode
+from unisono.core.messages import Backing, Check, Film, FromPage, Hello, Lead, Pick, Who, encode
 from unisono.core.room import Joining, Room, RoomLimits
 from unisono.core.song import SongRun
 from unisono.core.wire import Packet, restamped
@@ -193,9 +193,10 @@ class Runner:
         self._audience.changed()
         self._settle()
 
-    def wrote(self, wrote: Wrote) -> None:
+    def wrote(self, stems: Iterable[Wrote]) -> None:
         """The recorder has these on disk."""
-        self.room.wrote(wrote.seat, wrote.performance, wrote.epoch, wrote.spans)
+        for wrote in stems:
+            self.room.wrote(wrote.seat, wrote.performance, wrote.epoch, wrote.spans)
         self._do(self.room.events())
 
     def trouble(self, trouble: Trouble | Well) -> None:
@@ -313,7 +314,7 @@ class Runner:
                 if session is not None:
                     session.send_text(encode(event.message))
             case ev.SendAll():
-                self._send_all(event.message, event.apart_from)
+                self._send_all(event)
             case ev.Close():
                 session = self._sessions.get(event.connection)
                 if session is not None:
@@ -330,11 +331,12 @@ class Runner:
             case _:
                 self._do_song(event)
 
-    def _send_all(self, message: FromRoom, apart_from: int | None) -> None:
-        frame = framed_text(encode(message))
+    def _send_all(self, event: ev.SendAll) -> None:
+        """Several messages go as one: what is heard lights balconies in every row, at another position in each."""
+        frames = b"".join(framed_text(encode(message)) for message in event.messages)
         for number, session in self._sessions.items():
-            if number != apart_from:
-                session.send(frame)
+            if number != event.apart_from:
+                session.send(frames)
 
     def _remember(self, event: ev.Remember | ev.Forget) -> None:
         ledger, room = self._services.ledger, self._record.room
