@@ -1,8 +1,8 @@
 """Desk: the live mix of one song. Voices in by position; for each row and for listeners, the rows before them summed.
 
-A row's block of 20 ms is read as late as its cut allows (core/rows.py), so that every voice that can be in it is in it;
-it is limited, encoded once, framed once (in a large room two to a packet), and the same bytes go to everybody in the
-row. All voices that anybody hears are decoded, the silent too: a decoder that skips frames stumbles on the next.
+A row's block of 20 ms (in a large room two of them at once) is read as late as its cut allows (core/rows.py), so that
+every voice that can be in it is in it; it is limited, encoded once, framed once, and the same bytes go to everybody in
+the row. All voices that anybody hears are decoded, the silent too: a decoder that skips frames stumbles on the next.
 
 Everything happens on the event loop's thread, which waits for a tick of a few milliseconds, in two halves, so that the
 leader's packets do not wait for both; where very many sing, half of them are decoded on another thread meanwhile. To
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -41,6 +42,8 @@ AIM_SAMPLES: Final = samples_of_ms(0.65)
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
 _PCM = Codec.PCM
+_MIDDLE: Final = np.array((0.5, 0.5), dtype=np.float32)
+"""Both sides as one."""
 _SPREAD_FROM = 256
 """Fewer frames at once are not worth another thread: two of them cost more than one, and wait for each other."""
 
@@ -84,6 +87,8 @@ class _Reader:
     timeline_row: int
     hold_samples: int
     at: Position
+    block_samples: int
+    """Whole frames: what is read at once."""
     frames_a_packet: int
     encoder: Encoder
     limiter: Limiter = field(default_factory=Limiter)
@@ -96,7 +101,21 @@ class _Reader:
     @property
     def due(self) -> int:
         """When the next block must be read: all that can be in it is there, or is waited for no longer."""
-        return self.at + FRAME_SAMPLES + self.hold_samples
+        return self.at + self.block_samples + self.hold_samples
+
+    def ends(self, stop: Position | None) -> bool:
+        """Whether the next block is the last: the row is sent a frame beyond the stop, which the encoder holds back."""
+        return stop is not None and self.at + self.block_samples >= stop + FRAME_SAMPLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """What a row hears from `at` on, frame by frame, each float32 (960, 2); the row's `last` one, perhaps."""
+
+    reader: _Reader
+    at: Position
+    frames: tuple[Audio, ...]
+    last: bool
 
 
 class Desk:
@@ -113,7 +132,7 @@ class Desk:
         self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
         self._voices: dict[int, _Voice] = {}
         self._places: list[tuple[int, _Voice, FrameKey]] = []
-        self._blocks: list[tuple[_Reader, Position, Audio]] = []
+        self._blocks: list[_Block] = []
         self._late: list[CameLate] = []
         self._fed: deque[tuple[int, Packet]] = deque()
         self._shape = self._shape_of(song)
@@ -138,6 +157,7 @@ class Desk:
             timeline_row=timeline_row,
             hold_samples=hold_samples,
             at=at,
+            block_samples=self.packet_samples,
             frames_a_packet=frames_a_packet,
             encoder=Encoder(2, MIX_BITRATE, complexity=COMPLEXITY),
         )
@@ -187,11 +207,11 @@ class Desk:
 
     def frames(self) -> list[Outgoing]:
         """The second half: what was read is encoded, and goes out."""
-        stop, blocks, self._blocks = self._shape[1], self._blocks, []
-        frames = encode_many([(reader.encoder, block) for reader, _, block in blocks])
+        blocks, self._blocks = self._blocks, []
+        frames = iter(encode_many([(block.reader.encoder, frame) for block in blocks for frame in block.frames]))
         outgoing: list[Outgoing] = []
-        for (reader, at, block), frame in zip(blocks, frames, strict=True):
-            outgoing += self._frame(reader, at, block, frame, stop)
+        for block in blocks:
+            outgoing += self._packed(block, tuple(islice(frames, len(block.frames))))
         return outgoing
 
     def _gather(self, now: Position) -> list[DecodeJob]:
@@ -216,11 +236,11 @@ class Desk:
                 self._catch_up(reader, now)
                 if reader.row in self.empty_rows:
                     reader.rested = True
-                    self._timeline.skip(reader.timeline_row, Position(reader.at + FRAME_SAMPLES))
+                    self._timeline.skip(reader.timeline_row, Position(reader.at + reader.block_samples))
                 else:
                     self._wake(reader)
-                    self._blocks.append((reader, reader.at, self._read(reader)))
-                reader.at = Position(reader.at + FRAME_SAMPLES)
+                    self._blocks.append(self._read(reader, stop))
+                reader.at = Position(reader.at + reader.block_samples)
 
     @staticmethod
     def _wake(reader: _Reader) -> None:
@@ -295,23 +315,23 @@ class Desk:
             reader.epoch += 1
             reader.encoder.reset()
 
-    def _read(self, reader: _Reader) -> Audio:
-        """The reader's next block, float32 (960, 2)."""
-        span = Span(start=reader.at, stop=Position(reader.at + FRAME_SAMPLES))
-        return reader.limiter.process(self._timeline.read(reader.timeline_row, span))
+    def _read(self, reader: _Reader, stop: Position | None) -> _Block:
+        """The reader's next block."""
+        span = Span(start=reader.at, stop=Position(reader.at + reader.block_samples))
+        sound = reader.limiter.process(self._timeline.read(reader.timeline_row, span))
+        frames = tuple(sound[at : at + FRAME_SAMPLES] for at in range(0, reader.block_samples, FRAME_SAMPLES))
+        return _Block(reader=reader, at=reader.at, frames=frames, last=reader.ends(stop))
 
-    def _frame(
-        self, reader: _Reader, at: Position, block: Audio, frame: bytes, stop: Position | None
-    ) -> list[Outgoing]:
-        level = wire_level((block[:, 0] + block[:, 1]) * np.float32(0.5))
-        opus = _packet(reader, frame, level, Codec.OPUS, at - reader.encoder.lookahead_samples)
-        wants_pcm = reader.row in self.pcm_rows
-        pcm = _packet(reader, frame_of(block), level, Codec.PCM, at) if wants_pcm else None
-        reader.bundle.append(opus)
-        if pcm:
-            reader.bundle_pcm.append(pcm)
-        last = stop is not None and at >= stop
-        return _bundle(reader) if len(reader.bundle) >= reader.frames_a_packet or last else []
+    def _packed(self, block: _Block, coded: tuple[bytes, ...]) -> list[Outgoing]:
+        """What leaves now that this block is encoded: whole packets."""
+        reader = block.reader
+        level = wire_level(block.frames[0] @ _MIDDLE)
+        reader.bundle.append(_packet(reader, coded, level, Codec.OPUS, block.at - reader.encoder.lookahead_samples))
+        if reader.row in self.pcm_rows:
+            plain = tuple(frame_of(frame) for frame in block.frames)
+            reader.bundle_pcm.append(_packet(reader, plain, level, Codec.PCM, block.at))
+        full = sum(len(packet.frames) for packet in reader.bundle) >= reader.frames_a_packet
+        return _bundle(reader) if full or block.last else []
 
 
 def _past(reader: _Reader, stop: Position | None) -> bool:
@@ -319,13 +339,13 @@ def _past(reader: _Reader, stop: Position | None) -> bool:
     return stop is not None and reader.at >= stop + FRAME_SAMPLES
 
 
-def _packet(reader: _Reader, frame: bytes, level: int, codec: Codec, position: int) -> Packet:
+def _packet(reader: _Reader, frames: tuple[bytes, ...], level: int, codec: Codec, position: int) -> Packet:
     return Packet(
         kind=Kind.MIX,
         seat=0,
         epoch=reader.epoch,
         position=Position(max(0, position)),
-        frames=(frame,),
+        frames=frames,
         level=level,
         codec=codec,
         stereo=True,
