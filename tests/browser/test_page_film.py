@@ -157,6 +157,35 @@ def test_no_empty_stage_is_seen_while_others_still_sing(page: Page, base_url: st
     expect(stage.get_by_text("The film is being made: 50 %")).to_be_visible()
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "it-IT"])
+@pytest.mark.parametrize("size", [(1280, 800), (360, 740)])
+def test_the_house_stays_in_view_above_the_song_and_its_film(
+    base_url: str, playwright: Playwright, size: tuple[int, int], locale: str
+) -> None:
+    with visitor(playwright, size=size, locale=locale) as page:
+        page.goto(base_url + HOST)
+        until(page, "window.unisono?.room.title")
+        page.evaluate("for (const open of document.querySelectorAll('dialog[open]')) open.close()")
+        page.evaluate("unisono.engine.send({ type: 'who', name: 'Anna', flag: null, place: '' })")
+        expect(page.locator("#dock")).to_be_visible()
+        told(page, **SONG | {"performance": "p", "state": "premiere"})
+        told(page, type="mix", performance="p", share=1, step="files", page="/performance#its-token")
+        for shown in (film(seconds_left=40), film(share=1, step="ready", url=URL, samples=3 * 48_000)):
+            told(page, **shown)
+            house, covered = page.locator("main").bounding_box(), page.locator("#stage").bounding_box()
+            assert house is not None
+            assert covered is not None
+            assert covered["height"] <= 0.4 * house["height"]
+            assert sideways_px(page) <= 0
+        pressed = page.locator("#stage").locator("button:visible, a:visible")
+        assert pressed.count() == 4
+        for one in pressed.all():
+            one.focus()
+            expect(one).to_be_in_viewport(ratio=1)
+            assert one.evaluate("one => one.offsetHeight >= 44 && one.offsetWidth >= 44"), "a thumb hits it"
+        assert complaints(page) == []
+
+
 NO_H264 = """
 const can = HTMLMediaElement.prototype.canPlayType;
 HTMLMediaElement.prototype.canPlayType = function (kind) { return kind.includes("mp4") ? "" : can.call(this, kind); };
