@@ -138,7 +138,7 @@ export class Voice {
     const now = nowMs();
     this._watch?.microphone(now, this._toFrame(frame + samples.length), capturedMs);
     this._singer?.sound(frame, samples);
-    if (this._watch) this._singer?.pump(this.ear?.heardNow(now) ?? NaN);
+    if (this._watch) this._stamp(this.ear?.heardNow(now) ?? NaN);
   }
 
   /** @param {number} _frame the microphone's count @returns {number} what the context calls it */
@@ -159,7 +159,13 @@ export class Voice {
   /** @param {number} heardNow position at the ear now */
   pump(heardNow) {
     if (this._capture instanceof WorkletCapture) this._capture.pump();
-    this._singer?.pump(heardNow);
+    this._stamp(heardNow);
+  }
+
+  /** Whatever the watch has seen so far is heeded before anything more is stamped. @param {number} heardNow position at the ear now */
+  _stamp(heardNow) {
+    this._heedVerdicts();
+    if (!this._watch?.undecided) this._singer?.pump(heardNow);
   }
 
   /** The browser's reading of its output. @param {number} lineMs @param {number} underruns */
@@ -216,6 +222,10 @@ export class Voice {
   /** Heed what the watch over the open streams has found since the last time. */
   heed() {
     this._layBeside();
+    this._heedVerdicts();
+  }
+
+  _heedVerdicts() {
     for (const verdict of this._watch?.verdicts() ?? []) {
       const stamper = this._singer?.stamper;
       if (!stamper || !this.ear || !this.check) return;

@@ -6,7 +6,8 @@
  * to put into the output makes it wider by just so much; and the browser's own line between what is written and when it sounds moves by the same. Only when
  * both say the same is the round trip moved (by the gap); everything else is doubt, and doubt marks the stem. A gap that grows evenly means two clocks
  * (a USB microphone): then the round trip follows the gap's line. A stream that is moved to other headphones stands still for a moment while the other goes
- * on, or sounds later from then on though both go on: doubt at once, for what is stamped until the seconds tell would be shifted.
+ * on, or sounds later from then on though both go on: doubt at once, for what is stamped until the seconds tell would be shifted. The first glimpse of a counter
+ * that is behind tells not yet whether it stood still: until the next few tell, nothing is to be stamped (`undecided`), so that doubt is there before the stamps are.
  */
 
 import { Apart } from "./apart.js";
@@ -27,6 +28,10 @@ const SEEN_LATE_MS = 150;
 /** A counter so far behind, so many glimpses in a row, has stood still. */
 const BEHIND_MS = 40;
 const BEHIND_GLIMPSES = 4;
+/** A block of the microphone so soon after another had waited to be read. */
+const WAITED_MS = 2;
+/** Sound is lost in blocks of ten milliseconds or more; what the system itself says of when it heard is good to a tenth of that, mostly. */
+const LACKS_MS = 15;
 /** One counter stands while the other is seen to go on. Both are seen late together when this thread is held up. */
 const ALONE_MS = 250;
 /** What is written sounds later or earlier by more than clocks that drift explain, two seconds long. */
@@ -67,8 +72,11 @@ export class LoopWatch {
     this._seconds = [];
     this._measured = { gap: NaN, ms: NaN };
     this._steadySince = -Infinity;
-    this._best = NaN;
+    /** The most advanced glimpses of the last second that was seen well. */
+    this._best = { output: NaN, microphone: NaN, captured: NaN };
     this._behind = 0;
+    this._lacking = 0;
+    this._blockMs = -Infinity;
     /** Since when one has been seen and the other has not. */
     this._clocks = new Apart();
     this._followed = 0;
@@ -87,6 +95,15 @@ export class LoopWatch {
   get aheadMs() {
     const gaps = this._seconds.slice(-AHEAD_BINS).map(({ gap }) => gap).filter((gap) => !Number.isNaN(gap));
     return this._apart && gaps.length > 1 ? median(gaps) : NaN;
+  }
+
+  /**
+   * Whether a counter is behind as it was last seen, and it is not said yet what that means: what was made after a standstill may lie beside its place by all of
+   * it, so nothing is stamped until the next glimpses tell.
+   */
+  get undecided() {
+    const few = (/** @type {number} */ glimpses) => glimpses > 0 && glimpses < BEHIND_GLIMPSES;
+    return !this._doubt && !Number.isNaN(this._measured.ms) && (few(this._behind) || few(this._lacking));
   }
 
   /** The round trip was measured between these local times: from now on it is watched. @param {number} fromMs @param {number} toMs */
@@ -126,6 +143,7 @@ export class LoopWatch {
     if (ahead > bin.microphone.y) bin.microphone = { x: ms, y: ahead };
     bin.microphones += 1;
     if (this._alone(ms, "microphone", "output")) this._stood(ms, this._onLine, "the sound output stood still");
+    if (this._lacks(ms, ahead, heard)) this._stood(ms, NaN, "the microphone lost sound");
   }
 
   /** The browser's own reading, ten times a second. @param {number} ms @param {number} lineMs context time less the time it sounds @param {number} underruns as it counts them */
@@ -164,7 +182,7 @@ export class LoopWatch {
     const seen = bin.outputs >= GLIMPSES_MIN && (!this._apart || bin.microphones >= GLIMPSES_MIN);
     const microphone = this._apart ? bin.microphone : { x: bin.ms, y: 0 };
     const gap = seen ? (microphone.y - bin.output.y) / this._perMs : NaN;
-    if (seen) this._best = bin.output.y;
+    if (seen) this._best = { output: bin.output.y, microphone: microphone.y, captured: bin.captured.y };
     this._seconds.push({ ms: bin.ms + BIN_MS / 2, gap, line: bin.lines.length > 2 ? median(bin.lines) : NaN, output: bin.output, microphone, captured: bin.captured });
     if (this._seconds.length > BINS) this._seconds.shift();
     if (Number.isNaN(this._measured.ms)) return;
@@ -192,13 +210,30 @@ export class LoopWatch {
 
   /** @param {number} ahead @param {number} frame */
   _standsStill(ahead, frame) {
-    const behindMs = (this._best - ahead) / this._perMs;
+    const behindMs = (this._best.output - ahead) / this._perMs;
     if (!(behindMs > BEHIND_MS)) {
       this._behind = 0;
       this._onLine = frame;
       return false;
     }
     return ++this._behind === BEHIND_GLIMPSES;
+  }
+
+  /**
+   * Blocks come late and lack nothing where the system itself says so; and of those that had waited and are read one right after the other, only the last is in time.
+   * @param {number} ms @param {number} ahead @param {number} heard as in `microphone`
+   */
+  _lacks(ms, ahead, heard) {
+    const waited = ms - this._blockMs < WAITED_MS;
+    this._blockMs = ms;
+    const behindMs = (this._best.microphone - ahead) / this._perMs;
+    const lackingMs = Number.isNaN(heard) ? behindMs : (this._best.captured - heard) / this._perMs;
+    if (!(Math.min(behindMs, lackingMs) > (Number.isNaN(heard) ? BEHIND_MS : LACKS_MS))) {
+      this._lacking = 0;
+      return false;
+    }
+    this._lacking = waited ? Math.max(1, this._lacking) : this._lacking + 1;
+    return !waited && this._lacking === BEHIND_GLIMPSES;
   }
 
   /** @param {number} ms @param {number} since frame of the context after which things may be different @param {string} text */
