@@ -6,14 +6,18 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from tests.live.clips import open_stage
 from tests.live.house import PATIENCE_SECONDS, House, Page, open_house, sine, wait_until
 from tests.live.test_along import keep, open_along, write_mix
+from unisono.client import parse_link
 from unisono.core import messages as m
 from unisono.core.wire import Kind, Packet
 from unisono.opus import Encoder
+from unisono.robots.choir import make_robots
+from unisono.robots.plan import ChoirSpec
 from unisono.studio.performance import read_performance, read_report
 from unisono.studio.takes import read_take, take_folder
 from unisono.units import FRAME_SAMPLES, SAMPLE_RATE, Position
@@ -134,3 +138,29 @@ async def test_after_a_restart_it_is_known_what_everybody_sings(tmp_path: Path) 
         again = await house.come(links["singers"], key=key)
         assert again.welcome is not None
         assert [(seat.name, seat.part) for seat in again.welcome.seats] == [("Bea", "alto")]
+
+
+@pytest.mark.parametrize("hums", [True, False])
+async def test_robots_say_what_they_hum_and_not_what_a_recording_is(house: House, *, hums: bool) -> None:
+    links = await house.open()
+    watcher = await house.come(links["listeners"])
+    robots = await make_robots(parse_link(f"{house.url}/courtyard#{links['singers']}"), ChoirSpec(voices=4), ())
+    for robot in robots:
+        robot.wav = None if hums else np.zeros(SAMPLE_RATE, dtype=np.float32)
+    runs = [asyncio.create_task(robot.run()) for robot in robots]
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not all(robot.courtyard for robot in robots):  # noqa: ASYNC110 - as a table of robots looks
+                await asyncio.sleep(0.01)
+        for robot in robots:
+            assert robot.courtyard is not None
+            robot.courtyard.hand(up=True)  # what it said before that is known then
+            await watcher.get(m.SeatHand, seat=robot.status.seat, up=True)
+        told = {one.seat.seat: one.seat.part for one in watcher.messages if isinstance(one, m.SeatChanged)}
+        said = [told[robot.status.seat] for robot in robots]
+        assert said == ([robot.plan.who.voice for robot in robots] if hums else [""] * 4)
+        assert len(set(said)) == (4 if hums else 1)
+    finally:
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)

@@ -77,6 +77,8 @@ class Robot:
         ) as courtyard:
             self.status.seat = courtyard.view.seat
             await courtyard.check(plan.card)
+            if self._hums:
+                courtyard.part(who.voice)
             self.courtyard = courtyard
             self.status.state = "here"
             try:
@@ -158,12 +160,17 @@ class Robot:
         sound, first_beat = await asyncio.to_thread(hum_for, song, self._tune(song.piece), seed=self.plan.seed)
         return recording(sound, start=first_beat)
 
+    @property
+    def _hums(self) -> bool:
+        """Whether it sings its own part; what part a recording or an echo is, nobody knows."""
+        return self.wav is None and not self.plan.echoes
+
     def _tune(self, piece: str | None) -> Tune:
         return tune_of(self.pieces.get(piece or ""), self.plan.who.voice)
 
     async def _prepare(self, picked: Picked | None) -> None:
         """Have the hum ready when the song begins: out of arithmetic it takes a moment, and a choir of robots many."""
-        if self.wav is None and not self.plan.echoes:
+        if self._hums:
             key, tempo_bpm = (picked.key, picked.tempo_bpm) if picked is not None else (0, 0)
             tune = self._tune(picked.piece if picked is not None else None)
             await asyncio.to_thread(hummed, tune, key=key, tempo_bpm=tempo_bpm or tune.tempo_bpm, seed=self.plan.seed)
