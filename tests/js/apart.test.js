@@ -42,6 +42,9 @@ test("two clocks are told by rough times too, if it takes half a minute", () => 
   for (const { seconds, line } of lines.slice(30)) assert.ok(line?.suspected || line?.believed, `at ${seconds} s`);
   const { seconds, line } = lines[lines.length - 1];
   assert.ok(line?.believed && Math.abs(line.slope * 1e6 - 98) < 20, `${line?.slope} at ${seconds} s`);
+  const believed = lines.flatMap(({ seconds, line }) => (line?.believed ? [{ asideMs: Math.abs(line.at(1000 * seconds) - 0.098 * seconds), openMs: line.openMs(1000 * seconds) }] : []));
+  assert.ok(believed.some(({ asideMs }) => asideMs > 1), "they are a millisecond aside at times");
+  for (const { asideMs, openMs } of believed) assert.ok(asideMs < 0.7 || openMs > 0.7, `${asideMs} ms aside, ${openMs} open`);
 });
 
 test("rough times of one clock are nothing but rough", () => {

@@ -7,7 +7,11 @@
  */
 
 /** @typedef {{x: number, y: number}} Point */
-/** @typedef {{at(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line  at: how far apart they went since, ms; slope: ms per ms */
+/**
+ * @typedef {{at(x: number): number, openMs(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line
+ *   at: how far apart they went since, ms; openMs: how far that may be aside, by how rough the points are that the slope was found from; slope: ms per ms
+ */
+/** @typedef {{points: number, slope: number, open: number}} Stretch  open: of the slope, three standard deviations */
 
 /** The line above all points. */
 class TopLine {
@@ -61,16 +65,14 @@ const STRETCHES = [8, 12, 20, 30, 45, 70, 110];
 const STRAIGHT_MS = 0.15;
 const STRAIGHT_SHARE = 0.9;
 
-/** @param {Point[]} points x ascending @returns {{points: number, slope: number} | null} null when not even the last few lie on a line */
+/** @param {Point[]} points x ascending @returns {Stretch | null} null when not even the last few lie on a line */
 export function straight(points) {
   let found = null;
   for (const length of STRETCHES) {
     if (length > points.length) break;
-    const stretch = points.slice(-length);
-    const slope = middleSlope(stretch);
-    const level = quantile(stretch.map(({ x, y }) => y - slope * x), 0.5);
-    if (quantile(stretch.map(({ x, y }) => Math.abs(y - slope * x - level)), STRAIGHT_SHARE) > STRAIGHT_MS) break;
-    found = { points: length, slope };
+    const { slope, aside, deviation } = middleLine(points.slice(-length));
+    if (quantile(aside, STRAIGHT_SHARE) > STRAIGHT_MS) break;
+    found = { points: length, slope, open: OPEN_DEVIATIONS * deviation };
   }
   return found;
 }
@@ -84,21 +86,28 @@ const ROUGH_SLOPES = 6;
 const ROUGH_WORTH = 2 / 3;
 /** From the median distance of points to the standard deviation, and from that of n points, one a step, to their slope's: sqrt(12) / n ** 1.5 a step. */
 const DEVIATION = 1.4826, SLOPE_OF_ONE = Math.sqrt(12);
+const OPEN_DEVIATIONS = 3;
 
-/** @param {Point[]} points x ascending @returns {{points: number, slope: number} | null} null when no slope stands out */
+/** @param {Point[]} points x ascending @returns {Stretch | null} null when no slope stands out */
 export function rough(points) {
   for (const length of ROUGH_STRETCHES) {
     if (length > points.length) continue;
     const stretch = points.slice(-length), half = Math.floor(length / 2);
-    const slope = middleSlope(stretch);
-    const level = quantile(stretch.map(({ x, y }) => y - slope * x), 0.5);
-    const deviation = DEVIATION * quantile(stretch.map(({ x, y }) => Math.abs(y - slope * x - level)), 0.5);
-    const step = (stretch[length - 1].x - stretch[0].x) / (length - 1);
-    if (Math.abs(slope) < (ROUGH_SLOPES * SLOPE_OF_ONE * deviation) / (length ** 1.5 * step)) continue;
+    const { slope, deviation } = middleLine(stretch);
+    if (Math.abs(slope) < ROUGH_SLOPES * deviation) continue;
     const halves = [stretch.slice(0, half), stretch.slice(half)].map(middleSlope);
-    if (halves.every((one) => Math.abs(one - slope) < Math.abs(slope) / 2)) return { points: Math.floor(length * ROUGH_WORTH), slope };
+    if (halves.every((one) => Math.abs(one - slope) < Math.abs(slope) / 2)) return { points: Math.floor(length * ROUGH_WORTH), slope, open: OPEN_DEVIATIONS * deviation };
   }
   return null;
+}
+
+/** Through the middle of some points; how far each of them lies aside, ms, and the standard deviation of the slope. @param {Point[]} points about evenly spaced */
+function middleLine(points) {
+  const slope = middleSlope(points);
+  const level = quantile(points.map(({ x, y }) => y - slope * x), 0.5);
+  const aside = points.map(({ x, y }) => Math.abs(y - slope * x - level));
+  const step = (points[points.length - 1].x - points[0].x) / (points.length - 1);
+  return { slope, aside, deviation: (SLOPE_OF_ONE * DEVIATION * quantile(aside, 0.5)) / (points.length ** 1.5 * step) };
 }
 
 /** The middle one of the slopes between points half of them apart (Theil 1950, Sen 1968). @param {Point[]} points */
@@ -120,19 +129,22 @@ const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
+/** @type {Stretch} */
+const NO_STRETCH = { points: 0, slope: 0, open: 0 };
+
 /** How much further the second counter has come than the first since a moment, in ms. */
 export class Apart {
   constructor() {
     this._anchor = { x: NaN, by: 0 };
     this._believed = false;
-    this._straight = { points: 0, slope: 0 };
+    this._straight = NO_STRETCH;
   }
 
   /** From here on. @param {number} x local ms */
   since(x) {
     this._anchor = { x, by: 0 };
     this._believed = false;
-    this._straight = { points: 0, slope: 0 };
+    this._straight = NO_STRETCH;
   }
 
   /** What was before is no witness any more, but they were so far apart. @param {number} x local ms @param {number} by */
@@ -148,29 +160,29 @@ export class Apart {
    */
   line(first, second, told) {
     if (first.length < POINTS_MIN) return null;
-    const { slope, suspected, enough } = told ? this._told(told) : this._glimpsed(first, second);
+    const { slope, open, suspected, enough } = told ? this._told(told) : this._glimpsed(first, second);
     const now = first[first.length - 1].x;
     this._leaveBehind(now, slope);
     const { x: from, by } = this._anchor;
     const plausible = suspected && Math.abs(slope) < TWO_CLOCKS;
     this._believed ||= plausible && enough;
-    return { at: (x) => by + slope * (x - from), slope, suspected: plausible, believed: this._believed };
+    return { at: (x) => by + slope * (x - from), openMs: (x) => open * (x - from), slope, suspected: plausible, believed: this._believed };
   }
 
   /** Where nothing is straight now, what was seen last holds on. @param {Point[]} told */
   _told(told) {
-    const { slope, points } = (this._straight = straight(told) ?? rough(told) ?? this._straight);
+    const { slope, points, open } = (this._straight = straight(told) ?? rough(told) ?? this._straight);
     const suspected = Math.abs(slope) > Math.max(ONE_CLOCK, (ONE_CLOCK * ONE_CLOCK_POINTS) / points);
-    return { slope, suspected, enough: points >= POINTS_BELIEVED };
+    return { slope, open, suspected, enough: points >= POINTS_BELIEVED };
   }
 
-  /** @param {Point[]} first @param {Point[]} second */
+  /** Lines above all points are believed when they stand out; how rough they are is not known well enough to say more. @param {Point[]} first @param {Point[]} second */
   _glimpsed(first, second) {
     const one = new TopLine(first), other = new TopLine(second);
     const slope = other.slope - one.slope;
     const open = (OPEN * (one.below + other.below)) / (first[first.length - 1].x - first[0].x);
     const suspected = Math.abs(slope) > Math.max(open, ONE_CLOCK) && isEven(first, second, slope);
-    return { slope, suspected, enough: first.length >= POINTS_BELIEVED };
+    return { slope, open: 0, suspected, enough: first.length >= POINTS_BELIEVED };
   }
 
   /** @param {number} now @param {number} slope */

@@ -245,10 +245,10 @@ export class Voice {
     }
   }
 
-  /** Two clocks go apart: along their line once it is believed, and marked while the stamps are too far off it. @param {import("./stamp.js").Stamper} stamper @param {EarSide} ear @param {Follow} verdict */
-  _follow(stamper, { frames: clock, contextRate }, { frames, ms, perMs, believed }) {
+  /** Two clocks go apart: along their line once it is believed, and marked while the stamps are too far off it, or the line may be off the truth. @param {import("./stamp.js").Stamper} stamper @param {EarSide} ear @param {Follow} verdict */
+  _follow(stamper, { frames: clock, contextRate }, { frames, open, ms, perMs, believed }) {
     const off = believed ? stamper.followRoundTrip(this._roundTrip + frames, clock.at(ms), perMs / clock.perMs) : frames;
-    this._tooFarApart = Math.abs(off) > (APART_MS * contextRate) / 1000;
+    this._tooFarApart = Math.abs(off) + open > (APART_MS * contextRate) / 1000;
     this._clocksPpm = believed ? (perMs / clock.perMs) * 1e6 : 0;
     this._mark();
   }

@@ -48,9 +48,9 @@ export const APART_MS = 0.7;
 /** @typedef {import("./apart.js").Point} Point */
 /**
  * @typedef {{type: "doubt", text: string} | {type: "settled"} | {type: "lost", text: string} | {type: "moved", frames: number, since: number}
- *   | {type: "follow", frames: number, ms: number, perMs: number, believed: boolean}} Verdict
+ *   | {type: "follow", frames: number, open: number, ms: number, perMs: number, believed: boolean}} Verdict
  *   doubt: something happened, what it did will show; settled: it did nothing; moved: the round trip of all written since that frame is longer by so many
- *   frames; lost: the round trip is not known any more; follow: the round trip is so much longer than measured, on a line, or may be
+ *   frames; lost: the round trip is not known any more; follow: the round trip is so much longer than measured, on a line that may be aside by `open`, or may be
  */
 
 /** @param {number[]} values */
@@ -322,13 +322,13 @@ export class LoopWatch {
   }
 
   /** @param {import("./apart.js").Line} line */
-  _follow({ at, slope, suspected, believed }) {
+  _follow({ at, openMs, slope, suspected, believed }) {
     const now = this._seconds[this._seconds.length - 1].ms;
     const by = at(now);
     const said = this._followed;
     this._followed = believed || (suspected && Math.abs(by) > APART_MS) ? by : 0;
     if (this._followed === 0 && said === 0) return;
-    this._verdicts.push({ type: "follow", frames: this._followed * this._perMs, ms: now, perMs: slope * this._perMs, believed });
+    this._verdicts.push({ type: "follow", frames: this._followed * this._perMs, open: believed ? openMs(now) * this._perMs : 0, ms: now, perMs: slope * this._perMs, believed });
   }
 
   /** How the two counters run, before anything happened; null where there is only one, or too little is known. */
