@@ -23,10 +23,10 @@ function clipOf(start, samples) {
 
 /**
  * A page: the ear plays the clip, the microphone hears the output `roundTrip` frames later (whole frames, so that the loop itself adds no error).
- * @param {{rate: number, driftPpm: number, roundTrip: number, seconds: number, jumpAt?: number, silenceAt?: number, staleAt?: number, staleBlocks?: number}} setup
- *   staleAt: from then on so many blocks are shown the number of the one before them; silenceAt: the system puts SILENCE_FRAMES of silence into the output; two seconds later the stamps are told
+ * @param {{rate: number, driftPpm: number, roundTrip: number, seconds: number, jumpAt?: number, silenceAt?: number, toldAfter?: number, staleAt?: number, staleBlocks?: number}} setup
+ *   staleAt: from then on so many blocks are shown the number of the one before them; silenceAt: the system puts SILENCE_FRAMES of silence into the output; `toldAfter` seconds later the stamps are told
  */
-function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, silenceAt = Infinity, staleAt = Infinity, staleBlocks = 0 }) {
+function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, silenceAt = Infinity, toldAfter = 2, staleAt = Infinity, staleBlocks = 0 }) {
   const ear = new Ear(rate);
   const frames = new FrameCount();
   const stamper = new Stamper({ contextRate: rate, soundRate: rate, base: 0, firstEpoch: 5 });
@@ -51,7 +51,7 @@ function runLoop({ rate, driftPpm, roundTrip, seconds, jumpAt = Infinity, silenc
     const since = Math.round((silenceAt * rate) / QUANTUM) * QUANTUM;
     if (frame === since) air.splice(air.length - QUANTUM, 0, ...new Array(SILENCE_FRAMES).fill(0));
     for (; air.length >= roundTrip + QUANTUM; came += QUANTUM) stamper.sound(came, Float32Array.from(air.splice(0, QUANTUM)));
-    if (frame === since + 2 * rate) stamper.moveRoundTrip(SILENCE_FRAMES, since);
+    if (frame === since + toldAfter * rate) stamper.moveRoundTrip(SILENCE_FRAMES, since);
     for (let block = stamper.next(); block; block = stamper.next()) blocks.push(block);
   }
   return { blocks, stamper, ear };
@@ -107,16 +107,26 @@ test("a jump of the room is one new epoch, and both sides of it are in place", (
   assert.ok(first[0].position > last[last.length - 1].position);
 });
 
-test("silence that the system put into the output is one new epoch, from where it was put, and that epoch is in place", () => {
-  const { blocks } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: 6, silenceAt: 2 });
-  const [before, after] = [...new Set(blocks.map(({ epoch }) => epoch))];
-  const first = blocks.filter(({ epoch }) => epoch === before);
+for (const toldAfter of [2, 8, 12]) {
+  test(`silence that the system put into the output is one new epoch, from where it was put, and that epoch is in place, told ${toldAfter} s later`, () => {
+    const { blocks } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: toldAfter + 4, silenceAt: 2, toldAfter });
+    const [before, after] = [...new Set(blocks.map(({ epoch }) => epoch))];
+    const first = blocks.filter(({ epoch }) => epoch === before);
+    const second = blocks.filter(({ epoch }) => epoch === after);
+    const put = 100_000 + 2 * 48_000;
+    const right = first.filter(({ position }) => position + 960 < put);
+    assert.ok(Math.max(...right.slice(10).map(worst)) < 2e-3);
+    assert.ok(worst(first[first.length - 1]) > 0.05, "what was stamped before it was known is out of place");
+    assert.ok(second[0].position <= put + 960 && second.length > 150);
+    assert.ok(Math.max(...second.slice(1).map(worst)) < 2e-3);
+  });
+}
+
+test("what was heard so long ago that it is kept no longer is not stamped again as silence", () => {
+  const { blocks } = runLoop({ rate: 48_000, driftPpm: 0, roundTrip: 3_000, seconds: 28, silenceAt: 1, toldAfter: 25 });
+  const [, after] = [...new Set(blocks.map(({ epoch }) => epoch))];
   const second = blocks.filter(({ epoch }) => epoch === after);
-  const put = 100_000 + 2 * 48_000;
-  const right = first.filter(({ position }) => position + 960 < put);
-  assert.ok(Math.max(...right.slice(10).map(worst)) < 2e-3);
-  assert.ok(worst(first[first.length - 1]) > 0.05, "what was stamped before it was known is out of place");
-  assert.ok(second[0].position <= put + 960 && second.length > 150);
+  assert.ok(second.length > 900, `${second.length} blocks`);
   assert.ok(Math.max(...second.slice(1).map(worst)) < 2e-3);
 });
 

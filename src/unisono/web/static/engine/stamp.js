@@ -12,8 +12,11 @@ import { HALF, makeKernel, valueAt } from "./sinc.js";
 /** @typedef {{frame: number, position: number, rate: number, epoch: number}} Segment  position at frame, then `rate` samples a frame */
 /** @typedef {{epoch: number, position: number, samples: Float32Array, unsure: boolean}} Block */
 
-const SOUND_FRAMES = 1 << 18;
+/** Kept for longer than it takes to find out that the round trip was another (watch.js): what was stamped meanwhile is stamped again. */
+const SOUND_FRAMES = 1 << 20;
 const SEGMENTS_MAX = 8192;
+/** A longer gap in the microphone's count is no lost sound, but another count. */
+const SKIPPED_FRAMES_MAX = 1 << 17;
 const STEER_SECONDS = 5;
 
 export class Stamper {
@@ -117,9 +120,14 @@ export class Stamper {
     return (frame + this.roundTripAt(frame) - this._base) * this._ratio;
   }
 
+  /** The first frame of the microphone's count that is still there. */
+  _kept() {
+    return Math.max(this._soundStart, this._soundEnd - SOUND_FRAMES);
+  }
+
   /** First position for which ear and microphone are both known. */
   _begin() {
-    const start = (this._soundStart + HALF + 2) / this._ratio + this._base - this._roundTrip;
+    const start = (this._kept() + HALF + 2) / this._ratio + this._base - this._roundTrip;
     const earliest = Math.max(this._segments[0].frame, start);
     const index = this._segments.findIndex((segment, i) => i + 1 < this._segments.length && this._segments[i + 1].frame > earliest);
     if (index < 0) return false;
@@ -143,6 +151,7 @@ export class Stamper {
   _block(at) {
     const samples = new Float32Array(FRAME_SAMPLES);
     const last = this._segments.length - 1;
+    const kept = this._kept();
     let index = at;
     let filled = 0;
     for (; filled < FRAME_SAMPLES; filled++) {
@@ -155,7 +164,7 @@ export class Stamper {
       if (ends) break;
       const heard = this._heardAt(frame);
       if (heard + HALF + 1 >= this._soundEnd) return null;
-      if (heard - HALF - 1 >= Math.max(this._soundStart, this._soundEnd - SOUND_FRAMES)) samples[filled] = valueAt(this._kernel, this._sound, heard, SOUND_FRAMES - 1);
+      if (heard - HALF - 1 >= kept) samples[filled] = valueAt(this._kernel, this._sound, heard, SOUND_FRAMES - 1);
     }
     return this._finish(samples, filled);
   }
@@ -187,7 +196,7 @@ export class Stamper {
 
   /** Frames that never came: their time passes in silence. @param {number} frames */
   _skip(frames) {
-    if (frames < 0 || frames > SOUND_FRAMES / 2) {
+    if (frames < 0 || frames > SKIPPED_FRAMES_MAX) {
       this._soundStart = this._soundEnd = this._soundEnd + frames;
       this._breakEpoch();
       return;
