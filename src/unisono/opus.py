@@ -190,37 +190,40 @@ class Decoder:
         self._lib.opus_decoder_ctl(self._state, _RESET_STATE)
 
 
-DecodeJob = tuple[Decoder, bytes | None, bool]
-"""(mono decoder, frame or None for one to be concealed, whether the decoder's past is forgotten before it)"""
+DecodeJob = tuple[Decoder, tuple[bytes | None, ...], bool]
+"""(mono decoder, frames, each None if it is to be concealed, whether the decoder's past is forgotten before them)"""
 
 
-def decode_many(jobs: Sequence[DecodeJob], pool: Executor | None = None, *, threads: int = 1) -> list[Audio | None]:
-    """The sound of each job, float32 (960,), in order; None for a broken frame.
+def decode_many(jobs: Sequence[DecodeJob], pool: Executor | None = None, *, threads: int = 1) -> Audio:
+    """The sound of all frames of all jobs, one after the other: float32 (frames, 960); silence for a broken one.
 
     Jobs of one decoder must follow each other in `jobs`. With a pool the jobs are cut into `threads` runs, never inside
     one decoder's jobs; the first of them is done by the caller, who is held up until all are done.
     """
-    return _spread(jobs, _decode_run, pool, threads)
+    parts = _spread(jobs, _decode_run, pool, threads)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def encode_many(
     jobs: Sequence[tuple[Encoder, Audio]], pool: Executor | None = None, *, threads: int = 1
 ) -> list[bytes]:
     """Encode each block, float32 (960, channels), with its encoder; order and threads as in `decode_many`."""
-    return _spread(jobs, _encode_run, pool, threads)
+    return [frame for part in _spread(jobs, _encode_run, pool, threads) for frame in part]
 
 
-def _decode_run(jobs: Sequence[DecodeJob]) -> list[Audio | None]:
+def _decode_run(jobs: Sequence[DecodeJob]) -> Audio:
     ffi, _ = libopus()
-    sounds = np.empty((len(jobs), FRAME_SAMPLES), dtype=np.float32)
+    sounds = np.empty((sum(len(frames) for _, frames, _ in jobs), FRAME_SAMPLES), dtype=np.float32)
     first = ffi.from_buffer("float[]", sounds, require_writable=True)
-    heard: list[Audio | None] = []
-    for index, (decoder, frame, anew) in enumerate(jobs):
+    index = 0
+    for decoder, frames, anew in jobs:
         if anew:
             decoder.reset()
-        good = decoder.decode_into(first + index * FRAME_SAMPLES, frame)
-        heard.append(sounds[index] if good else None)
-    return heard
+        for frame in frames:
+            if not decoder.decode_into(first + index * FRAME_SAMPLES, frame):
+                sounds[index] = 0
+            index += 1
+    return sounds
 
 
 def _encode_run(jobs: Sequence[tuple[Encoder, Audio]]) -> list[bytes]:
@@ -228,10 +231,10 @@ def _encode_run(jobs: Sequence[tuple[Encoder, Audio]]) -> list[bytes]:
 
 
 def _spread(jobs: Any, run: Any, pool: Executor | None, threads: int) -> list[Any]:
+    """What each run gives."""
     first, *others = _cuts(jobs, threads if pool is not None else 1)
     futures = [pool.submit(run, jobs[start:stop]) for start, stop in others if pool is not None]
-    done: list[Any] = run(jobs[slice(*first)])
-    return done + [result for future in futures for result in future.result()]
+    return [run(jobs[slice(*first)]), *(future.result() for future in futures)]
 
 
 def _cuts(jobs: Sequence[tuple[Any, ...]], parts: int) -> list[tuple[int, int]]:

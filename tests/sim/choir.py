@@ -168,9 +168,11 @@ class Choir:
         for order in self._inlets[seat].drain():
             match order:
                 case Decode():
-                    sound = np.frombuffer(order.frame, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
-                    key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                    self._timeline.add(key, sound, row=self._pages[seat].row)
+                    for index, frame in enumerate(order.frames):
+                        sound = np.frombuffer(frame, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+                        position = Position(order.position + index * FRAME_SAMPLES)
+                        key = FrameKey(seat=seat, epoch=order.epoch, position=position)
+                        self._timeline.add(key, sound, row=self._pages[seat].row)
                 case Ask():
                     self._ask(seat, order, now)
                 case Late():

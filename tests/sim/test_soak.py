@@ -52,8 +52,9 @@ def test_the_live_mix_of_two_hours_takes_no_more_than_that_of_a_minute() -> None
         inlet.tick(now=now)
         for order in inlet.drain():
             if isinstance(order, Decode | Conceal):
-                key = FrameKey(seat=1, epoch=order.epoch, position=order.position)
-                timeline.add(key, sound, row=1)
+                for frame in range(len(order.frames) if isinstance(order, Decode) else 1):
+                    position = Position(order.position + frame * FRAME_SAMPLES)
+                    timeline.add(FrameKey(seat=1, epoch=order.epoch, position=position), sound, row=1)
         span = Span(start=start, stop=Position(start + FRAMES_MAX * FRAME_SAMPLES))
         for row in (2, timeline.listeners):
             timeline.read(row, span)

@@ -138,17 +138,17 @@ def test_nothing_is_encoded_for_nobody_and_who_comes_begins_a_new_epoch(voices: 
 
 
 def test_whom_nobody_hears_is_not_decoded_and_begins_anew_when_somebody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks: list[list[bool]] = []
+    ticks: list[list[bool]] = [[] for _ in range(200)]
 
-    def counted(jobs: Sequence[DecodeJob], *rest: Any, **more: Any) -> list[Audio | None]:
-        ticks.append([anew for _, _, anew in jobs])
+    def counted(jobs: Sequence[DecodeJob], *rest: Any, **more: Any) -> Audio:
+        ticks[index] += [anew for _, _, anew in jobs]
         return decode_many(jobs, *rest, **more)
 
     monkeypatch.setattr("unisono.live.desk.decode_many", counted)
     song = song_of("headphones", "headphones")
     desk, frame = Desk(song), Encoder(1, 64_000).encode(np.zeros(FRAME_SAMPLES, dtype=np.float32))
     came = {seat: (song.seating.delay_of(seat) + UP) // FRAME_SAMPLES for seat in (2, 3)}
-    for index in range(200):
+    for index in range(len(ticks)):
         desk.empty_rows = frozenset({LISTENERS} if index < 100 else ())
         for seat in (2, 3):
             if index >= came[seat]:

@@ -40,7 +40,8 @@ def after(index: float) -> Position:
 
 def decoded(orders: list[Order]) -> list[int]:
     """The numbers of the frames that are decoded, in order."""
-    return [(order.position - START) // FRAME_SAMPLES for order in orders if isinstance(order, Decode)]
+    decodes = [order for order in orders if isinstance(order, Decode)]
+    return [(order.position - START) // FRAME_SAMPLES + at for order in decodes for at in range(len(order.frames))]
 
 
 def concealed(orders: list[Order]) -> list[int]:
@@ -70,7 +71,8 @@ def test_how_frames_are_packed_does_not_matter(sizes: list[int]) -> None:
     inlet.tick(now=after(0))
     orders = inlet.drain()
     assert decoded(orders) == list(range(first))
-    assert [order.frame[1] for order in orders if isinstance(order, Decode)] == [index % 256 for index in range(first)]
+    coded = [frame[1] for order in orders if isinstance(order, Decode) for frame in order.frames]
+    assert coded == [index % 256 for index in range(first)]
 
 
 def test_the_first_frames_wait_for_earlier_ones_until_their_cut() -> None:
@@ -231,7 +233,7 @@ def test_pcm_and_stereo_are_passed_on() -> None:
         Packet(kind=Kind.VOICE, seat=3, epoch=0, position=place(0), frames=(sound,), codec=Codec.PCM, stereo=True),
         now=after(0),
     )
-    assert inlet.drain()[1] == Decode(epoch=0, position=place(0), frame=sound, codec=Codec.PCM, stereo=True)
+    assert inlet.drain()[1] == Decode(epoch=0, position=place(0), frames=(sound,), codec=Codec.PCM, stereo=True)
 
 
 def test_a_sound_from_the_future_costs_its_sender_the_seat() -> None:

@@ -185,12 +185,50 @@ def test_a_reader_that_falls_far_behind_is_dragged_along() -> None:
     assert not timeline.read(2, shifted(START, FRAME_SAMPLES)).any(), "forgotten is silent"
 
 
-def test_more_voices_than_are_laid_by_are_all_heard() -> None:
+@given(st.data())
+def test_voices_that_begin_together_are_added_as_each_by_itself(data: st.DataObject) -> None:
+    """Some of their frames were there already, some have been heard past, some reach out of the ring."""
+    frames, seats = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 5))
+    begins = Position(START + data.draw(st.integers(-2 * FRAME_SAMPLES, SMALL_RING)))
+    heard_until = data.draw(st.integers(0, 3 * FRAME_SAMPLES))
+    early = data.draw(st.sets(st.tuples(st.integers(0, seats - 1), st.integers(0, frames - 1))))
+    voices = np.stack([noise(frames * FRAME_SAMPLES, seat) for seat in range(seats)])
+    gains = np.array([(0.25 * seat, 1 - 0.125 * seat) for seat in range(seats)], dtype=np.float32)
+    lines = [Timeline(start=START, singing_rows=3, ring_samples=SMALL_RING) for _ in range(2)]
+
+    def add_frame(timeline: Timeline, seat: int, at: int) -> int:
+        left, right = map(float, gains[seat])
+        sound = voices[seat, at * FRAME_SAMPLES : (at + 1) * FRAME_SAMPLES]
+        where = key(begins + at * FRAME_SAMPLES, seat=seat)
+        missed = timeline.add(where, sound, row=2, left_gain=left, right_gain=right)
+        return 0 if missed.doubled else missed.worst_samples
+
+    for timeline in lines:
+        timeline.read(3, shifted(START, heard_until))
+        for seat, at in early:
+            add_frame(timeline, seat, at)
+    makers = [(seat, 0) for seat in range(seats)]
+    missed = lines[0].add_together(makers, begins, voices, row=2, gains=gains)
+    if missed.ahead:
+        assert begins + frames * FRAME_SAMPLES > START + SMALL_RING
+        return
+    worst = [add_frame(lines[1], seat, at) for seat in range(seats) for at in range(frames)]
+    assert missed.worst_samples >= max(worst)
+    for row in (3, lines[0].listeners):
+        together, alone = (timeline.read(row, shifted(START, SMALL_RING // 2)) for timeline in lines)
+        np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_choir_in_one_multiplication() -> None:
     timeline = Timeline(start=START, singing_rows=2)
-    for seat in range(600):
-        timeline.add(key(START, seat=seat), frame(), row=1 + seat % 2, left_gain=1.0, right_gain=0.5)
-    heard = timeline.read(timeline.listeners, shifted(START, FRAME_SAMPLES))
-    np.testing.assert_array_equal(heard, np.tile([600.0, 300.0], (FRAME_SAMPLES, 1)))
+    voices, gains = np.ones((600, 2 * FRAME_SAMPLES), np.float32), np.tile(np.array([1.0, 0.5], np.float32), (600, 1))
+    for row in (1, 2):
+        makers = [(seat + 600 * row, 0) for seat in range(600)]
+        assert not timeline.add_together(makers, START, voices, row=row, gains=gains).worst_samples
+    heard = timeline.read(timeline.listeners, shifted(START, 2 * FRAME_SAMPLES))
+    np.testing.assert_array_equal(heard, np.tile([1200.0, 600.0], (2 * FRAME_SAMPLES, 1)))
+    with pytest.raises(ValueError, match="100 samples"):
+        timeline.add_together([(1, 0)], START, voices[:1, :100], row=1, gains=gains[:1])
 
 
 def test_silence_where_the_tape_does_not_reach() -> None:

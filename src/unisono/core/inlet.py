@@ -31,11 +31,11 @@ GAPS_REMEMBERED: Final = 32
 
 
 class Decode(Struct, frozen=True, kw_only=True, gc=False):
-    """Decode `frame`; what comes out begins at `position`."""
+    """Decode `frames`, one after the other; what comes out begins at `position`."""
 
     epoch: int
     position: Position
-    frame: bytes
+    frames: tuple[bytes, ...]
     codec: Codec
     stereo: bool
 
@@ -142,10 +142,15 @@ class Inlet:
 
     def _go_on(self, packet: Packet) -> None:
         """What nearly always comes: the next frames, while nothing is held back."""
-        for position, frame in packet.positioned_frames():
-            self._orders.append(
-                Decode(epoch=self._epoch, position=position, frame=frame, codec=packet.codec, stereo=packet.stereo)
+        self._orders.append(
+            Decode(
+                epoch=self._epoch,
+                position=packet.position,
+                frames=packet.frames,
+                codec=packet.codec,
+                stereo=packet.stereo,
             )
+        )
         self._next, self._concealed = packet.stop, 0
 
     def _hold_frame(self, position: Position, frame: bytes, packet: Packet, now: Position) -> None:
@@ -156,7 +161,7 @@ class Inlet:
         elif len(self._held) < HELD_FRAMES_MAX:
             self._held.setdefault(
                 position,
-                Decode(epoch=self._epoch, position=position, frame=frame, codec=packet.codec, stereo=packet.stereo),
+                Decode(epoch=self._epoch, position=position, frames=(frame,), codec=packet.codec, stereo=packet.stereo),
             )
 
     def _step(self, now: Position) -> bool:

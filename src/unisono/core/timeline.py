@@ -10,7 +10,7 @@ Pure: no clock, no socket, no file (tests/unit/test_layers.py).
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,8 +23,6 @@ RING_SAMPLES: Final = 2**19
 """About 10.9 s: more than the slowest listener hears behind the leader, 4 MiB for each singing row."""
 
 _NEVER: Final = -1
-_ADDED_FRAMES_MAX: Final = 512
-"""So many frames are laid by at most: 2 MB."""
 
 
 class FrameKey(Struct, frozen=True, kw_only=True, gc=False):
@@ -69,9 +67,6 @@ class Timeline:
         """For each seat its slots' positions and epochs, one after the other."""
         self._slots = ring_samples // FRAME_SAMPLES + 2
         self._in_time = Missed(late_samples=(0,) * (singing_rows + 2))
-        self._added: dict[tuple[int, int], list[tuple[Audio, tuple[float, float]]]] = defaultdict(list)
-        """By row and position: whole mono frames, with their gains, that are summed when somebody reads."""
-        self._added_frames = 0
 
     @property
     def window(self) -> Span:
@@ -86,7 +81,7 @@ class Timeline:
     def add(self, key: FrameKey, voice: Audio, *, row: int, left_gain: float = 1.0, right_gain: float = 1.0) -> Missed:
         """Sum `voice` into the bus of `row` (1..singing_rows) from `key.position`; return what each reader missed.
 
-        voice: float32, (samples,) or (samples, 2), at most FRAME_SAMPLES long; it must not change before the next read.
+        voice: float32, (samples,) or (samples, 2), at most FRAME_SAMPLES long.
         Idempotent per key. Where epochs of one seat overlap, a frame of the earlier epoch that comes after the later's
         is refused as doubled. Lateness is weather, not an error.
         """
@@ -96,54 +91,67 @@ class Timeline:
         start, stop = int(key.position), int(key.position) + samples
         if stop > self._base + self._ring_samples:
             return replace(self._in_time, ahead=True)
-        if stop > self._base and not self._note(key):
+        if stop > self._base and not self._note(key.seat, key.epoch, start):
             return replace(self._in_time, doubled=True)
-        self._take(row, start, voice, (left_gain, right_gain))
+        sides = np.array((left_gain, right_gain), dtype=np.float32)[:, np.newaxis] * voice.T
+        self._sum(row, start, sides)
+        return self._missed(row, start, samples)
+
+    def add_together(
+        self, makers: Sequence[tuple[int, int]], start: Position, voices: Audio, *, row: int, gains: Audio
+    ) -> Missed:
+        """The same for voices of one row that begin together, `makers` being the (seat, epoch) of each.
+
+        voices: float32, (voices, samples), whole frames; gains: float32, (voices, 2). One multiplication sums them all.
+        Frames that were there already are silent in it. What is missed, each of them misses.
+        """
+        samples = voices.shape[1]
+        if not 1 <= row <= self.singing_rows or samples % FRAME_SAMPLES:
+            raise ValueError(f"no voices of {samples} samples in row {row} of {self.singing_rows}")
+        if start + samples > self._base + self._ring_samples:
+            return replace(self._in_time, ahead=True)
+        known = [
+            (voice, at)
+            for voice, (seat, epoch) in enumerate(makers)
+            for at in range(0, samples, FRAME_SAMPLES)
+            if start + at + FRAME_SAMPLES > self._base and not self._note(seat, epoch, start + at)
+        ]
+        if known:
+            voices = voices.copy()
+            for voice, at in known:
+                voices[voice, at : at + FRAME_SAMPLES] = 0
+        self._sum(row, start, gains.T @ voices)
+        return self._missed(row, start, samples)
+
+    def _missed(self, row: int, start: int, samples: int) -> Missed:
+        """What the readers behind `row` have heard past of a voice."""
         listening = self._heard[row + 1 :]
         if max(listening) <= start:
             return self._in_time
         behind = [min(max(heard - start, 0), samples) for heard in listening]
         return Missed(late_samples=(0,) * (row + 1) + tuple(behind), worst_samples=max(behind))
 
-    def _note(self, key: FrameKey) -> bool:
-        """Remember the key; False when it, or a later epoch's frame in the same place, was here already.
+    def _note(self, seat: int, epoch: int, start: int) -> bool:
+        """Remember a frame; False when it, or a later epoch's frame in the same place, was here already.
 
         Frames of one epoch are contiguous, so each falls into a slot of its own of 960 samples: one slot remembers
         one frame, and the slots of a seat are as many as fit the ring, whatever positions it claims.
         """
-        frames = self._frames_of.get(key.seat)
+        frames = self._frames_of.get(seat)
         if frames is None:
-            frames = self._frames_of[key.seat] = array("q", [_NEVER]) * (2 * self._slots)
-        lap = int(key.position) // FRAME_SAMPLES
+            frames = self._frames_of[seat] = array("q", [_NEVER]) * (2 * self._slots)
+        lap = start // FRAME_SAMPLES
         slot = 2 * (lap % self._slots)
         position = frames[slot]
-        if position != _NEVER and position // FRAME_SAMPLES >= lap and key.epoch <= frames[slot + 1]:
+        if position != _NEVER and position // FRAME_SAMPLES >= lap and epoch <= frames[slot + 1]:
             return False
-        frames[slot], frames[slot + 1] = key.position, key.epoch
+        frames[slot], frames[slot + 1] = start, epoch
         return True
 
-    def _take(self, row: int, start: int, voice: Audio, gains: tuple[float, float]) -> None:
-        """Lay a voice by until somebody reads: then all that begin together are summed in one multiplication."""
-        if voice.shape == (FRAME_SAMPLES,) and start >= self._base:
-            self._added[row, start].append((voice, gains))
-            self._added_frames += 1
-            if self._added_frames >= _ADDED_FRAMES_MAX:
-                self._sum_added()
-        elif start + len(voice) > self._base:
-            sides = np.array(gains, dtype=np.float32)[:, np.newaxis] * voice.T
-            skipped = max(0, self._base - start)
-            self._sum(row, start + skipped, sides[:, skipped:])
-
-    def _sum_added(self) -> None:
-        for (row, start), added in self._added.items():
-            gains = np.array([gains for _, gains in added], dtype=np.float32)
-            voices = np.concatenate([voice for voice, _ in added]).reshape(len(added), FRAME_SAMPLES)
-            self._sum(row, start, gains.T @ voices)
-        self._added.clear()
-        self._added_frames = 0
-
     def _sum(self, row: int, start: int, sides: Audio) -> None:
-        """Sum float32 (2, samples), which must lie in the window, into a row's bus."""
+        """Sum float32 (2, samples) into a row's bus; what lies before the window is over."""
+        if start < self._base:
+            start, sides = self._base, sides[:, self._base - start :]
         samples = sides.shape[1]
         bus, at = self._ring[row - 1], start % self._ring_samples
         head = min(samples, self._ring_samples - at)
@@ -159,7 +167,6 @@ class Timeline:
         """
         if not 1 <= row <= self.listeners:
             raise ValueError(f"row {row} of {self.singing_rows} hears no mix")
-        self._sum_added()
         known_start = max(int(span.start), self._base)
         known_stop = min(int(span.stop), self._base + self._ring_samples)
         if (known_start, known_stop) == (span.start, span.stop):
@@ -186,7 +193,6 @@ class Timeline:
 
     def skip(self, row: int, position: Position) -> None:
         """`row` has passed `position` without listening: nobody is in it, or all of them are away."""
-        self._sum_added()
         self._heard[row] = max(self._heard[row], int(position))
         self._forget()
 

@@ -12,7 +12,6 @@ go on with packets instead would make both sides wait for the GIL after every na
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,7 +22,7 @@ import numpy as np
 from unisono.core.inlet import Conceal, Decode, Inlet, Late, Reset
 from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_level
 from unisono.core.song import SongRun
-from unisono.core.timeline import FrameKey, Timeline
+from unisono.core.timeline import FrameKey, Missed, Timeline
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
 from unisono.errors import PeerError
 from unisono.live.pcm import frame_of, sound_of
@@ -79,6 +78,23 @@ class _Voice:
     """Whether the next frame continues nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Together:
+    """Voices of one row that begin together, so many frames of each: decoded one after the other, summed at once."""
+
+    row: int
+    position: Position
+    frames: int
+    voices: list[_Voice] = field(default_factory=list)
+    makers: list[tuple[int, int]] = field(default_factory=list)
+    """Seat and epoch of each."""
+    jobs: list[DecodeJob] = field(default_factory=list)
+
+
+_Round = dict[tuple[int, int, int], _Together]
+"""By row, position and number of frames: what can be decoded at the same time, as each voice is in it but once."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Reader:
     """One row's way out. `at` is where its next block begins; voices are waited for `hold_samples`."""
@@ -131,7 +147,6 @@ class Desk:
         self._start = Position(max(0, song.start - _START_MARGIN_SAMPLES))
         self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
         self._voices: dict[int, _Voice] = {}
-        self._places: list[tuple[int, _Voice, FrameKey]] = []
         self._blocks: list[_Block] = []
         self._late: list[CameLate] = []
         self._fed: deque[tuple[int, Packet]] = deque()
@@ -199,10 +214,11 @@ class Desk:
 
     def mix(self, now: Position) -> list[CameLate]:
         """The first half: what has come is decoded, summed and read."""
-        jobs = self._gather(now)
-        threads = self._threads if len(jobs) >= _SPREAD_FROM else 1
-        late = self._place(decode_many(jobs, self._pool, threads=threads))
+        self._take_in(*self._shape, now)
+        for together in self._orders():
+            self._decode(list(together.values()))
         self._read_due(now)
+        late, self._late = self._late, []
         return late
 
     def frames(self) -> list[Outgoing]:
@@ -214,19 +230,24 @@ class Desk:
             outgoing += self._packed(block, tuple(islice(frames, len(block.frames))))
         return outgoing
 
-    def _gather(self, now: Position) -> list[DecodeJob]:
-        """What is to be decoded now."""
-        seats, stop = self._shape
-        self._take_in(seats, stop, now)
-        return self._orders()
-
-    def _place(self, sounds: list[Audio | None]) -> list[CameLate]:
-        """Put the decoded sounds on the timeline; says whose came after somebody had heard past it."""
-        late, self._late = self._late, []
-        for (seat, voice, key), sound in zip(self._places, sounds, strict=True):
-            if sound is not None:
-                late += self._add(seat, voice, key, sound)
-        return late
+    def _decode(self, all_together: list[_Together]) -> None:
+        """One round: decode, and put the sounds on the timeline; whose somebody has heard past is late."""
+        jobs = [job for together in all_together for job in together.jobs]
+        many = sum(len(frames) for _, frames, _ in jobs) >= _SPREAD_FROM
+        sounds = decode_many(jobs, self._pool, threads=self._threads if many else 1)
+        at = 0
+        for together in all_together:
+            frames = len(together.jobs) * together.frames
+            missed = self._timeline.add_together(
+                together.makers,
+                together.position,
+                sounds[at : at + frames].reshape(len(together.jobs), -1),
+                row=together.row,
+                gains=np.array([voice.gains for voice in together.voices], dtype=np.float32),
+            )
+            at += frames
+            for seat, _ in together.makers:
+                self._told(seat, missed)
 
     def _read_due(self, now: Position) -> None:
         """Read the blocks that must be encoded now."""
@@ -274,38 +295,44 @@ class Desk:
         voice = self._voices[seat] = _Voice(inlet=inlet, row=row, gains=gains)
         return voice
 
-    def _orders(self) -> list[DecodeJob]:
+    def _orders(self) -> list[_Round]:
         """What the inlets say; what needs no decoder is done at once. Who is heard by nobody begins anew later."""
-        jobs: list[DecodeJob] = []
-        self._places = []
+        rounds: list[_Round] = []
         listening = [reader.timeline_row for reader in self._readers if reader.row not in self.empty_rows]
         last_heard = max(listening, default=0) - 1
         for seat, voice in self._voices.items():
+            turn = 0
             for order in voice.inlet.drain():
                 match order:
                     case Decode() | Conceal() if voice.row > last_heard:
                         voice.anew = True
                     case Decode() if order.codec is _PCM:
-                        key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                        self._late += self._add(seat, voice, key, sound_of(order.frame, stereo=order.stereo))
+                        self._add(seat, voice, order)
                     case Decode() | Conceal():
-                        key = FrameKey(seat=seat, epoch=order.epoch, position=order.position)
-                        self._places.append((seat, voice, key))
-                        jobs.append((voice.decoder, order.frame if isinstance(order, Decode) else None, voice.anew))
-                        voice.anew = False
+                        if turn == len(rounds):
+                            rounds.append({})
+                        _join(rounds[turn], seat, voice, order)
+                        turn += 1
                     case Reset():
                         voice.anew = True
                     case Late():
                         self._late.append(CameLate(seat=seat, late_samples=order.late_samples))
                     case _:
                         pass  # Ask: the recording is repaired after the song (core/gathering.py)
-        return jobs
+        return rounds
 
-    def _add(self, seat: int, voice: _Voice, key: FrameKey, sound: Audio) -> Sequence[CameLate]:
+    def _add(self, seat: int, voice: _Voice, order: Decode) -> None:
+        """What is no Opus."""
         left, right = voice.gains
-        missed = self._timeline.add(key, sound, row=voice.row, left_gain=left, right_gain=right)
-        worst = missed.worst_samples
-        return (CameLate(seat=seat, late_samples=worst),) if worst >= FRAME_SAMPLES // 2 else ()
+        for index, frame in enumerate(order.frames):
+            position = Position(order.position + index * FRAME_SAMPLES)
+            key, sound = FrameKey(seat=seat, epoch=order.epoch, position=position), sound_of(frame, stereo=order.stereo)
+            self._told(seat, self._timeline.add(key, sound, row=voice.row, left_gain=left, right_gain=right))
+
+    def _told(self, seat: int, missed: Missed) -> None:
+        """Half a frame that somebody has missed is worth telling."""
+        if missed.worst_samples >= FRAME_SAMPLES // 2:
+            self._late.append(CameLate(seat=seat, late_samples=missed.worst_samples))
 
     def _catch_up(self, reader: _Reader, now: Position) -> None:
         """After a long stall the row goes on from now, in a new epoch."""
@@ -332,6 +359,19 @@ class Desk:
             reader.bundle_pcm.append(_packet(reader, plain, level, Codec.PCM, block.at))
         full = sum(len(packet.frames) for packet in reader.bundle) >= reader.frames_a_packet
         return _bundle(reader) if full or block.last else []
+
+
+def _join(round_: _Round, seat: int, voice: _Voice, order: Decode | Conceal) -> None:
+    """Put what a voice has to say next beside those of its row that begin with it."""
+    frames = order.frames if isinstance(order, Decode) else (None,)
+    key = (voice.row, order.position, len(frames))
+    together = round_.get(key)
+    if together is None:
+        together = round_[key] = _Together(row=voice.row, position=order.position, frames=len(frames))
+    together.voices.append(voice)
+    together.makers.append((seat, order.epoch))
+    together.jobs.append((voice.decoder, frames, voice.anew))
+    voice.anew = False
 
 
 def _past(reader: _Reader, stop: Position | None) -> bool:
