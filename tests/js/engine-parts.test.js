@@ -205,6 +205,20 @@ test("delivery keeps what the line refuses, says what was sung, and lets an old 
   assert.deepEqual([stored.length, stored[40], stored[41]], [42, "two", "one gone"]);
 });
 
+test("what is too old to be heard live leaves the line to live sound, and goes as a repair", () => {
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  const out = [];
+  const kept = { append: () => undefined, mark: () => undefined, flush: () => undefined, discard: async () => undefined };
+  const delivery = new Delivery({ open: () => kept, find: async () => [] }, { send: (bytes) => out.push(bytes) > 0, say: () => undefined, nowMs: () => 0 });
+  const sing = (/** @type {number} */ position, /** @type {boolean} */ old) => delivery.add(3, position, pack({ ...packet, epoch: 3, position, frames: [Uint8Array.of(1)] }), old);
+  delivery.begin("one");
+  for (let i = 0; i < 3; i++) sing(i * 960, true);
+  assert.equal(out.length, 0);
+  sing(200 * 960, false);
+  for (let i = 0; i < 3; i++) delivery.repair(true);
+  assert.deepEqual(out.map((bytes) => [unpack(bytes.buffer).position, unpack(bytes.buffer).repair]), [[200 * 960, false], [0, true], [960, true], [2 * 960, true]]);
+});
+
 test("in a large room frames go out in pairs, the last one alone, and what did not go out goes as repair", () => {
   /** @type {Uint8Array<ArrayBuffer>[]} */
   const out = [];

@@ -63,13 +63,13 @@ export class Delivery {
     this._keep = this._storage.open(this._owner || "guest", performance);
   }
 
-  /** @param {number} epoch @param {number} position stamped @param {Bytes} bytes packed */
-  add(epoch, position, bytes) {
+  /** @param {number} epoch @param {number} position stamped @param {Bytes} bytes packed @param {boolean} [old] too old to be heard live: it goes as a repair */
+  add(epoch, position, bytes, old = false) {
     this._keep?.append(bytes);
     const seen = this._sung.get(epoch);
     this._sung.set(epoch, { start: seen?.start ?? position, stop: position + FRAME_SAMPLES });
-    this._outbox.add(epoch, position, bytes, this._events.nowMs());
-    this._sendLive(this._packing.add({ epoch, position, bytes }));
+    this._outbox.add(epoch, position, bytes, old ? NaN : this._events.nowMs());
+    if (!old) this._sendLive(this._packing.add({ epoch, position, bytes }));
   }
 
   /** @param {import("./packing.js").Full[]} packets what does not go out now goes as a repair */

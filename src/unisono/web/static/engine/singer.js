@@ -1,6 +1,6 @@
 /** From the microphone to packets: stamps what capture.js brings, encodes it and hands it to delivery.js. */
 
-import { FRAME_SAMPLES } from "./units.js";
+import { FRAME_SAMPLES, SAMPLE_RATE } from "./units.js";
 import { OpusVoiceEncoder, levelOf, toPcm } from "./codec.js";
 import { HALF, makeKernel, valueAt } from "./sinc.js";
 import { Stamper } from "./stamp.js";
@@ -11,8 +11,10 @@ const WARM_UP_SAMPLES = 24_000;
 /** Sent ahead of the song, so that decoders are warm at its first sample; the room takes two frames. */
 const LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1;
 const SAMPLES_OF_LAG = 500;
+/** Heard so long ago, no row waits for it any more: it is for the recording, and live sound goes first. */
+const OLD_SAMPLES = 3 * SAMPLE_RATE;
 
-/** @typedef {{epoch: number, position: number, level: number, unsure: boolean, gatheredMs: number}} Meta  gatheredMs: age of the stamp when the block was whole */
+/** @typedef {{epoch: number, position: number, level: number, unsure: boolean, old: boolean, gatheredMs: number}} Meta  gatheredMs: age of the stamp when the block was whole */
 /** @typedef {{performance: string, start: number, stop: number | null, frames_a_packet: number}} Song */
 /** @typedef {import("./keep.js").Bytes} Bytes */
 /** @typedef {{onTalk(bytes: Bytes): void, onLevel(peak: number, power: number, count: number): void, onBlock(position: number, samples: Float32Array): void, onTrouble(code: string, text: string): void}} SingerEvents */
@@ -57,7 +59,7 @@ export class Singer {
       this.lagSamples.push(heardNow - block.position);
       if (this.lagSamples.length > SAMPLES_OF_LAG) this.lagSamples.shift();
       this._events.onBlock(block.position, block.samples);
-      this._sing(block);
+      this._sing(block, heardNow - block.position > OLD_SAMPLES);
     }
   }
 
@@ -101,14 +103,14 @@ export class Singer {
     this._events.onLevel(peak, power, block.length);
   }
 
-  /** @param {import("./stamp.js").Block} block */
-  _sing(block) {
+  /** @param {import("./stamp.js").Block} block @param {boolean} old */
+  _sing(block, old) {
     const song = this._song;
     const inSong = song !== null && block.position >= song.start - WARM_UP_SAMPLES && (song.stop === null || block.position < song.stop + 2 * FRAME_SAMPLES);
     if (!inSong && song !== null && song.stop !== null && block.position >= song.stop + 2 * FRAME_SAMPLES) this._finish(song);
     if (!inSong && !this.talking) return;
     if (this.gain !== 1) for (let i = 0; i < block.samples.length; i++) block.samples[i] *= this.gain;
-    const meta = { epoch: block.epoch, position: block.position, level: levelOf(block.samples), unsure: block.unsure, gatheredMs: this._trace.age(block.position - (this._setup.encodes ? this._setup.lookahead : 0)) };
+    const meta = { epoch: block.epoch, position: block.position, level: levelOf(block.samples), unsure: block.unsure, old, gatheredMs: this._trace.age(block.position - (this._setup.encodes ? this._setup.lookahead : 0)) };
     if (!this._setup.encodes) {
       this._encoded(meta, toPcm(block.samples), true);
       return;
@@ -140,7 +142,7 @@ export class Singer {
     const bytes = pack({ kind: sung ? Kind.VOICE : Kind.TALK, pcm, stereo: false, repair: false, unsure: meta.unsure, seat: 0, epoch: meta.epoch, level: meta.level, position: meta.position, frames: [frame] });
     if (!sung) return this._events.onTalk(bytes);
     const encodedMs = this._trace.age(meta.position);
-    this._delivery.add(meta.epoch, meta.position, bytes);
+    this._delivery.add(meta.epoch, meta.position, bytes, meta.old);
     this._trace.sent(meta.gatheredMs, encodedMs, this._trace.age(meta.position));
   }
 
