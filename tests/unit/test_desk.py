@@ -246,6 +246,19 @@ def test_a_machine_that_stood_still_goes_on_from_now() -> None:
     assert first.position > START + 19 * SAMPLE_RATE - song.seating.listener_delay_samples
 
 
+def test_what_is_sung_when_a_machine_stood_still_is_heard_as_soon_as_it_goes_on() -> None:
+    song = song_of("headphones", "headphones")
+    desk = Desk(song)
+    desk.pcm_rows = frozenset({2})
+    desk.tick(Position(START + SAMPLE_RATE))
+    goes_on = START + 20 * SAMPLE_RATE
+    for position in range(goes_on - SAMPLE_RATE, goes_on, FRAME_SAMPLES):
+        desk.feed(2, packet(position, constant(0.1)))
+    left = [(goes_on, sound) for sound in desk.tick(Position(goes_on))[0]]
+    last = max(sound.position for _, sound in left if sound.row == 2)
+    assert heard(left, 2, last + 312)[0] == pytest.approx(expected(song, {2: 0.1}, (2,))[0], abs=1e-4)
+
+
 def test_real_voices_through_opus_stand_where_they_were_sung() -> None:
     song = song_of("headphones", "headphones")
     with ThreadPoolExecutor(2) as pool:

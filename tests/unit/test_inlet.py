@@ -102,6 +102,17 @@ def test_a_running_stream_is_decoded_as_it_comes() -> None:
     assert inlet.wakes_at == after(9)
 
 
+@pytest.mark.parametrize("order", [(8, 9, 10, 11), (10, 9, 11, 8)])
+def test_what_came_while_nobody_looked_is_decoded_though_its_cut_has_passed(order: tuple[int, ...]) -> None:
+    inlet = started(8)
+    for index in order:
+        inlet.take(packet(index), now=after(11))
+    inlet.tick(now=after(11))
+    orders = inlet.drain()
+    assert decoded(orders) == [8, 9, 10, 11]
+    assert not concealed(orders)
+
+
 def test_a_gap_is_asked_for_once_and_concealed_only_at_its_cut() -> None:
     inlet = started(8)
     inlet.feed(packet(10), now=place(11))

@@ -97,7 +97,12 @@ class Inlet:
         self._stop = stop
 
     def feed(self, packet: Packet, *, now: Position) -> None:
-        """Take one packet; raises ImpossiblePosition when it cannot have been sung yet."""
+        """`take` one packet and `tick`; raises ImpossiblePosition when it cannot have been sung yet."""
+        self.take(packet, now=now)
+        self.tick(now=now)
+
+    def take(self, packet: Packet, *, now: Position) -> None:
+        """For several that came meanwhile: nothing is given up while the next one may bring it. Raises as `feed`."""
         if packet.stop > now + EARLY_SAMPLES_MAX:
             raise ImpossiblePosition(position=packet.position, now=now)
         if packet.epoch > self._epoch:
@@ -108,7 +113,6 @@ class Inlet:
             else:
                 for position, frame in packet.positioned_frames():
                     self._hold_frame(position, frame, packet, now)
-        self.tick(now=now)
 
     def tick(self, *, now: Position) -> None:
         """Go on as far as `now` allows."""

@@ -22,7 +22,7 @@ import numpy as np
 from unisono.core.inlet import Conceal, Decode, Inlet, Late, Reset
 from unisono.core.mix import Limiter, crowd_gain, pan_gains, wire_level
 from unisono.core.song import SongRun
-from unisono.core.timeline import FrameKey, Missed, Timeline
+from unisono.core.timeline import RING_SAMPLES, FrameKey, Missed, Timeline
 from unisono.core.wire import FRAMES_MAX, Codec, Kind, Packet, bundled, pack
 from unisono.errors import PeerError
 from unisono.live.pcm import frame_of, sound_of
@@ -39,6 +39,7 @@ EARLY_SAMPLES: Final = samples_of_ms(0.9)
 AIM_SAMPLES: Final = samples_of_ms(0.65)
 """So far behind its place a tick is asked for: an event loop that counts in milliseconds comes up to 1.5 ms early."""
 _BEHIND_SAMPLES_MAX = SAMPLE_RATE
+"""After a longer stall nobody hears what was meanwhile. The tape is but a little longer: it stays in the cache."""
 _START_MARGIN_SAMPLES = SAMPLE_RATE // 5
 _PCM = Codec.PCM
 _MIDDLE: Final = np.array((0.5, 0.5), dtype=np.float32)
@@ -145,7 +146,11 @@ class Desk:
         """What rows get at once. A tick is due at every whole multiple of it."""
         self._gain = crowd_gain(sum(len(row) for row in seating.rows[1:]))
         self._start = Position(max(0, song.start - _START_MARGIN_SAMPLES))
-        self._timeline = Timeline(start=self._start, singing_rows=seating.last_row)
+        self._timeline = Timeline(
+            start=self._start,
+            singing_rows=seating.last_row,
+            ring_samples=min(RING_SAMPLES, 2 * (seating.listener_cut_samples + _BEHIND_SAMPLES_MAX)),
+        )
         self._voices: dict[int, _Voice] = {}
         self._blocks: list[_Block] = []
         self._late: list[CameLate] = []
@@ -214,6 +219,7 @@ class Desk:
 
     def mix(self, now: Position) -> list[CameLate]:
         """The first half: what has come is decoded, summed and read."""
+        self._catch_up(now)
         self._take_in(*self._shape, now)
         for together in self._orders():
             self._decode(list(together.values()))
@@ -254,7 +260,6 @@ class Desk:
         stop = self._shape[1]
         for reader in self._readers:
             while reader.due <= now and not _past(reader, stop):
-                self._catch_up(reader, now)
                 if reader.row in self.empty_rows:
                     reader.rested = True
                     self._timeline.skip(reader.timeline_row, Position(reader.at + reader.block_samples))
@@ -280,7 +285,7 @@ class Desk:
                 continue
             voice = self._voices.get(seat) or self._open(seat, *seats[seat])
             try:
-                voice.inlet.feed(packet, now=now)
+                voice.inlet.take(packet, now=now)
             except PeerError:
                 continue  # the room has refused what is hostile; this is a clock that wandered
         for voice in self._voices.values():
@@ -334,13 +339,15 @@ class Desk:
         if missed.worst_samples >= FRAME_SAMPLES // 2:
             self._late.append(CameLate(seat=seat, late_samples=missed.worst_samples))
 
-    def _catch_up(self, reader: _Reader, now: Position) -> None:
-        """After a long stall the row goes on from now, in a new epoch."""
-        behind = now - reader.due
-        if behind > _BEHIND_SAMPLES_MAX:
-            reader.at = Position(reader.at + behind // self.packet_samples * self.packet_samples)
-            reader.epoch += 1
-            reader.encoder.reset()
+    def _catch_up(self, now: Position) -> None:
+        """After a long stall rows go on from now, in a new epoch; so does the tape, before voices are laid on it."""
+        for reader in self._readers:
+            behind = now - reader.due
+            if behind > _BEHIND_SAMPLES_MAX:
+                reader.at = Position(reader.at + behind // self.packet_samples * self.packet_samples)
+                reader.epoch += 1
+                reader.encoder.reset()
+                self._timeline.skip(reader.timeline_row, reader.at)
 
     def _read(self, reader: _Reader, stop: Position | None) -> _Block:
         """The reader's next block."""
