@@ -20,6 +20,7 @@ import unisono
 from unisono.config import Settings
 from unisono.errors import BadSetting, OperatorError
 
+_INTERRUPTED = 130
 _SWITCH_SECONDS = 0.0005
 """Whoever waits for the GIL after a native call gets it this soon; Python's usual 5 ms are a quarter of a frame."""
 
@@ -33,6 +34,14 @@ class _Lazy(click.Group):
         "produce": "unisono.studio.cli:produce",
         "film": "unisono.studio.film.cli:film",
     }
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Do what was asked for; a command that is ended before it could say anything says nothing but that."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(_INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names."""

@@ -5,6 +5,7 @@ Only what can be imported at once is imported here: the hands are called first, 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,14 @@ def produce(**chosen: Any) -> None:
     what has changed; Ctrl-C ends it, and it goes on from there.
     """
     wanted = Wanted(**chosen)
-    with hands_for(wanted.clips) as ready:
-        from unisono.studio.commanded import run  # while the hands get ready
+    try:
+        with hands_for(wanted.clips) as ready:
+            from unisono.studio.commanded import run  # while the hands get ready
 
-        run(wanted, ready)
+            run(wanted, ready)
+    except KeyboardInterrupt:  # before `run` could say so itself
+        from unisono.studio import interrupted
+
+        language = wanted.language or interrupted.language_here()
+        click.echo(interrupted.as_json() if wanted.as_json else interrupted.said_in(language), nl=not wanted.as_json)
+        sys.exit(interrupted.INTERRUPTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import locale
 import signal
 import subprocess
 import sys
@@ -23,19 +22,17 @@ from unisono.studio.clip import Clip
 from unisono.studio.clips import produce_clips
 from unisono.studio.film.folder import brief_of
 from unisono.studio.film.make import Made, make
+from unisono.studio.interrupted import INTERRUPTED, language_here
 from unisono.studio.outcome import ProduceSettings
 from unisono.studio.people import Person, read_flag, read_people
 from unisono.studio.progress import Lines, Screen, Watcher
 from unisono.studio.report import write_page
 from unisono.units import SAMPLE_RATE
-from unisono.web.i18n import LANGUAGES, SOURCE_LANGUAGE
-
-_INTERRUPTED = 130
 
 
 def run(wanted: Wanted, ready: list[subprocess.Popen[bytes]]) -> None:
     """Do what is wanted with the hands that are ready; ends the program with a code other than 0 if there is no mix."""
-    spoken = wanted.language or _language_here()
+    spoken = wanted.language or language_here()
     settings = ProduceSettings(
         clean=_cleaning(wanted.without),
         keep_guide=wanted.keep_guide,
@@ -87,7 +84,7 @@ def _ended_kindly(watcher: Watcher) -> Iterator[None]:
         sys.exit(1)
     except KeyboardInterrupt:
         watcher.interrupted()
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _film(out: Path, told: Mapping[str, str], watcher: Watcher) -> Made:
@@ -112,12 +109,6 @@ def _cleaning(without: Iterable[str]) -> CleanSettings:
         hum="hum" not in off,
         noise="noise" not in off,
     )
-
-
-def _language_here() -> str:
-    """That of the terminal, if we speak it."""
-    here = (locale.getlocale()[0] or "")[:2]
-    return here if here in LANGUAGES else SOURCE_LANGUAGE
 
 
 def named_clips(

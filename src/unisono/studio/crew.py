@@ -62,7 +62,7 @@ class _Hand:
 
 
 class Crew:
-    """`with Crew(2) as crew: for clip, line in crew.work(tasks): ...`. Processes start when there is work, and stay."""
+    """`with Crew(2) as crew: for clip, line in crew.work(tasks): ...`. Processes are there as long as there is work."""
 
     def __init__(
         self,
@@ -90,6 +90,14 @@ class Crew:
         for hand in list(self._hands):
             self._end(hand)
 
+    def _let_go(self, tasks: int) -> None:
+        """End the processes for which so many tasks leave nothing to do, those that nobody took, too."""
+        idle = [hand for hand in self._hands if hand.task is None]
+        for hand in idle[: max(0, len(self._hands) - tasks)]:
+            self._end(hand)
+        while self._ready:
+            end_hand(self._ready.pop())
+
     def call(self, tasks: int) -> None:
         """Start as many processes as that many tasks can use: they get ready while the caller does something else."""
         while len(self._hands) < min(self._size, tasks):
@@ -104,6 +112,7 @@ class Crew:
         """
         waiting = deque(tasks)
         self.call(len(waiting))
+        self._let_go(len(waiting))
         while waiting or any(hand.task for hand in self._hands):
             if cancelled():
                 raise Cancelled
@@ -115,7 +124,9 @@ class Crew:
             for hand in list(self._hands):
                 if hand.task is not None and time.monotonic() - hand.heard_at > self._quiet_seconds_max:
                     yield self._lost(hand, _STUCK)
-            self.call(len(waiting) + sum(hand.task is not None for hand in self._hands))
+            left = len(waiting) + sum(hand.task is not None for hand in self._hands)
+            self.call(left)
+            self._let_go(left)
 
     @staticmethod
     def _give(hand: _Hand, task: Task) -> None:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.text import Text
 
 from unisono.errors import UnisonoError
+from unisono.studio import interrupted
 from unisono.studio.film.make import Made
 from unisono.studio.film.make import Progress as FilmShare
 from unisono.studio.outcome import REPORT_FILE, Outcome, Production
@@ -77,10 +78,13 @@ class Lines:
         self._write({"error": {"code": error.code, "text": str(error)}})
 
     def interrupted(self) -> None:
-        self._write({"error": {"code": "interrupted", "text": "interrupted; what is finished is kept"}})
+        self._send(interrupted.as_json())
 
     def _write(self, line: object) -> None:
-        self._out.write(msgspec.json.encode(line) + b"\n")
+        self._send(msgspec.json.encode(line) + b"\n")
+
+    def _send(self, line: bytes) -> None:
+        self._out.write(line)
         self._out.flush()
 
 
@@ -189,7 +193,7 @@ class Screen:
 
     def interrupted(self) -> None:
         self._close()
-        self._console.print(self._say("Stopped. What is finished is kept: run it again to go on."), markup=False)
+        self._console.print(interrupted.said_in(self._language), markup=False)
 
     def _say(self, message: str) -> str:
         return words(self._language).gettext(message)

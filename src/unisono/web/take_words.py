@@ -104,10 +104,11 @@ STEP_WORDS: Mapping[str, str] = {
 }
 
 
+STOPPED = _("Stopped. What is finished is kept: run it again to go on.")
+
 RUN_WORDS = (
     _("{time} left"),
     _("There is no mix: no clip has a certain place yet."),
-    _("Stopped. What is finished is kept: run it again to go on."),
 )
 """What a terminal says besides."""
 
