@@ -34,9 +34,15 @@ def collected() -> Catalog:
     folder = ROOT / "src/unisono/web"
     methods = [(pattern.removeprefix("src/unisono/web/"), method) for pattern, method in methods]
     options = {pattern.removeprefix("src/unisono/web/"): chosen for pattern, chosen in options.items()}
-    for name, line, message, comments, context in extract_from_dir(str(folder), methods, options, KEYWORDS):
-        words.add(message, None, [(f"src/unisono/web/{name}", line)], auto_comments=comments, context=context)
+    found = extract_from_dir(str(folder), methods, options, KEYWORDS)
+    for name, _, message, comments, context in sorted(found, key=lambda one: (one[0], _first(one[2]))):
+        words.add(message, None, [(f"src/unisono/web/{name}", 0)], auto_comments=comments, context=context)
     return words
+
+
+def _first(message: str | tuple[str, ...]) -> str:
+    """What a message is sorted by: by lines, a word would move whenever something above another one does."""
+    return message if isinstance(message, str) else message[0]
 
 
 def update(path: Path, words: Catalog) -> int:

@@ -16,6 +16,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.jslexer import Token, tokenize
 from babel.messages.pofile import read_po
 
+from tools import words as collecting
 from unisono.web import i18n
 
 ROOT = Path(__file__).parents[2]
@@ -169,3 +170,18 @@ def test_pages_render_in_every_language_without_inline_scripts_or_styles(templat
     html = i18n.render(template, language)
     assert f'<html lang="{language}">' in html
     assert re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", html) is None
+
+
+def test_collecting_words_again_changes_nothing_wherever_they_stand_in_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = i18n.catalogue_path("it").read_text(encoding="utf-8")
+    copy = tmp_path / "it" / "LC_MESSAGES" / "unisono.po"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(kept, encoding="utf-8")
+    extract = extract_from_dir
+    orders = (list, lambda found: [(name, 9999 - line, *rest) for name, line, *rest in reversed(list(found))])
+    for order in orders:
+        monkeypatch.setattr(collecting, "extract_from_dir", lambda *told, order=order: order(extract(*told)))
+        assert collecting.update(copy, collecting.collected()) == 0
+        assert copy.read_text(encoding="utf-8") == kept
