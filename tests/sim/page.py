@@ -19,7 +19,7 @@ from tests.sim.pageparts import EAR_BLOCK_MS, Ear, Outbox, Stamper, Tapes
 from tests.sim.secondline import SecondLine, Unanswered
 from tests.sim.tones import Tone
 from tests.sim.world import World
-from unisono.client.sights import Probing, Sights
+from unisono.client.sights import ROUGH_MS, Probing, Sights
 from unisono.core import messages as say
 from unisono.core.lateness import OUTAGE_SAMPLES, STALL_SAMPLES, wait_for_sum, without_lone_stall
 from unisono.core.wire import Echo, Packet, Probe, pack, unpack
@@ -255,8 +255,12 @@ class Page:
             return
         at = self.clock.at
         lags = without_lone_stall(list(self._lags), stall=LONE_STALL_MS) if len(self._lags) >= LAGS_MIN else []
-        up_ms = wait_for_sum(lags, self.ways.up_ms(at)) + ENCODE_MS + SONG_MS if self.role != "listener" else math.nan
-        down_ms = wait_for_sum(self.ways.down_ms(at), [DECODE_MS]) + EAR_MS + SONG_MS
+        up_ms = (
+            wait_for_sum(lags, self.ways.up_ms(at), rough=ROUGH_MS) + ENCODE_MS + SONG_MS
+            if self.role != "listener"
+            else math.nan
+        )
+        down_ms = wait_for_sum(self.ways.down_ms(at), [DECODE_MS], rough=ROUGH_MS) + EAR_MS + SONG_MS
         up, down = (0.0 if math.isnan(ms) else max(0.0, ms * PER_MS) for ms in (up_ms, down_ms))
         self._say(say.Link(up_samples=up, down_samples=down))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Final
 
-from unisono.core.lateness import OUTAGE_SAMPLES
+from unisono.core.lateness import OUTAGE_SAMPLES, ROUGH_SAMPLES
 from unisono.units import SAMPLE_RATE, ms_of_samples
 
 KEPT_MS: Final = 20_000.0
@@ -22,12 +22,12 @@ AT_FIRST, SOON = 12, 60
 SOON_MS, EVERY_MS = 250.0, 1000.0
 """While a program starts it is busy, so probes go on quickly until some have met a quiet moment. The first ones are for
 the clock alone, which needs only the best of them."""
-TRAIN_PROBES, LONG_TRAIN_PROBES, TRAIN_END_PROBES = 10, 25, 3
+TRAIN_PROBES, LONG_TRAIN_PROBES, TRAIN_END_PROBES = 10, 50, 3
 """Probes of those who sing go in trains as close as frames of a song, so that they meet what frames meet: what is lost
 is found missing by what comes behind it. The last ones of a train have nothing behind them and tell nothing. On a
-rough line trains are longer, and those who listen send some."""
+rough line trains are longer, and those who listen send them too."""
 PROBE_MS, TRAIN_MS = 20.0, 2_000.0
-ROUGH_MS: Final = 40.0
+ROUGH_MS: Final = ms_of_samples(ROUGH_SAMPLES)
 """A line is rough when one trip in ten takes so much longer than usual."""
 
 _OUTAGE_MS: Final = ms_of_samples(OUTAGE_SAMPLES)
@@ -127,7 +127,7 @@ class Probing:
         self._place += 1
         if self._place > self._train:
             self._place = 1
-            self._train = (LONG_TRAIN_PROBES if rough else TRAIN_PROBES) if sings else TRAIN_PROBES if rough else 1
+            self._train = LONG_TRAIN_PROBES if rough else TRAIN_PROBES if sings else 1
         if self._train == 1:
             return True, SOON_MS if self._sent < SOON else EVERY_MS
         last = self._place == self._train

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final
 
 from unisono.client.device import BLOCK_FRAMES, CardSpec
-from unisono.client.sights import Sights
+from unisono.client.sights import ROUGH_MS, Sights
 from unisono.client.varispeed import MARGIN_SAMPLES
 from unisono.core.clock import RoomClock
 from unisono.core.lateness import wait_for_sum
@@ -70,7 +70,7 @@ class Ways:
 
         0, which is not known, before the first echo.
         """
-        wait_ms = wait_for_sum(self.sights.up_ms(self.position_at), self._wakes)
+        wait_ms = wait_for_sum(self.sights.up_ms(self.position_at), self._wakes, rough=ROUGH_MS)
         if wait_ms != wait_ms:
             return 0
         gathered = FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + MARGIN_SAMPLES
@@ -81,7 +81,7 @@ class Ways:
 
         0 before the first echo.
         """
-        wait_ms = wait_for_sum(self.sights.down_ms(self.position_at), self._wakes)
+        wait_ms = wait_for_sum(self.sights.down_ms(self.position_at), self._wakes, rough=ROUGH_MS)
         return 0 if wait_ms != wait_ms else max(0, samples_of_ms(wait_ms + _WORK_MS)) + BLOCK_FRAMES
 
     @property

@@ -8,6 +8,11 @@ seen, for all but one in a thousand, and not as the first of something longer. N
 but once in ten times what was seen. Of a line that stood still for seconds nothing is learnt: no row waits that long.
 And what stood still once in a while of many seconds is not waited for: another time it is heard once, and all the time
 everybody would be so much further apart (docs/decisions/0011-waiting-for-what-jitters.md).
+
+On a rough way, whose packets differ much, a few of the worst tell too little: from one half minute to the next they
+foretell half as much or twice. There the mean excess of all that took longer than the middle one speaks, and nothing is
+foretold whose excess would be more than two and a half times the longest seen.
+
 The page's twin is web/static/engine/jitter.js; both read spec/jitter.json.
 """
 
@@ -29,6 +34,9 @@ OUTAGE_SAMPLES: Final = samples_of_ms(1200)
 STALL_SAMPLES: Final = samples_of_ms(150)
 """So much above the usual is no jitter, if it came once."""
 
+ROUGH_SAMPLES: Final = samples_of_ms(40)
+"""A way is rough when one in ten takes so much longer than the middle one."""
+
 _STALL_FRAMES: Final = 100
 """What is so late within two seconds is one stall, and the queue behind it."""
 
@@ -38,16 +46,19 @@ _ONCE_FRAMES: Final = 400
 _TAIL_SHARE: Final = 0.2
 _FORETOLD: Final = 10
 _SEEN_SHARE: Final = 1e-3
+_ROUGH_LATE_SHARE: Final = 5e-6
+"""Many rough ways meet at one ear, and what is late there is late for a while."""
+_ROUGH_SEEN_TIMES: Final = 2.5
 _AFTER_OUTAGE_SAMPLES: Final = SAMPLE_RATE
 _KEPT: Final = 3000
 TELLING_FRAMES: Final = 250
 """From five seconds of a stream on, what it was like counts."""
 
 
-def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE) -> float:
+def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE, rough: float = ROUGH_SAMPLES) -> float:
     """How long to wait so that of things as late as these no more than `late_share` come too late; in their unit.
 
-    NaN when there are none.
+    From `rough` on, in the same unit, they differ so much that they are waited for longer. NaN when there are none.
     """
     ordered = sorted(late)
     size = len(ordered)
@@ -57,18 +68,31 @@ def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE) -> float:
     tail = max(1, round(size * _TAIL_SHARE))
     usual = ordered[-tail - 1]
     width = (ordered[-1 - tail // 2] - usual) / log(2)
-    return max(seen, usual + width * max(0.0, log(tail / size / max(late_share, 1 / (_FORETOLD * size)))))
+    wait = max(seen, usual + width * max(0.0, log(tail / size / max(late_share, 1 / (_FORETOLD * size)))))
+    return max(wait, _rough_wait(ordered)) if _is_rough(ordered, rough) else wait
 
 
-def wait_for_sum(some: Sequence[float], others: Sequence[float]) -> float:
+def _is_rough(ordered: Sequence[float], rough: float) -> bool:
+    return ordered[len(ordered) * 9 // 10] - ordered[len(ordered) // 2] > rough
+
+
+def _rough_wait(ordered: Sequence[float]) -> float:
+    """All that exceeds the middle one is taken to be exponentially distributed, with its own mean."""
+    middle = ordered[len(ordered) // 2]
+    above = ordered[len(ordered) // 2 + 1 :]
+    mean_excess = (sum(above) / len(above) - middle) if above else 0.0
+    return middle + min(mean_excess * log(0.5 / _ROUGH_LATE_SHARE), _ROUGH_SEEN_TIMES * (ordered[-1] - middle))
+
+
+def wait_for_sum(some: Sequence[float], others: Sequence[float], *, rough: float) -> float:
     """How long to wait for what takes one of `some` and then one of `others`; NaN when either is unknown.
 
-    Two tails hardly ever meet: this is less than the wait for each by itself.
+    Two tails hardly ever meet: this is less than the wait for each by itself. `rough` as in `wait_for`.
     """
     if not some or not others:
         return float("nan")
     size = max(len(some), len(others))
-    return wait_for(some[index % len(some)] + others[index % len(others)] for index in range(size))
+    return wait_for((some[index % len(some)] + others[index % len(others)] for index in range(size)), rough=rough)
 
 
 def without_lone_stall(late: Sequence[float], *, stall: float = STALL_SAMPLES) -> Sequence[float]:

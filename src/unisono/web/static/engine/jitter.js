@@ -19,6 +19,9 @@ const TAIL_SHARE = 0.2;
 /** Nothing is foretold that would come but once in so many times what was seen. */
 const FORETOLD = 10;
 const SEEN_SHARE = 1e-3;
+/** Many rough ways meet at one ear, and what is late there is late for a while. */
+const ROUGH_LATE_SHARE = 5e-6;
+const ROUGH_SEEN_TIMES = 2.5;
 /** What is old is forgotten, so that the busy seconds in which a page is loaded say nothing of the next song; but a few probes are too few to speak of. */
 const KEPT_MS = 20_000;
 const KEPT_MS_MAX = 60_000;
@@ -31,9 +34,9 @@ const FRESH = 20;
 const AT_FIRST = 12, AT_FIRST_MS = 120, SOON = 60, SOON_MS = 250, EVERY_MS = 1_000;
 /**
  * Probes of those who sing go in trains as close as frames of a song, so that they meet what frames meet: what is lost is found missing by what
- * comes behind it. The last ones of a train have nothing behind them and tell nothing. On a rough line trains are longer, and those who listen send some.
+ * comes behind it. The last ones of a train have nothing behind them and tell nothing. On a rough line trains are longer, and those who listen send them too.
  */
-const TRAIN_PROBES = 10, LONG_TRAIN_PROBES = 25, TRAIN_END_PROBES = 3, PROBE_MS = 20, TRAIN_MS = 2_000;
+const TRAIN_PROBES = 10, LONG_TRAIN_PROBES = 50, TRAIN_END_PROBES = 3, PROBE_MS = 20, TRAIN_MS = 2_000;
 /** A line is rough when one trip in ten takes so much longer than usual. */
 const ROUGH_MS = 40;
 /** An encoder and a decoder that have not been heard of yet. */
@@ -51,6 +54,7 @@ const PER_MS = SAMPLE_RATE / 1000;
 /**
  * How long to wait so that of things as late as these no more than LATE_SHARE come too late; in their unit, NaN when there are none. What four in five
  * take, and more, if the excess of the others falls off exponentially, as fast as its median says; never less than all but one in a thousand took.
+ * On a rough way the mean excess of all above the middle one speaks, since the median of a few of the worst differs too much from minute to minute.
  * @param {number[]} late @param {number} [lateShare]
  */
 export function waitFor(late, lateShare = LATE_SHARE) {
@@ -61,7 +65,15 @@ export function waitFor(late, lateShare = LATE_SHARE) {
   const tail = Math.max(1, roundHalfEven(n * TAIL_SHARE));
   const usual = ordered[n - tail - 1];
   const width = (ordered[n - 1 - Math.floor(tail / 2)] - usual) / Math.LN2;
-  return Math.max(seen, usual + width * Math.max(0, Math.log(tail / n / Math.max(lateShare, 1 / (FORETOLD * n)))));
+  const wait = Math.max(seen, usual + width * Math.max(0, Math.log(tail / n / Math.max(lateShare, 1 / (FORETOLD * n)))));
+  return ordered[Math.floor((n * 9) / 10)] - ordered[n >> 1] > ROUGH_MS ? Math.max(wait, roughWait(ordered)) : wait;
+}
+
+/** All that exceeds the middle one is taken to be exponentially distributed, with its own mean. @param {number[]} ordered */
+function roughWait(ordered) {
+  const middle = ordered[ordered.length >> 1], above = ordered.slice((ordered.length >> 1) + 1);
+  const meanExcess = above.reduce((sum, one) => sum + one, 0) / above.length - middle;
+  return middle + Math.min(meanExcess * Math.log(0.5 / ROUGH_LATE_SHARE), ROUGH_SEEN_TIMES * (ordered[ordered.length - 1] - middle));
 }
 
 /**
@@ -237,8 +249,7 @@ export class Probing {
     this._place += 1;
     if (this._place > this._train) {
       this._place = 1;
-      if (sings) this._train = rough || this._hurried ? LONG_TRAIN_PROBES : TRAIN_PROBES;
-      else this._train = rough ? TRAIN_PROBES : 1;
+      this._train = rough || (sings && this._hurried) ? LONG_TRAIN_PROBES : sings ? TRAIN_PROBES : 1;
       this._hurried = false;
     }
     if (this._train === 1) return { telling: true, waitMs: this._sent < SOON ? SOON_MS : EVERY_MS };
