@@ -43,13 +43,14 @@ def test_in_fair_weather_rows_are_close_and_nothing_is_missing_in_two_songs() ->
     assert second.delays_ms[3] < first.delays_ms[3] + 20
 
 
-def test_at_5_per_cent_loss_and_100_ms_jitter_nothing_breaks_at_the_delays_the_room_chose() -> None:
-    """Both of each way, below TCP. Fewer than one break a minute is called none."""
-    second = [songs(evening("loss 5 %, jitter 100 ms", seed=seed), count=2, seconds=12.0)[1] for seed in (1, 2)]
-    assert np.mean([song.breaks_per_minute for song in second]) < 1.0
-    assert max(max(song.missing_share) for song in second) < 0.01
-    assert all(len(song.seating.rows) >= 2 for song in second)
-    assert all(hop < 2_600 for song in second for hop in song.hop_ms), "and nobody waits for ever"
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_at_5_per_cent_loss_and_100_ms_jitter_nothing_breaks_at_the_delays_the_room_chose(seed: int) -> None:
+    """Both of each way, below TCP. By the bench, over minutes, the worst ear has one in three of them, at outages."""
+    for song in songs(evening("loss 5 %, jitter 100 ms", seed=seed), count=2, seconds=12.0):
+        assert song.worst_breaks == 0.0
+        assert max(song.missing_share) == 0.0
+        assert len(song.seating.rows) >= 2
+        assert song.hop_ms.max() < 2_600, "and nobody waits for ever"
 
 
 def test_beyond_that_it_degrades_gently() -> None:
