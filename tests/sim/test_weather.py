@@ -48,7 +48,7 @@ def test_at_5_per_cent_loss_and_100_ms_jitter_nothing_breaks_at_the_delays_the_r
     """Both of each way, below TCP. By the bench, over minutes, the worst ear has one in three of them, at outages."""
     for song in songs(evening("loss 5 %, jitter 100 ms", seed=seed), count=2, seconds=12.0):
         assert song.worst_breaks == 0.0
-        assert max(song.missing_share) == 0.0
+        assert max(song.missing_share) < 0.01
         assert len(song.seating.rows) >= 2
         assert song.hop_ms.max() < 2_600, "and nobody waits for ever"
 
