@@ -17,6 +17,8 @@ from unisono.units import FRAME_SAMPLES, SAMPLE_RATE
 
 WINDOW_SAMPLES = RULER_HZ
 SEARCH_SAMPLES = RULER_HZ // 4
+# Ears that are less than 20 ms from their place are steered there.
+STRAY_SAMPLES = RULER_HZ // 50
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 # The seam of an epoch is faded, and a codec that begins needs some frames.
 EDGE_FRAMES = 5
@@ -158,9 +160,9 @@ def _whole_seconds(sure: Flags) -> Iterable[int]:
 def _error_ms(backing: Reals, stem: Reals, start: int, others: Sequence[float]) -> float | None:
     """How late the backing lies in one second of the stem; None where it is not to be found there."""
     # Where a note is held, what looks clearest may be another one of its periods: in place is tried besides.
-    begins = {0.0} if others else {0.0, _near(backing, stem, start)}
-    fits = [lags.refine([backing] * (1 + len(others)), stem, start, WINDOW_SAMPLES, [begin, *others])
-            for begin in begins]
+    begins = [[0.0, *others], [0.0, *(_strayed(backing, stem, start, other) for other in others)]] if others else [
+        [0.0], [_near(backing, stem, start)]]
+    fits = [lags.refine([backing] * (1 + len(others)), stem, start, WINDOW_SAMPLES, begin) for begin in begins]
     fit = max(fits, key=lambda each: each.explained)
     found = (fit.explained >= sync_measure.TRUSTED_EXPLAINED and fit.gains[0] > 0
              and lags.ms(fit.spread_samples[0]) <= sync_measure.TRUSTED_SPREAD_MS)
@@ -173,6 +175,15 @@ def _near(backing: Reals, stem: Reals, start: int) -> float:
     wanted = np.pad(lags.shifted(backing, start, WINDOW_SAMPLES), SEARCH_SAMPLES)
     lag, clear = lags.coarse_lag_samples(wanted, around, -SEARCH_SAMPLES, SEARCH_SAMPLES)
     return float(lag) if clear > lags.CLEAR else 0.0
+
+
+def _strayed(backing: Reals, stem: Reals, start: int, other: float) -> float:
+    """Where what another page plays really is: its ear may be that far from where it is meant to be, and is steered."""
+    whole = start - STRAY_SAMPLES, WINDOW_SAMPLES + 2 * STRAY_SAMPLES
+    heard, own = lags.shifted(stem, *whole), lags.shifted(backing, *whole)
+    rest = heard - own * float(heard @ own) / max(float(own @ own), 1e-30)
+    wanted = np.pad(lags.shifted(backing, start - other, WINDOW_SAMPLES), STRAY_SAMPLES)
+    return other + lags.coarse_lag_samples(wanted, rest, -STRAY_SAMPLES, STRAY_SAMPLES)[0]
 
 
 def _lost_ms(sung: Sung, again_s: float | None, unsure: Flags) -> float | None:

@@ -1,6 +1,9 @@
 """The ruler of the devices bench, on stems whose faults are known."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from bench.devices_measure import Sung, apart_ppm, judge
 from tests.browser.singer import made_voice
@@ -59,6 +62,20 @@ def test_what_is_moved_and_sure_is_an_error_and_what_is_moved_and_marked_is_none
 
 def test_sound_that_is_nowhere_near_its_place_is_a_misfit() -> None:
     assert judge(sung(packets(1, 0, SONG_S), moved(BACKING, 7, 10, 2000))).misfits >= 2
+
+
+@pytest.mark.parametrize("own_ms", [0.0, 0.4])
+@pytest.mark.parametrize("stray_ms", [0.0, -9.0, 14.0])
+def test_of_two_tabs_on_one_card_each_is_judged_by_its_own_sound(own_ms: float, stray_ms: float) -> None:
+    """The other one's ear is on its way to its place, up to 20 ms from it."""
+    behind = round(0.19 * SAMPLE_RATE)
+    voice = np.asarray(BACKING, np.float64)
+    both = moved(voice, 1, SONG_S, own_ms) + 0.8 * np.roll(voice, behind + round(stray_ms * SAMPLE_RATE / 1000))
+    judged = judge(replace(sung(packets(1, 2, SONG_S), both), others_samples=(behind,)))
+    assert judged.misfits == 0
+    assert judged.windows_sure >= SONG_S - 4
+    assert judged.error_ms_max is not None
+    assert abs(judged.error_ms_max - own_ms) < 0.05
 
 
 def test_a_later_epoch_that_is_sure_takes_the_mark_away() -> None:
