@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ APART = ("live", "browser")
 # How long an example takes says how busy the machine is, nothing else. A failure prints what repeats it.
 settings.register_profile("unisono", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unisono")
+
+# A shell's background jobs ignore Ctrl-C, and all that they start: programs under test would not be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
