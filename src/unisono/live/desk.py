@@ -7,6 +7,8 @@ the row. All voices that anybody hears are decoded, the silent too: a decoder th
 Everything happens on the event loop's thread, which waits for a tick of a few milliseconds, in two halves, so that the
 leader's packets do not wait for both; where very many sing, half of them are decoded on another thread meanwhile. To
 go on with packets instead would make both sides wait for the GIL after every native call.
+
+This module is long because a tick goes through all of it: taken in, decoded, summed, read, encoded, packed.
 """
 
 from __future__ import annotations
