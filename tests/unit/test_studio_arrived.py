@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from unisono.store.blobs import may_be_served
 from unisono.studio import files
 from unisono.studio.faders import Fader, Faders, write_faders
 from unisono.studio.jobs import run_mix, run_take
-from unisono.studio.takes import FIRST_SEAT, TakeFacts, picture_file, take_folder, write_take
+from unisono.studio.takes import FIRST_SEAT, TakeFacts, picture_file, read_take, take_folder, write_take
 from unisono.units import SAMPLE_RATE, Audio
 from unisono.web.i18n import LANGUAGES, words
 from unisono.web.take_words import sentence
@@ -51,6 +52,15 @@ def add(folder: Path, sound: Audio, *, offset_samples: float | None = None, in_m
     )
     write_take(take, facts)
     return take
+
+
+def test_what_a_take_is_may_be_written_by_two_threads_at_once(tmp_path: Path) -> None:
+    """One begins it, another begins a mix: neither fails, and the file is whole."""
+    facts = TakeFacts(take=TAKE, seat=FIRST_SEAT, original="original.m4a", name="Zoë")
+    with ThreadPoolExecutor(2) as threads:
+        for written in [threads.submit(write_take, tmp_path, facts) for _ in range(400)]:
+            written.result()
+    assert read_take(tmp_path) == facts
 
 
 def test_a_take_is_placed_left_for_the_page_and_heard_in_the_next_mix(song: Path) -> None:

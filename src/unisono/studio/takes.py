@@ -14,6 +14,7 @@ from FIRST_SEAT on, so that it never is that of a seat which sang live.
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,8 @@ TAKE_FILE, REPORT_FILE = "take.json", "placed.json"
 VOICE_FILE, LISTEN_FILE = "voice.wav", "listen.m4a"
 FIRST_SEAT = 50_001
 _T = TypeVar("_T")
+_WRITING = threading.Lock()
+"""Two of a server's threads may write one file: when its take is begun, and when a mix begins."""
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -127,6 +130,8 @@ def _read(path: Path, kind: type[_T]) -> _T | None:
 
 
 def _write(path: Path, value: Struct) -> None:
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1)
     part = path.with_name(f"{path.name}.part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1))
-    part.replace(path)
+    with _WRITING:
+        part.write_bytes(text)
+        part.replace(path)
