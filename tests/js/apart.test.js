@@ -62,3 +62,23 @@ test("where the system says nothing, glimpses decide, and no slope that sound ca
     assert.equal(apart.line(seen(0, 0), seen(ppm, 1), null)?.believed, believed, `${ppm} ppm`);
   }
 });
+
+test("how far the line may be aside stays said when what it was found from is left behind", () => {
+  let seed = 7;
+  const random = () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+  for (let run = 0; run < 4; run++) {
+    const apart = new Apart(), told = [], glimpses = [];
+    apart.since(0);
+    let wrong = 0, believed = 0;
+    for (let seconds = 0; seconds < 400; seconds++) {
+      glimpses.push({ x: 1000 * seconds, y: 0 });
+      told.push({ x: 1000 * seconds, y: 0.03 * seconds + 0.6 * (random() + random() + random() - 1.5) });
+      const line = apart.line(glimpses.slice(-120), glimpses.slice(-120), told.slice(-120));
+      if (!line?.believed) continue;
+      believed += 1;
+      wrong += Number(Math.abs(line.at(1000 * seconds) - 0.03 * seconds) > 0.7 && line.openMs(1000 * seconds) < 0.7);
+    }
+    assert.ok(believed > 100, `${believed}`);
+    assert.equal(wrong, 0, `${wrong} of ${believed} seconds are further aside than they say`);
+  }
+});

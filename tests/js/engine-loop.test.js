@@ -180,3 +180,17 @@ test("a tape gives back what was written, silence elsewhere, and never an old la
   tape.addTo(-300, 400, left, right, 1, 1);
   assert.ok(left.every((sample) => sample === 0));
 });
+
+test("what a microphone lost stays a doubt until the round trip is measured again, whatever others say meanwhile", () => {
+  const stamper = new Stamper({ contextRate: 48_000, soundRate: 48_000, base: 0, firstEpoch: 0 });
+  stamper.setRoundTrip(100, false);
+  stamper.sound(0, new Float32Array(128));
+  assert.equal(stamper.unsure, false);
+  stamper.sound(256, new Float32Array(128));
+  assert.equal(stamper.unsure, true);
+  stamper.unsure = true;
+  stamper.unsure = false;
+  assert.equal(stamper.unsure, true);
+  stamper.setRoundTrip(100, false);
+  assert.equal(stamper.unsure, false);
+});

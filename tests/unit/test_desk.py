@@ -246,6 +246,23 @@ def test_a_machine_that_stood_still_goes_on_from_now() -> None:
     assert first.position > START + 19 * SAMPLE_RATE - song.seating.listener_delay_samples
 
 
+def test_a_machine_that_stood_still_over_the_end_still_sends_it() -> None:
+    """What waited for a listeners' bundle to be full leaves, and rows that are over begin no further epochs."""
+    stop = START + 3 * SAMPLE_RATE
+    song = song_of("headphones", "headphones", stop=stop)
+    desk = Desk(song)
+    before = stop + song.seating.listener_cut_samples - 19 * FRAME_SAMPLES
+    left = [sound for at in range(START, before, FRAME_SAMPLES) for sound in desk.tick(Position(at))[0]]
+    for later_s in (2, 4, 6):
+        left += desk.tick(Position(before + later_s * SAMPLE_RATE))[0]
+    for row in (2, LISTENERS):
+        packets = [unpack(sound.opus) for sound in left if sound.row == row]
+        last = packets[-1]
+        assert isinstance(last, Packet)
+        assert stop <= last.stop < stop + 2 * FRAME_SAMPLES
+        assert last.epoch <= 1
+
+
 def test_what_is_sung_when_a_machine_stood_still_is_heard_as_soon_as_it_goes_on() -> None:
     song = song_of("headphones", "headphones")
     desk = Desk(song)

@@ -88,28 +88,28 @@ def test_two_ways_one_after_the_other_are_waited_for_together() -> None:
     wait = wait_for_sum(some, others, rough=ROUGH_MS)
     sums = sorted(20 + chance.expovariate(1 / 20) + chance.expovariate(1 / 20) for _ in range(100_000))
     assert sum(value > wait for value in sums) <= 5e-4 * len(sums)
-    assert wait < wait_for(some) + wait_for(others) - 30
+    assert wait < wait_for(some, rough=ROUGH_MS) + wait_for(others, rough=ROUGH_MS) - 30
     assert math.isnan(wait_for_sum([], some, rough=ROUGH_MS))
 
 
 def test_where_nothing_jitters_nobody_waits_longer() -> None:
-    assert wait_for([42.0] * 300) == 42.0
-    assert wait_for([42.0]) == 42.0
-    assert math.isnan(wait_for([]))
+    assert wait_for([42.0] * 300, rough=ROUGH_MS) == 42.0
+    assert wait_for([42.0], rough=ROUGH_MS) == 42.0
+    assert math.isnan(wait_for([], rough=ROUGH_MS))
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=2), st.floats(-1e4, 1e4))
 def test_a_longer_way_is_waited_for_by_just_so_much_longer(late: list[float], more: float) -> None:
-    moved = wait_for(value + more for value in late)
-    assert moved == pytest.approx(wait_for(late) + more, rel=1e-6, abs=1e-3)
+    moved = wait_for((value + more for value in late), rough=ROUGH_MS)
+    assert moved == pytest.approx(wait_for(late, rough=ROUGH_MS) + more, rel=1e-6, abs=1e-3)
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=2, max_size=100), st.randoms())
 def test_the_order_does_not_matter_and_the_usual_is_always_waited_for(late: list[float], chance: random.Random) -> None:
-    wait = wait_for(late)
+    wait = wait_for(late, rough=ROUGH_MS)
     shuffled = late[:]
     chance.shuffle(shuffled)
-    assert wait_for(shuffled) == wait
+    assert wait_for(shuffled, rough=ROUGH_MS) == wait
     assert wait >= sorted(late)[len(late) // 2 - 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,34 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged(told: Told, monkeypatch
     told.finish()
     assert told.positions() == [1]
     assert told.trouble[1:] == [("p", WELL_DISK)]
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_file_that_cannot_even_be_closed_holds_up_nobody(
+    told: Told, monkeypatch: pytest.MonkeyPatch, *, writes: bool
+) -> None:
+    """As on a network disk that is full: other stems go on, and whoever waits for the end of a song is told."""
+
+    class Broken(io.BytesIO):
+        def write(self, data: object) -> int:
+            if not writes:
+                raise OSError(5, "Input/output error")
+            return super().write(data)  # type: ignore[arg-type]
+
+        def fileno(self) -> int:
+            raise OSError(5, "Input/output error")
+
+        def close(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recorder_module.stems, "open_to_append", lambda _: Broken())  # type: ignore[attr-defined]
+        told.take(0)
+        told.finish()
+    assert len(told.wrote) == writes
+    told.take(1)
+    told.finish()
+    assert told.positions()[-1] == 1
 
 
 def test_a_failing_disk_is_told_apart_from_a_full_one(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

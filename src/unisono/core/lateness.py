@@ -55,7 +55,7 @@ TELLING_FRAMES: Final = 250
 """From five seconds of a stream on, what it was like counts."""
 
 
-def wait_for(late: Iterable[float], *, late_share: float = LATE_SHARE, rough: float = ROUGH_SAMPLES) -> float:
+def wait_for(late: Iterable[float], *, rough: float, late_share: float = LATE_SHARE) -> float:
     """How long to wait so that of things as late as these no more than `late_share` come too late; in their unit.
 
     From `rough` on, in the same unit, they differ so much that they are waited for longer. NaN when there are none.
@@ -139,4 +139,4 @@ class Lateness:
     @property
     def wait_samples(self) -> float:
         """How long to wait for this stream; NaN when nothing is known."""
-        return wait_for(without_lone_stall(self._late))
+        return wait_for(without_lone_stall(self._late), rough=ROUGH_SAMPLES)

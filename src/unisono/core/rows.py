@@ -134,8 +134,8 @@ def mix_samples(voices: int, frames_a_packet: int = 1) -> int:
     """The server's share in later hops, with so many voices in the song.
 
     A mixed frame needs voices that reach a frame and the codec's look-ahead further than its stamp. It is begun in the
-    very tick by which these must be there (live/desk.py lays the frames so), summed and encoded; then it waits for
-    those that travel with it.
+    very tick by which these must be there (live/desk.py lays the frames so); of those that travel together the first
+    waits for the last, then all are summed and encoded at once.
     """
     return FRAME_SAMPLES + OPUS_LOOKAHEAD_SAMPLES + ready_samples(voices) + together_samples(frames_a_packet)
 

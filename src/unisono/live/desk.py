@@ -17,6 +17,7 @@ from collections import deque
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -121,6 +122,12 @@ class _Reader:
     def due(self) -> int:
         """When the next block must be read: all that can be in it is there, or is waited for no longer."""
         return self.at + self.block_samples + self.hold_samples
+
+    def left_samples(self, stop: Position | None) -> float:
+        """From the next block to the last one, in whole blocks."""
+        if stop is None:
+            return inf
+        return -(-(stop + FRAME_SAMPLES - self.at) // self.block_samples) * self.block_samples - self.block_samples
 
     def ends(self, stop: Position | None) -> bool:
         """Whether the next block is the last: the row is sent a frame beyond the stop, which the encoder holds back."""
@@ -343,10 +350,12 @@ class Desk:
 
     def _catch_up(self, now: Position) -> None:
         """After a long stall rows go on from now, in a new epoch; so does the tape, before voices are laid on it."""
+        stop = self._shape[1]
         for reader in self._readers:
             behind = now - reader.due
-            if behind > _BEHIND_SAMPLES_MAX:
-                reader.at = Position(reader.at + behind // self.packet_samples * self.packet_samples)
+            if behind > _BEHIND_SAMPLES_MAX and not _past(reader, stop):
+                blocks = min(behind // self.packet_samples * self.packet_samples, reader.left_samples(stop))
+                reader.at = Position(reader.at + int(blocks))
                 reader.epoch += 1
                 reader.encoder.reset()
                 self._timeline.skip(reader.timeline_row, reader.at)

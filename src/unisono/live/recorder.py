@@ -144,8 +144,10 @@ class Recorder:
         """Sync and close the performance's files once all taken is written; then call `then` on the writer's thread."""
 
         def close() -> None:
-            self._close_files(performance, sync=True)
-            then()
+            try:
+                self._close_files(performance, sync=True)
+            finally:  # whoever waits for the end of a song does so in vain otherwise
+                then()
 
         self._then(_Do(what=close))
 
@@ -179,7 +181,7 @@ class Recorder:
                 self._write(item)
                 self._began_s = None
         for file in self._files.values():
-            file.close()
+            _close(file)
 
     def _close_batch(self, batch: _Batch) -> None:
         with self._lock:
@@ -242,17 +244,30 @@ class Recorder:
         if key not in self._files:
             self._files[key] = stems.open_to_append(stems.stem_path(self._folder / performance, seat))
             while len(self._files) > _OPEN_FILES_MAX:
-                self._files.popitem(last=False)[1].close()
+                _close(self._files.popitem(last=False)[1])
         self._files.move_to_end(key)
         return self._files[key]
 
     def _forget_file(self, performance: str, seat: int) -> None:
         file = self._files.pop((performance, seat), None)
         if file is not None:
-            file.close()
+            _close(file)
 
     def _close_files(self, performance: str, *, sync: bool = False) -> None:
         for key in [key for key in self._files if key[0] == performance]:
-            with self._files.pop(key) as file:
-                if sync:
-                    self._guarded(partial(os.fsync, file.fileno()))
+            file = self._files.pop(key)
+            if sync:
+                self._guarded(partial(_sync, file))
+            _close(file)
+
+
+def _sync(file: BinaryIO) -> None:
+    os.fsync(file.fileno())
+
+
+def _close(file: BinaryIO) -> None:
+    """A disk may fail even then; all that was told to be written has been, and other stems go on."""
+    try:
+        file.close()
+    except OSError as error:
+        _log.error("closing a stem: %s", error)

@@ -129,27 +129,34 @@ const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
+/** Slopes of one stretch after the other are aside independently: squares add up. @param {{x: number, open: number}} anchor @param {number} open ms per ms since @param {number} x local ms */
+const openMs = (anchor, open, x) => Math.hypot(anchor.open, open * (x - anchor.x));
+
 /** @type {Stretch} */
 const NO_STRETCH = { points: 0, slope: 0, open: 0 };
 
 /** How much further the second counter has come than the first since a moment, in ms. */
 export class Apart {
   constructor() {
-    this._anchor = { x: NaN, by: 0 };
+    /** Where the line begins, how far apart they were there, and how far aside that may be. */
+    this._anchor = { x: NaN, by: 0, open: 0 };
+    /** Of the slope since, ms per ms. */
+    this._open = 0;
     this._believed = false;
     this._straight = NO_STRETCH;
   }
 
   /** From here on. @param {number} x local ms */
   since(x) {
-    this._anchor = { x, by: 0 };
+    this._anchor = { x, by: 0, open: 0 };
+    this._open = 0;
     this._believed = false;
     this._straight = NO_STRETCH;
   }
 
   /** What was before is no witness any more, but they were so far apart. @param {number} x local ms @param {number} by */
   goOn(x, by) {
-    this._anchor = { x, by };
+    this._anchor = { x, by, open: Number.isNaN(this._anchor.x) ? 0 : openMs(this._anchor, this._open, x) };
   }
 
   /**
@@ -162,11 +169,12 @@ export class Apart {
     if (first.length < POINTS_MIN) return null;
     const { slope, open, suspected, enough } = told ? this._told(told) : this._glimpsed(first, second);
     const now = first[first.length - 1].x;
+    this._open = open;
     this._leaveBehind(now, slope);
-    const { x: from, by } = this._anchor;
+    const anchor = this._anchor, { x: from, by } = anchor;
     const plausible = suspected && Math.abs(slope) < TWO_CLOCKS;
     this._believed ||= plausible && enough;
-    return { at: (x) => by + slope * (x - from), openMs: (x) => open * (x - from), slope, suspected: plausible, believed: this._believed };
+    return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected: plausible, believed: this._believed };
   }
 
   /** Where nothing is straight now, what was seen last holds on. @param {Point[]} told */
@@ -187,7 +195,7 @@ export class Apart {
 
   /** @param {number} now @param {number} slope */
   _leaveBehind(now, slope) {
-    const { x, by } = this._anchor;
-    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: now - ANCHOR_MS, by: by + slope * (now - ANCHOR_MS - x) };
+    const { x, by } = this._anchor, then = now - ANCHOR_MS;
+    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: then, by: by + slope * (then - x), open: openMs(this._anchor, this._open, then) };
   }
 }

@@ -52,7 +52,7 @@ const PER_MS = SAMPLE_RATE / 1000;
 /** @typedef {{at(ms: number): number}} Clock  the room's position at a local time */
 
 /**
- * How long to wait so that of things as late as these no more than LATE_SHARE come too late; in their unit, NaN when there are none. What four in five
+ * How long to wait so that of things as late as these no more than LATE_SHARE come too late; in ms, NaN when there are none. What four in five
  * take, and more, if the excess of the others falls off exponentially, as fast as its median says; never less than all but one in a thousand took.
  * On a rough way the mean excess of all above the middle one speaks, since the median of a few of the worst differs too much from minute to minute.
  * @param {number[]} late @param {number} [lateShare]

@@ -2,6 +2,7 @@
 
 import { FRAME_SAMPLES, SAMPLE_RATE } from "./units.js";
 import { OpusVoiceEncoder, levelOf, toPcm } from "./codec.js";
+import { OUTAGE_MS } from "./jitter.js";
 import { HALF, makeKernel, valueAt } from "./sinc.js";
 import { Stamper } from "./stamp.js";
 import { Kind, pack } from "./wire.js";
@@ -11,6 +12,8 @@ const WARM_UP_SAMPLES = 24_000;
 /** Sent ahead of the song, so that decoders are warm at its first sample; the room takes two frames. */
 const LEAD_IN_SAMPLES = 2 * FRAME_SAMPLES - 1;
 const SAMPLES_OF_LAG = 500;
+/** What is stamped again says nothing of how long stamping takes. */
+const OUTAGE_SAMPLES = (OUTAGE_MS * SAMPLE_RATE) / 1000;
 /** Heard so long ago, no row waits for it any more: it is for the recording, and live sound goes first. */
 const OLD_SAMPLES = 3 * SAMPLE_RATE;
 
@@ -56,7 +59,7 @@ export class Singer {
   /** Send what is complete. @param {number} heardNow position at the ear now, to measure how far blocks lag */
   pump(heardNow) {
     for (let block = this.stamper.next(); block; block = this.stamper.next()) {
-      this.lagSamples.push(heardNow - block.position);
+      if (heardNow - block.position < OUTAGE_SAMPLES) this.lagSamples.push(heardNow - block.position);
       if (this.lagSamples.length > SAMPLES_OF_LAG) this.lagSamples.shift();
       this._events.onBlock(block.position, block.samples);
       this._sing(block, heardNow - block.position > OLD_SAMPLES);

@@ -39,15 +39,27 @@ export class Stamper {
     this._fadeIn = false;
     this._earEpoch = NaN;
     this.epoch = firstEpoch;
-    this.unsure = false;
+    /** What others say; what is seen here stays until the round trip is measured again. */
+    this._doubted = false;
+    this._skipped = false;
     this.lostFrames = 0;
+  }
+
+  /** Whether the place of what is stamped now is uncertain. */
+  get unsure() {
+    return this._doubted || this._skipped;
+  }
+
+  set unsure(doubted) {
+    this._doubted = doubted;
   }
 
   /** The measured round trip of the open streams; a new one begins a new epoch. @param {number} frames of the context, fractional @param {boolean} unsure */
   setRoundTrip(frames, unsure) {
     this._roundTrip = frames;
     this._drift = 0;
-    this.unsure = unsure;
+    this._doubted = unsure;
+    this._skipped = false;
     if (!Number.isNaN(this._soundEnd)) this._soundStart = Math.max(this._soundStart, this._soundEnd);
     this._breakEpoch();
   }
@@ -202,7 +214,7 @@ export class Stamper {
       return;
     }
     this.lostFrames += frames;
-    this.unsure ||= this.ready;
+    this._skipped ||= this.ready;
     for (let i = 0; i < frames; i++) this._sound[(this._soundEnd + i) & (SOUND_FRAMES - 1)] = 0;
     this._soundEnd += frames;
   }
