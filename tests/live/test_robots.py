@@ -31,6 +31,9 @@ from unisono.client import (
 from unisono.core.wire import Kind
 from unisono.units import SAMPLE_RATE, Audio, Position
 
+pytestmark = pytest.mark.sound
+"""A card goes on while its program stands still for want of a processor, and the ear jumps: nothing runs beside these."""
+
 SONG_S = 8
 CARDS = {
     "Ada": CardSpec(latency_ms=20.0),
