@@ -32,7 +32,7 @@ from unisono.core.wire import Kind
 from unisono.units import SAMPLE_RATE, Audio, Position
 
 pytestmark = pytest.mark.sound
-"""A card goes on while its program stands still for want of a processor, and the ear jumps: nothing runs beside these."""
+"""A card goes on while its program stands still for want of a processor, and the ear jumps: these run alone."""
 
 SONG_S = 8
 CARDS = {
