@@ -110,7 +110,7 @@ def runs(folder: Path) -> dict[int, str]:
 
 
 def wait_until(ready: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 20
     while not ready():
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
