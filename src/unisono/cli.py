@@ -20,7 +20,6 @@ import unisono
 from unisono.config import Settings
 from unisono.errors import BadSetting, OperatorError
 
-_INTERRUPTED = 130
 _SWITCH_SECONDS = 0.0005
 """Whoever waits for the GIL after a native call gets it this soon; Python's usual 5 ms are a quarter of a frame."""
 
@@ -40,8 +39,10 @@ class _Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            from unisono.studio.interrupted import INTERRUPTED  # no command that ends by itself needs it
+
             click.echo("Stopped.", err=True)
-            ctx.exit(_INTERRUPTED)
+            ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names."""
