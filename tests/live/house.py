@@ -190,9 +190,9 @@ def sine(start: int, samples: int, hertz: float) -> Audio:
 
 
 async def wait_until(position: int, page: Page) -> None:
-    """Until the room's clock has reached a position."""
-    now = await page.room_position()
-    await asyncio.sleep(max(0.0, (position - now) / SAMPLE_RATE))
+    """Until the room's clock has reached a position; a loop that counts in milliseconds wakes up to one too early."""
+    while (now := await page.room_position()) < position:
+        await asyncio.sleep((position - now) / SAMPLE_RATE)
 
 
 @asynccontextmanager
