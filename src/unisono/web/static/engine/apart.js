@@ -1,9 +1,9 @@
 /**
  * Whether two counters run on one clock or on two, and how far they have gone apart. Pure.
  *
- * Counters are seen late, never early, and by fits: where a device's blocks beat against the reader's, the best glimpses of several seconds in a row are late.
- * So each counter's line is the one above all its points that lies lowest in their middle (the linear programming solution of Moon, Skelly & Towsley 1999);
- * teeth below it do not bend it.
+ * Two witnesses. Glimpses of the counters themselves are late, never early, by a few tenths of a millisecond, now and then by many: the middle slope between any
+ * two of their distances tells, the surer the longer they are watched. What the system itself says of both streams is good to a tenth of a millisecond, but for
+ * half a minute after a stream was opened it may creep by several: it speaks where glimpses do not speak against it, and is believed when they second it.
  */
 
 /** @typedef {{x: number, y: number}} Point */
@@ -11,50 +11,14 @@
  * @typedef {{at(x: number): number, openMs(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line
  *   at: how far apart they went since, ms; openMs: how far that may be aside, by how rough the points are that the slope was found from; slope: ms per ms
  */
-/** @typedef {{points: number, slope: number, open: number}} Stretch  open: of the slope, three standard deviations */
+/** @typedef {{points: number, slope: number, open: number, creep: number}} Stretch  open: of the slope, three standard deviations; creep: what one clock shows as well */
 
-/** The line above all points. */
-class TopLine {
-  /** @param {Point[]} points at least two, x ascending */
-  constructor(points) {
-    const hull = upperHull(points);
-    const middle = (points[0].x + points[points.length - 1].x) / 2;
-    const right = Math.max(1, hull.findIndex(({ x }) => x >= middle));
-    const a = hull[right - 1], b = hull[right];
-    this.slope = (b.y - a.y) / (b.x - a.x);
-    this._at = a;
-    const below = points.map((point) => this.at(point.x) - point.y).sort((one, other) => one - other);
-    /** How far below it the points lie, half of them. */
-    this.below = below[Math.floor(below.length / 2)];
-  }
-
-  /** @param {number} x */
-  at(x) {
-    return this._at.y + this.slope * (x - this._at.x);
-  }
-}
-
-/** @param {Point[]} points @returns {Point[]} corners of the upper convex hull (Andrew's monotone chain) */
-function upperHull(points) {
-  /** @type {Point[]} */
-  const hull = [];
-  for (const point of points) {
-    while (hull.length > 1 && turnsLeft(hull[hull.length - 2], hull[hull.length - 1], point)) hull.pop();
-    hull.push(point);
-  }
-  return hull;
-}
-
-/** @param {Point} a @param {Point} b @param {Point} c */
-const turnsLeft = (a, b, c) => (b.x - a.x) * (c.y - a.y) >= (b.y - a.y) * (c.x - a.x);
-
-/** Clocks go apart evenly, in each half of the time; a step does not. @param {Point[]} first @param {Point[]} second @param {number} slope */
-function isEven(first, second, slope) {
-  const half = Math.floor(first.length / 2);
-  return [[0, half], [half, first.length]].every(([from, to]) => {
-    const apart = new TopLine(second.slice(from, to)).slope - new TopLine(first.slice(from, to)).slope;
-    return Math.abs(apart - slope) < Math.abs(slope) / 2;
-  });
+/** What glimpses tell. @param {Point[]} first @param {Point[]} second @returns {Stretch} */
+function glimpsed(first, second) {
+  const gaps = second.map(({ y }, i) => ({ x: first[i].x, y: y - first[i].y }));
+  const slopes = gaps.flatMap(({ x, y }, i) => gaps.slice(i + 1).map((later) => (later.y - y) / (later.x - x)));
+  const slope = quantile(slopes, 0.5);
+  return { points: gaps.length, slope, open: OPEN_DEVIATIONS * around(gaps, slope).deviation, creep: 0 };
 }
 
 /**
@@ -72,7 +36,7 @@ export function straight(points) {
     if (length > points.length) break;
     const { slope, aside, deviation } = middleLine(points.slice(-length));
     if (quantile(aside, STRAIGHT_SHARE) > STRAIGHT_MS) break;
-    found = { points: length, slope, open: OPEN_DEVIATIONS * deviation };
+    found = toldBy(length, slope, deviation);
   }
   return found;
 }
@@ -96,18 +60,23 @@ export function rough(points) {
     const { slope, deviation } = middleLine(stretch);
     if (Math.abs(slope) < ROUGH_SLOPES * deviation) continue;
     const halves = [stretch.slice(0, half), stretch.slice(half)].map(middleSlope);
-    if (halves.every((one) => Math.abs(one - slope) < Math.abs(slope) / 2)) return { points: Math.floor(length * ROUGH_WORTH), slope, open: OPEN_DEVIATIONS * deviation };
+    if (halves.every((one) => Math.abs(one - slope) < Math.abs(slope) / 2)) return toldBy(Math.floor(length * ROUGH_WORTH), slope, deviation);
   }
   return null;
 }
 
-/** Through the middle of some points; how far each of them lies aside, ms, and the standard deviation of the slope. @param {Point[]} points about evenly spaced */
+/** Through the middle of some points. @param {Point[]} points about evenly spaced */
 function middleLine(points) {
   const slope = middleSlope(points);
+  return { slope, ...around(points, slope) };
+}
+
+/** How far each point lies aside of a line, ms, and the standard deviation of its slope. @param {Point[]} points about evenly spaced @param {number} slope */
+function around(points, slope) {
   const level = quantile(points.map(({ x, y }) => y - slope * x), 0.5);
   const aside = points.map(({ x, y }) => Math.abs(y - slope * x - level));
   const step = (points[points.length - 1].x - points[0].x) / (points.length - 1);
-  return { slope, aside, deviation: (SLOPE_OF_ONE * DEVIATION * quantile(aside, 0.5)) / (points.length ** 1.5 * step) };
+  return { aside, deviation: (SLOPE_OF_ONE * DEVIATION * quantile(aside, 0.5)) / (points.length ** 1.5 * step) };
 }
 
 /** The middle one of the slopes between points half of them apart (Theil 1950, Sen 1968). @param {Point[]} points */
@@ -122,10 +91,14 @@ const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor
 const POINTS_MIN = 10;
 /** Nobody is believed sooner: a single tooth is a slope too. */
 const POINTS_BELIEVED = 20;
-/** A slope is believed that stands so many times out of what the points below the lines leave open. */
-const OPEN = 2;
+/** A slope is suspected that stands so far out of what its points leave open, and believed so far, when glimpses show such a share of it at least. */
+const SUSPECTED_OPEN = 2 / 3, BELIEVED_OPEN = 1.5, SECONDED = 0.5;
 /** One clock shows no more than this over so many straight points, or twice as much over half as many; and two clocks show no more than that. */
 const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
+/** @param {number} points that the system says @param {number} slope @param {number} deviation @returns {Stretch} */
+const toldBy = (points, slope, deviation) => ({ points, slope, open: OPEN_DEVIATIONS * deviation, creep: (ONE_CLOCK * ONE_CLOCK_POINTS) / points });
+/** @param {Stretch} stretch */
+const standsOut = ({ slope, open, creep }) => Math.abs(slope) > Math.max(SUSPECTED_OPEN * open, ONE_CLOCK, creep);
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
@@ -133,7 +106,7 @@ const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 const openMs = (anchor, open, x) => Math.hypot(anchor.open, open * (x - anchor.x));
 
 /** @type {Stretch} */
-const NO_STRETCH = { points: 0, slope: 0, open: 0 };
+const NO_STRETCH = { points: 0, slope: 0, open: 0, creep: Infinity };
 
 /** How much further the second counter has come than the first since a moment, in ms. */
 export class Apart {
@@ -160,37 +133,30 @@ export class Apart {
   }
 
   /**
-   * From what the system says of both counters, where it says anything; else from glimpses of them.
+   * From glimpses of both counters, and from what the system says of them where glimpses do not speak against it.
    * @param {Point[]} first @param {Point[]} second of the last minutes, each counter as it was glimpsed; x local ms, y counted ms less x
    * @param {Point[] | null} told how much further the second is than the first, ms, by what the system says; null where it says nothing
    * @returns {Line | null} null while there is too little to tell
    */
   line(first, second, told) {
     if (first.length < POINTS_MIN) return null;
-    const { slope, open, suspected, enough } = told ? this._told(told) : this._glimpsed(first, second);
+    const seen = glimpsed(first, second);
+    const found = told ? this._told(told, seen) : seen;
+    const { points, slope, open } = found;
     const now = first[first.length - 1].x;
     this._open = open;
     this._leaveBehind(now, slope);
     const anchor = this._anchor, { x: from, by } = anchor;
-    const plausible = suspected && Math.abs(slope) < TWO_CLOCKS;
-    this._believed ||= plausible && enough;
-    return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected: plausible, believed: this._believed };
+    const suspected = standsOut(found) && Math.abs(slope) < TWO_CLOCKS;
+    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * open && seen.slope / slope > SECONDED;
+    return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected, believed: this._believed };
   }
 
-  /** Where nothing is straight now, what was seen last holds on. @param {Point[]} told */
-  _told(told) {
-    const { slope, points, open } = (this._straight = straight(told) ?? rough(told) ?? this._straight);
-    const suspected = Math.abs(slope) > Math.max(ONE_CLOCK, (ONE_CLOCK * ONE_CLOCK_POINTS) / points);
-    return { slope, open, suspected, enough: points >= POINTS_BELIEVED };
-  }
-
-  /** Lines above all points are believed when they stand out; how rough they are is not known well enough to say more. @param {Point[]} first @param {Point[]} second */
-  _glimpsed(first, second) {
-    const one = new TopLine(first), other = new TopLine(second);
-    const slope = other.slope - one.slope;
-    const open = (OPEN * (one.below + other.below)) / (first[first.length - 1].x - first[0].x);
-    const suspected = Math.abs(slope) > Math.max(open, ONE_CLOCK) && isEven(first, second, slope);
-    return { slope, open: 0, suspected, enough: first.length >= POINTS_BELIEVED };
+  /** Where nothing is straight now, what was last holds on. Glimpses late for long are no clock: that nothing goes apart they do not contradict. @param {Point[]} told @param {Stretch} seen */
+  _told(told, seen) {
+    const found = (this._straight = straight(told) ?? rough(told) ?? this._straight);
+    const contradicted = Math.abs(found.slope - seen.slope) > Math.max(seen.open, SECONDED * Math.abs(found.slope));
+    return found.points === 0 || (standsOut(found) && contradicted) ? seen : found;
   }
 
   /** @param {number} now @param {number} slope */
