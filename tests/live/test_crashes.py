@@ -24,6 +24,8 @@ from unisono.studio.stem import Stem, decode_stem
 from unisono.units import SAMPLE_RATE, span
 
 PATIENCE_S = 40.0
+BACK_S = 5.0
+"""Half of what a song waits for a page that knows the time."""
 VOICE = (0.1 * np.random.default_rng(3).standard_normal(30 * SAMPLE_RATE)).astype(np.float32)
 CARD = CardSpec(latency_ms=40.0, drift_ppm=30.0)
 
@@ -86,7 +88,7 @@ async def start(leader: Courtyard, *others: Courtyard) -> tuple[Song, list[async
 async def stop(leader: Courtyard) -> None:
     """Press stop until it is heard."""
     position = int(leader.heard_position)
-    while leader.view.song is None or leader.view.song.stop is None:
+    while leader.view.song is None or leader.view.song.state in ("count_in", "singing"):
         leader.send(messages.Stop(position=position))
         await asyncio.sleep(0.2)
 
@@ -138,20 +140,30 @@ async def test_a_song_goes_on_through_three_kills_in_a_row(tmp_path: Path) -> No
         await stage.server.kill()
 
 
-async def test_after_a_reboot_the_pages_say_where_the_song_stands(tmp_path: Path) -> None:
-    """Another boot, and a wall clock that is an hour wrong: nobody's stem jumps."""
+@pytest.mark.parametrize(
+    ("piece", "after_s"), [(None, 3.0), (None, 0.2), ("ode-to-joy", 5.0)],
+    ids=["sung freely", "in the moments before its start", "a piece, whose end is known"],
+)
+async def test_after_a_reboot_the_pages_say_where_the_song_stands(
+    tmp_path: Path, piece: str | None, after_s: float
+) -> None:
+    """Another boot, and a wall clock that is an hour wrong: nobody's stem jumps, and nobody waits for a clock in vain."""
     stage = await open_stage(tmp_path)
     try:
         ada, bea = await stage.come("Ada", stage.links.host), await stage.come("Bea", stage.links.singers)
+        ada.send(messages.Pick(piece=piece))
         song, singing = await start(ada, bea)
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(after_s)
+        stood = ada.heard_position - SAMPLE_RATE * asyncio.get_running_loop().time()
         await stage.server.kill()
         with closing(sqlite3.connect(stage.data / "unisono.db")) as ledger, ledger:
             ledger.execute("UPDATE rooms SET boot_id = 'before', wall_ns = wall_ns - 3600000000000")
         await stage.start_again()
-        async with asyncio.timeout(PATIENCE_S):
+        await asyncio.sleep(2.0)
+        async with asyncio.timeout(BACK_S):
             await ada.until(lambda: len(ada.keep) < 25)
         await asyncio.sleep(0.5)
+        assert abs(ada.heard_position - SAMPLE_RATE * asyncio.get_running_loop().time() - stood) < 0.01 * SAMPLE_RATE
         await end(stage, song, singing, [ada, bea])
     finally:
         await stage.server.kill()

@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 from tests.unit.test_desk import song_of
 from unisono.core.messages import Flag
 from unisono.core.seats import Seat
+from unisono.core.song import START_AHEAD_SAMPLES
 from unisono.errors import DiskTrouble, LinkNotValid
 from unisono.live import pulse
 from unisono.live.pulse import Pulse, again_from, anchor_now
@@ -204,5 +205,9 @@ def test_a_room_remembers_how_far_it_counted(ledger: Ledger) -> None:
     ledger.keep_anchor(room, anchor_now(), Position(500))
     ledger.keep_anchor(room, anchor_now(), Position(400))
     assert ledger.room(room).reached == 500
-    ledger.keep_song(room, song_of(stop=9_000_000), title="")
+    song = song_of(stop=9_000_000)
+    ledger.keep_song(room, song, title="")
+    assert ledger.room(room).reached == song.start - START_AHEAD_SAMPLES, "a piece's end, and a start, are known ahead"
+    song.state = "mixing"
+    ledger.keep_song(room, song, title="")
     assert ledger.room(room).reached == 9_000_000

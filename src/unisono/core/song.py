@@ -97,6 +97,16 @@ class SongRun:
         return self.state in RUNNING
 
     @property
+    def counted(self) -> Position:
+        """What the room's clock had surely counted when the song came to be as it is now.
+
+        A song's start lies ahead when it begins, and so does a piece's stop.
+        """
+        if self.running or self.state == "discarded":
+            return Position(self.start - START_AHEAD_SAMPLES)
+        return self.start if self.stop is None else self.stop
+
+    @property
     def heard_at(self) -> Position | None:
         """When the last listener has heard the end; None while that is not known."""
         if self.stop is None:

@@ -168,8 +168,7 @@ class Ledger:
         """A room as it was left."""
         with self._session() as session:
             row = session.get_one(RoomRow, room)
-            latest = [_song(song).stop or _song(song).start for song in session.scalars(_songs_of(room))]
-            reached = max([row.reached_samples, *latest])
+            reached = max([row.reached_samples, *(_song(song).counted for song in session.scalars(_songs_of(room)))])
             anchor = Anchor(boot_id=row.boot_id, monotonic_ns=row.monotonic_ns, wall_ns=row.wall_ns)
             return RoomRecord(
                 room=row.id,
