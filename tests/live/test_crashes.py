@@ -147,7 +147,7 @@ async def test_a_song_goes_on_through_three_kills_in_a_row(tmp_path: Path) -> No
 async def test_after_a_reboot_the_pages_say_where_the_song_stands(
     tmp_path: Path, piece: str | None, after_s: float
 ) -> None:
-    """Another boot, and a wall clock that is an hour wrong: nobody's stem jumps, and nobody waits for a clock in vain."""
+    """Another boot, and a wall clock that is an hour wrong: no stem jumps, and nobody waits for a clock in vain."""
     stage = await open_stage(tmp_path)
     try:
         ada, bea = await stage.come("Ada", stage.links.host), await stage.come("Bea", stage.links.singers)
