@@ -42,6 +42,7 @@ WALL_CLOCK_OFF_S = 3.0
 AGAIN_AT_ONCE = 5
 """Every so many kills the server dies while pages are still coming back."""
 PAUSE_S_MAX = 0.8
+"""From a song under way, or the return to it, to the next kill: any time up to this. A minute has room for no more."""
 AWAY_S = 2.5
 MIXED_S_MAX = 60.0
 CARDS = (CardSpec(latency_ms=38.0, drift_ppm=40.0), CardSpec(latency_ms=61.0, drift_ppm=-55.0),

@@ -68,9 +68,51 @@ for (const [name, { checkedMs, seen, said }] of Object.entries(CREEPING)) {
   });
 }
 
-test("times of one card that creep evenly for half a minute steer nothing", () => {
-  const seen = Array.from({ length: 30 }, (_, i) => 0.4 * Math.sin(7 * i)), said = seen.map((_, i) => -0.03 * i + 0.05 * Math.sin(5 * i));
-  assert.ok(watched(seen.map(() => 0), seen, said).every(({ line }) => !line?.believed));
+/** The same every time: about normally distributed, of this deviation. @param {number} seed @param {number} count @param {number} deviation */
+function noise(seed, count, deviation) {
+  let state = seed;
+  const random = () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
+  return Array.from({ length: count }, () => deviation * 2 * (random() + random() + random() - 1.5));
+}
+
+test("times of one card that creep evenly for half a minute hardly ever steer anything", () => {
+  for (const ppm of [-15, -30, -60]) {
+    const believed = Array.from({ length: 40 }, (_, run) => run + 1).filter((run) => {
+      const seen = noise(run, 30, 0.3), said = noise(run + 100, 30, 0.05).map((ms, i) => ms + ppm * 1e-3 * i);
+      return watched(seen.map(() => 0), seen, said).some(({ line }) => line?.believed);
+    });
+    assert.ok(believed.length <= 6, `${believed.length} of 40 at ${ppm} ppm`);
+  }
+});
+
+test("where the system says nothing, a step is not two clocks", () => {
+  for (const stepMs of [0.7, 1, 1.4]) {
+    const believed = Array.from({ length: 40 }, (_, run) => run + 1).filter((run) => {
+      const microphone = noise(run, 40, 0.15).map((ms, i) => ms + (i < 20 ? 0 : stepMs)), apart = new Apart();
+      apart.since(0);
+      const [first, second] = [microphone.map(() => 0), microphone].map((all) => all.map((y, i) => ({ x: 1000 * i, y })));
+      return microphone.some((_, i) => apart.line(first.slice(0, i + 1), second.slice(0, i + 1), null)?.believed);
+    });
+    assert.ok(believed.length <= 8, `${believed.length} of 40 after ${stepMs} ms`);
+  }
+});
+
+test("two clocks that are known already are not mistaken after a doubt, when few glimpses have been had since", () => {
+  for (let run = 1; run <= 20; run++) {
+    const apart = new Apart(), ppm = 40;
+    apart.since(0);
+    const points = (/** @type {number[]} */ all) => all.map((ms, i) => ({ x: 1000 * i, y: ms + ppm * 1e-3 * i }));
+    const still = noise(1, 120, 0).map((_, i) => ({ x: 1000 * i, y: 0 })), seen = points(noise(run, 120, 0.4)), told = points(noise(run + 50, 120, 0.05));
+    const asked = (/** @type {number} */ from, /** @type {number} */ to) => apart.line(still.slice(from, to), seen.slice(from, to), told.slice(from, to));
+    for (let to = 1; to <= 60; to++) asked(0, to);
+    const before = asked(0, 60);
+    assert.ok(before?.believed);
+    apart.goOn(60_000, before.at(60_000));
+    for (let to = 61; to <= 120; to++) {
+      const line = asked(60, to);
+      if (line) assert.ok(Math.abs(line.at(1000 * to) - ppm * 1e-3 * to) < 0.7, `${line.at(1000 * to)} at ${to} s, run ${run}`);
+    }
+  }
 });
 
 const CHECKED_MS = 2_300;

@@ -77,7 +77,7 @@ async def soon(page: Courtyard, state: str) -> None:
 
 
 async def start(leader: Courtyard, *others: Courtyard) -> tuple[Song, list[asyncio.Task[None]]]:
-    """A free song, everybody singing."""
+    """The song that is picked, everybody singing."""
     leader.start()
     for page in (leader, *others):
         await soon(page, "count_in")
@@ -159,7 +159,7 @@ async def test_after_a_reboot_the_pages_say_where_the_song_stands(
         with closing(sqlite3.connect(stage.data / "unisono.db")) as ledger, ledger:
             ledger.execute("UPDATE rooms SET boot_id = 'before', wall_ns = wall_ns - 3600000000000")
         await stage.start_again()
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2.0)  # long enough for what nobody takes to pile up
         async with asyncio.timeout(BACK_S):
             await ada.until(lambda: len(ada.keep) < 25)
         await asyncio.sleep(0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.sim.courtyard import Courtyard, singing, states
 from unisono.core import events as ev
 from unisono.core import messages as m
@@ -29,6 +31,22 @@ def test_a_piece_has_its_beats_and_its_end(yard: Courtyard) -> None:
     assert song.backing == m.Backing(url="/backing", samples=1)
     yard.wait(40)
     assert states(yard, bea) == ["count_in", "singing", "ending", "mixing"]
+
+
+@pytest.mark.parametrize("piece", ["ode", None])
+def test_of_a_song_never_more_is_counted_than_the_clock_has_passed(yard: Courtyard, piece: str | None) -> None:
+    """In none of its states, though a start, and a piece's stop, are known ahead; and once it ends, its stop is."""
+    ada, _ = singing(yard, piece=piece)
+    counted: dict[str, int] = {}
+    for moment in range(200):
+        if piece is None and moment == 60:
+            yard.say(ada, m.Stop(position=yard.now))
+        song = yard.song
+        assert song.counted <= yard.now, song.state
+        counted[song.state] = song.counted
+        yard.wait(0.2)
+    assert list(counted)[:4] == ["count_in", "singing", "ending", "mixing"]
+    assert counted["count_in"] < counted["singing"] < counted["ending"] == counted["mixing"] == yard.song.stop
 
 
 def test_a_start_waits_for_its_backing(yard: Courtyard) -> None:

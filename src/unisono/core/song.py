@@ -100,11 +100,15 @@ class SongRun:
     def counted(self) -> Position:
         """What the room's clock had surely counted when the song came to be as it is now.
 
-        A song's start lies ahead when it begins, and so does a piece's stop.
+        A song's start lies ahead when it begins, and so does a piece's stop until it is ending.
         """
-        if self.running or self.state == "discarded":
-            return Position(self.start - START_AHEAD_SAMPLES)
-        return self.start if self.stop is None else self.stop
+        match self.state:
+            case "count_in" | "discarded":
+                return Position(self.start - START_AHEAD_SAMPLES)
+            case "singing":
+                return Position(self.start + self.count_in_samples)
+            case _:
+                return self.start if self.stop is None else self.stop
 
     @property
     def heard_at(self) -> Position | None:

@@ -3,7 +3,8 @@
  *
  * Two witnesses. Glimpses of the counters themselves are late, never early, by a few tenths of a millisecond, now and then by many: the middle slope between any
  * two of their distances tells, the surer the longer they are watched. What the system itself says of both streams is good to a tenth of a millisecond, but for
- * half a minute after a stream was opened it may creep by several: it speaks where glimpses do not speak against it, and is believed when they second it.
+ * half a minute after a stream was opened it may creep by several: where it says that nothing goes apart it is heard, and where it says that something does, unless
+ * glimpses speak against it; it is believed when they second it.
  */
 
 /** @typedef {{x: number, y: number}} Point */
@@ -11,14 +12,22 @@
  * @typedef {{at(x: number): number, openMs(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line
  *   at: how far apart they went since, ms; openMs: how far that may be aside, by how rough the points are that the slope was found from; slope: ms per ms
  */
-/** @typedef {{points: number, slope: number, open: number, creep: number}} Stretch  open: of the slope, three standard deviations; creep: what one clock shows as well */
+/** @typedef {{points: number, slope: number, open: number, creep: number}} Stretch  open: of the slope, three standard deviations; creep: a slope that what the system says of one clock may show as well */
 
-/** What glimpses tell. @param {Point[]} first @param {Point[]} second @returns {Stretch} */
+/** What glimpses tell: the middle one of the slopes between any two distances of the counters (Theil 1950, Sen 1968). @param {Point[]} first @param {Point[]} second second by second, as many @returns {Stretch} */
 function glimpsed(first, second) {
+  const count = first.length, slopes = new Float64Array((count * (count - 1)) / 2);
   const gaps = second.map(({ y }, i) => ({ x: first[i].x, y: y - first[i].y }));
-  const slopes = gaps.flatMap(({ x, y }, i) => gaps.slice(i + 1).map((later) => (later.y - y) / (later.x - x)));
-  const slope = quantile(slopes, 0.5);
-  return { points: gaps.length, slope, open: OPEN_DEVIATIONS * around(gaps, slope).deviation, creep: 0 };
+  let pairs = 0;
+  for (let i = 0; i < count; i++) for (let j = i + 1; j < count; j++) slopes[pairs++] = (gaps[j].y - gaps[i].y) / (gaps[j].x - gaps[i].x);
+  const slope = slopes.sort()[(pairs - 1) >> 1];
+  return { points: count, slope, open: OPEN_DEVIATIONS * around(gaps, slope).deviation, creep: 0 };
+}
+
+/** Clocks go apart evenly, in each half of the time; a step does not. @param {Point[]} first @param {Point[]} second @param {number} slope */
+function isEven(first, second, slope) {
+  const half = first.length >> 1;
+  return [[0, half], [half, first.length]].every(([from, to]) => Math.abs(glimpsed(first.slice(from, to), second.slice(from, to)).slope - slope) < Math.abs(slope) / 2);
 }
 
 /**
@@ -88,17 +97,20 @@ function middleSlope(points) {
 /** @param {number[]} values @param {number} share */
 const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)];
 
-const POINTS_MIN = 10;
-/** Nobody is believed sooner: a single tooth is a slope too. */
-const POINTS_BELIEVED = 20;
-/** A slope is suspected that stands so far out of what its points leave open, and believed so far, when glimpses show such a share of it at least. */
-const SUSPECTED_OPEN = 2 / 3, BELIEVED_OPEN = 1.5, SECONDED = 0.5;
-/** One clock shows no more than this over so many straight points, or twice as much over half as many; and two clocks show no more than that. */
-const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
 /** @param {number} points that the system says @param {number} slope @param {number} deviation @returns {Stretch} */
 const toldBy = (points, slope, deviation) => ({ points, slope, open: OPEN_DEVIATIONS * deviation, creep: (ONE_CLOCK * ONE_CLOCK_POINTS) / points });
 /** @param {Stretch} stretch */
 const standsOut = ({ slope, open, creep }) => Math.abs(slope) > Math.max(SUSPECTED_OPEN * open, ONE_CLOCK, creep);
+
+const POINTS_MIN = 10;
+/** Nobody is believed sooner: a single tooth is a slope too. */
+const POINTS_BELIEVED = 20;
+/** A slope is suspected that stands out of this share of what its points leave open: of two standard deviations. It is believed from four and a half on, */
+const SUSPECTED_OPEN = 2 / 3, BELIEVED_OPEN = 1.5;
+/** when glimpses show at least this share of it. */
+const SECONDED = 0.5;
+/** One clock shows no more than this over so many straight points, or twice as much over half as many; and two clocks show no more than that. */
+const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
@@ -148,15 +160,21 @@ export class Apart {
     this._leaveBehind(now, slope);
     const anchor = this._anchor, { x: from, by } = anchor;
     const suspected = standsOut(found) && Math.abs(slope) < TWO_CLOCKS;
-    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * open && seen.slope / slope > SECONDED;
+    const seconded = found === seen ? isEven(first, second, slope) : standsOut(seen) && seen.slope / slope > SECONDED;
+    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * open && seconded;
     return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected, believed: this._believed };
   }
 
-  /** Where nothing is straight now, what was last holds on. Glimpses late for long are no clock: that nothing goes apart they do not contradict. @param {Point[]} told @param {Stretch} seen */
+  /**
+   * Where nothing is straight now, what was last holds on. Glimpses late for long are no clock: that nothing goes apart they do not contradict, nor a line that is
+   * believed, as long as they are too few to know better.
+   * @param {Point[]} told @param {Stretch} seen
+   */
   _told(told, seen) {
     const found = (this._straight = straight(told) ?? rough(told) ?? this._straight);
     const contradicted = Math.abs(found.slope - seen.slope) > Math.max(seen.open, SECONDED * Math.abs(found.slope));
-    return found.points === 0 || (standsOut(found) && contradicted) ? seen : found;
+    const heard = !this._believed || seen.open < found.open;
+    return found.points === 0 || (standsOut(found) && contradicted && heard) ? seen : found;
   }
 
   /** @param {number} now @param {number} slope */

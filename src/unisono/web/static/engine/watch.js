@@ -5,7 +5,7 @@
  * glimpse counts; the distance between the two counts, second by second, is the `gap`. While it stands, the round trip stands. Silence that the system had
  * to put into the output makes it wider by just so much; and the browser's own line between what is written and when it sounds moves by the same. Only when
  * both say the same is the round trip moved (by the gap); everything else is doubt, and doubt marks the stem. A gap that grows evenly means two clocks
- * (a USB microphone): then the round trip follows the gap's line. A stream that is moved to other headphones stands still for a moment while the other goes
+ * (a USB microphone): then the round trip follows their line (apart.js). A stream that is moved to other headphones stands still for a moment while the other goes
  * on, or sounds later from then on though both go on: doubt at once, for what is stamped until the seconds tell would be shifted. The first glimpse of a counter
  * that is behind tells not yet whether it stood still: until the next few tell, nothing is to be stamped (`undecided`), so that doubt is there before the stamps are.
  */
