@@ -9,7 +9,8 @@ error_ms      a stem against the backing (absolute: the backing's position is ar
 hop_ms        the same sound from the ears of one row to the ears of the next: the leader's voice, and the backing.
 lost_ms       sound that went into a card's microphone and is absent from the stem.
 unmarked_error_ms_max  the worst of the stems that their page and the room did not mark as unsure (`stems_unsure` counts
-              those): what nobody was warned of. On a machine that stands still again and again all may be marked.
+              those): what nobody was warned of. Who hears a marked leader sings the leader's echo of the backing, too:
+              against the backing all rows are marked then. On a machine that stands still again and again all may be.
 takes         stems judged. `windows_unsure` windows had too little of a source to measure and are in no percentile.
 sound_system_dropouts  where an ear's tape breaks: the known sound goes on by more than 2 ms later or earlier.
 first_mix_s            from the last row's last note to the finished song playing to the room, the slowest.
@@ -53,7 +54,7 @@ def _measure(number: int, sung: Sung) -> dict[str, Any]:
     return {
         "opening": number, "rows": len(rows), "drifts_ppm": dict(sung.drifts_ppm),
         "delays_ms": sung.delays_ms, "first_mix_s": sung.first_mix_s, "unsure": len(marked), "pages": dict(sung.pages),
-        "windows": [{"opening": number, "marked": window.row in marked, **asdict(window)}
+        "windows": [{"opening": number, "marked": sync_measure.is_marked(window, marked), **asdict(window)}
                     for window in sync_measure.stem_windows(opening)],
         "hops": [{"opening": number, **asdict(hop)} for hop in sync_measure.hops(opening, followed)],
         "lost": [{"opening": number, "row": row, "at_s": at_s} for row in rows for at_s in lost[row]],

@@ -6,7 +6,7 @@ clock is that machine's. The voice is the recording fed to the leader's micropho
 measured of the leader's card. Nothing here corrects anything: a lag is what the fit says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,15 @@ def stem_windows(opening: Opening) -> list[Window]:
                 heard = levels[1] > AUDIBLE_DBFS and _trusted(leaders, 1)
                 found.append(_window(row, "leader", start, fit, 1, leaders.lags_samples[1], heard))
     return found
+
+
+def is_marked(window: Window, marked: Set[int]) -> bool:
+    """Whether a mark of one of the `marked` rows says that this may be wrong.
+
+    Who hears the leader sings back the leader's echo of the backing as well: against the backing their marks are the
+    leader's, too.
+    """
+    return window.row in marked or (window.against == "backing" and 0 in marked)
 
 
 def _fits(sources: Sequence[Reals], sound: Audio, spans: Sequence[tuple[int, int]]) -> list[lags.Fit]:

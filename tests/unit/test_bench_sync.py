@@ -52,6 +52,18 @@ def test_planted_errors_are_found_with_their_sign() -> None:
     assert error[2, "leader"] == pytest.approx(-0.4 + 0.1, abs=0.05)
 
 
+def test_what_others_sing_back_of_a_marked_leader_is_no_unmarked_error() -> None:
+    """As loud as the backing itself, the leader's echo of it may be what is found in their stems."""
+    found = sync_measure.stem_windows(opening((9.13, 0.0, 0.0)))
+    against_leader = [abs(window.error_ms) for window in found if window.row == 1 and window.against == "leader"]
+    assert max(against_leader) < 0.05
+    aside = [window for window in found if abs(window.error_ms) > 1 and window.row < 2]
+    assert {window.row for window in aside} >= {0}
+    assert all(sync_measure.is_marked(window, {0}) for window in aside)
+    assert not any(sync_measure.is_marked(window, {2}) for window in aside)
+    assert not any(sync_measure.is_marked(window, {0}) for window in found if window.against == "leader")
+
+
 def test_a_gross_error_is_told_and_not_taken_for_noise() -> None:
     found = sync_measure.stem_windows(opening((0.0, 37.0, 0.0)))
     worst = [window for window in found if window.row == 1 and window.against == "leader"]
