@@ -105,9 +105,9 @@ const standsOut = ({ slope, open, creep }) => Math.abs(slope) > Math.max(SUSPECT
 const POINTS_MIN = 10;
 /** Nobody is believed sooner: a single tooth is a slope too. */
 const POINTS_BELIEVED = 20;
-/** A slope is suspected that stands out of this share of what its points leave open: of two standard deviations. It is believed from four and a half on, */
+/** Of what its points leave open, three standard deviations, a slope exceeds so much when it is suspected, and so much when it is believed. */
 const SUSPECTED_OPEN = 2 / 3, BELIEVED_OPEN = 1.5;
-/** when glimpses show at least this share of it. */
+/** The share of what the system says that glimpses show when they second it. */
 const SECONDED = 0.5;
 /** One clock shows no more than this over so many straight points, or twice as much over half as many; and two clocks show no more than that. */
 const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
@@ -118,7 +118,7 @@ const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 const openMs = (anchor, open, x) => Math.hypot(anchor.open, open * (x - anchor.x));
 
 /** @type {Stretch} */
-const NO_STRETCH = { points: 0, slope: 0, open: 0, creep: Infinity };
+const NO_STRETCH = { points: 0, slope: 0, open: 0, creep: 0 };
 
 /** How much further the second counter has come than the first since a moment, in ms. */
 export class Apart {
@@ -160,8 +160,8 @@ export class Apart {
     this._leaveBehind(now, slope);
     const anchor = this._anchor, { x: from, by } = anchor;
     const suspected = standsOut(found) && Math.abs(slope) < TWO_CLOCKS;
-    const seconded = found === seen ? isEven(first, second, slope) : standsOut(seen) && seen.slope / slope > SECONDED;
-    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * open && seconded;
+    const seconded = () => (found === seen ? isEven(first, second, slope) : standsOut(seen) && seen.slope / slope > SECONDED);
+    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * open && seconded();
     return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected, believed: this._believed };
   }
 
