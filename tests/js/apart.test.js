@@ -68,10 +68,15 @@ for (const [name, { checkedMs, seen, said }] of Object.entries(CREEPING)) {
   });
 }
 
-/** The same every time: about normally distributed, of this deviation. @param {number} seed @param {number} count @param {number} deviation */
-function noise(seed, count, deviation) {
+/** @param {number} seed @returns {() => number} 0..1, the same every time */
+function randoms(seed) {
   let state = seed;
-  const random = () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
+  return () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
+}
+
+/** About normally distributed, of this deviation. @param {number} seed @param {number} count @param {number} deviation */
+function noise(seed, count, deviation) {
+  const random = randoms(seed);
   return Array.from({ length: count }, () => deviation * 2 * (random() + random() + random() - 1.5));
 }
 
@@ -172,8 +177,7 @@ test("where the system says nothing, glimpses decide, and no slope that sound ca
 });
 
 test("how far the line may be aside stays said when what it was found from is left behind", () => {
-  let seed = 7;
-  const random = () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+  const random = randoms(7);
   for (let run = 0; run < 4; run++) {
     const apart = new Apart(), told = [], glimpses = [], counted = [];
     apart.since(0);
