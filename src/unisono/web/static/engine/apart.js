@@ -154,14 +154,16 @@ export class Apart {
     if (first.length < POINTS_MIN) return null;
     const seen = glimpsed(first, second);
     const found = told ? this._told(told, seen) : seen;
-    const { points, slope, open } = found;
+    const { points, slope } = found;
+    // What the witnesses differ by is not known better than that.
+    const open = Math.max(found.open, Math.abs(slope - seen.slope));
     const now = first[first.length - 1].x;
     this._open = open;
     this._leaveBehind(now, slope);
     const anchor = this._anchor, { x: from, by } = anchor;
     const suspected = standsOut(found) && Math.abs(slope) < TWO_CLOCKS;
     const seconded = () => (found === seen ? isEven(first, second, slope) : standsOut(seen) && seen.slope / slope > SECONDED);
-    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * open && seconded();
+    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * found.open && seconded();
     return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected, believed: this._believed };
   }
 
