@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, Playwright
@@ -121,8 +122,9 @@ class Neighbour(Closing):
         say(f"  {self.solo.check()}")
 
     def apart_ppm(self) -> float:
-        """How much faster than the ears the microphone ran, by what is on their tapes; after the last song."""
-        return apart_ppm(self.solo.tapes()[0].sound, self.solo.tapes("usb")[0].sound)
+        """How much faster than the ears the microphone ran, by their tapes, in the middle song; after the last one."""
+        return median(apart_ppm(ears.sound, usb.sound)
+                      for ears, usb in zip(self.solo.tapes(), self.solo.tapes("usb"), strict=True))
 
     def stems(self) -> Iterator[Sung]:
         """Every stem of every song, ready to be judged; ends the tape."""

@@ -120,6 +120,67 @@ test("two clocks that are known already are not mistaken after a doubt, when few
   }
 });
 
+/**
+ * Watched from one sound check on, second by second; two cards are rough, and the microphone's blocks beat with their arrival.
+ * @param {Apart} apart @param {number} ppm @param {number} seconds @param {number} seed
+ */
+function watchedOn(apart, ppm, seconds, seed) {
+  const [beatMs, roughMs] = ppm ? [3, 0.15] : [0, 0.05];
+  apart.since(0);
+  const goesApart = (/** @type {number} */ ms, /** @type {number} */ i) => ({ x: 1000 * i, y: ms + ppm * 1e-3 * i });
+  const still = Array.from({ length: seconds }, (_, i) => ({ x: 1000 * i, y: 0 }));
+  const seen = noise(seed, seconds, 0.3).map((ms, i) => goesApart(ms + beatMs * ((0.7 * i + seed / 3) % 1), i)), told = noise(seed + 50, seconds, roughMs).map(goesApart);
+  return still.map(({ x }, i) => {
+    const line = apart.line(still.slice(0, i + 1), seen.slice(0, i + 1), told.slice(0, i + 1));
+    return { seconds: i, line, asideMs: Math.abs((line?.believed ? line.at(x) : 0) - ppm * 1e-6 * x), openMs: line?.believed ? line.openMs(x) : 0 };
+  });
+}
+
+test("how two devices' clocks go apart is known from the first second when their streams are opened anew", () => {
+  for (const ppm of [-100, 40, 100]) {
+    for (let run = 1; run <= 10; run++) {
+      const first = new Apart();
+      watchedOn(first, ppm, 60, run);
+      let known = first.known;
+      assert.ok(known, `${ppm} ppm, run ${run}`);
+      for (let opening = 1; opening <= 4; opening++) {
+        /** @type {Apart} */
+        const again = new Apart(known);
+        for (const { seconds, line, asideMs, openMs } of watchedOn(again, ppm, 40, 100 * opening + run)) {
+          assert.ok(line?.believed);
+          assert.ok(asideMs < 0.5 || openMs > 0.7, `${asideMs} ms aside at ${seconds} s, opened ${opening} times, ${ppm} ppm, run ${run}`);
+        }
+        known = again.known;
+        assert.ok(known && Math.abs(known.slope - ppm * 1e-6) < known.open);
+      }
+    }
+  }
+});
+
+test("one clock is nothing that could be known again", () => {
+  const apart = new Apart();
+  watchedOn(apart, 0, 60, 1);
+  assert.equal(apart.known, null);
+});
+
+test("what was known of other devices is doubted as soon as the counters can be seen, and forgotten when they are known better", () => {
+  for (const { ppm, seenAfter } of [{ ppm: 0, seenAfter: 15 }, { ppm: -80, seenAfter: 20 }]) {
+    for (let run = 1; run <= 10; run++) {
+      const apart = new Apart({ slope: 100e-6, open: 8e-6 });
+      const lines = watchedOn(apart, ppm, 110, run);
+      for (const { seconds, asideMs, openMs } of lines.slice(seenAfter)) assert.ok(asideMs < 0.7 || openMs > 0.7, `${asideMs} ms aside, ${openMs} open at ${seconds} s, ${ppm} ppm, run ${run}`);
+      const known = apart.known ?? { slope: NaN, open: NaN };
+      assert.ok(Math.abs(known.slope * 1e6 - ppm) < Math.min(50, known.open * 1e6), `${JSON.stringify(known)}, ${ppm} ppm, run ${run}`);
+    }
+  }
+});
+
+test("what is known of two clocks is never surer than crystals are", () => {
+  const apart = new Apart({ slope: 100e-6, open: 1e-9 });
+  apart.since(0);
+  assert.equal(apart.known?.open, 5e-6);
+});
+
 const CHECKED_MS = 2_300;
 
 /** Two cards apart: both the microphone's counter and its times are rough. */

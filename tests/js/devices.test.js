@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { changeOf } from "../../src/unisono/web/static/engine/devices.js";
+import { changeOf, DeviceList } from "../../src/unisono/web/static/engine/devices.js";
 
 /** @param {string} kind @param {string} deviceId @param {string} label @param {string} [groupId] */
 const device = (kind, deviceId, label, groupId = label) => ({ kind, deviceId, groupId, label });
@@ -41,4 +41,22 @@ test("a browser that names no default plays to its first output", () => {
   const now = LAPTOP.filter(({ deviceId }) => deviceId !== "default");
   assert.equal(changeOf(now, now.filter(({ deviceId }) => deviceId !== "s1"), "m1"), "ours");
   assert.equal(changeOf([], [], "default"), null);
+});
+
+test("devices in use are known again by their names, and by nothing where a name is missing", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const usb = device("audioinput", "usb", "USB microphone");
+  const named = async (/** @type {any[]} */ system, /** @type {string} */ microphone) => {
+    const list = new DeviceList({ enumerateDevices: async () => system }, () => undefined);
+    await list.watch(microphone);
+    return list.inUse;
+  };
+  const first = await named([...LAPTOP, usb], "usb");
+  assert.ok(first);
+  assert.equal(await named([HEADPHONES, ...LAPTOP, usb], "usb"), first);
+  assert.notEqual(await named([...LAPTOP, usb], "default"), first);
+  const moved = LAPTOP.map((each) => (each.label === "Default - Speakers" ? device("audiooutput", "default", "Default - Headphones") : each));
+  assert.notEqual(await named([...moved, usb], "usb"), first);
+  assert.equal(await named([...LAPTOP, { ...usb, label: "" }], "usb"), "");
+  assert.equal(await named([usb], "usb"), "");
 });

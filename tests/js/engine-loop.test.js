@@ -152,6 +152,21 @@ test("a microphone with a rate and a clock of its own is stamped in place", () =
   assert.ok(Math.max(...blocks.slice(-100).map(off)) < 0.005);
 });
 
+test("a line that is known before anything is stamped is followed from the first block on", () => {
+  const stamper = new Stamper({ contextRate: 48_000, soundRate: 48_000, base: 0, firstEpoch: 0 });
+  stamper.setRoundTrip(1_000, false);
+  stamper.map(0, 50_000, 1, 0);
+  assert.equal(stamper.followRoundTrip(1_040, 0, 0), 0);
+  const blocks = [];
+  for (let frame = 0; frame < 48_000; frame += QUANTUM) {
+    if (frame > 0) stamper.map(frame, 50_000 + frame, 1, 0);
+    stamper.sound(frame, Float32Array.from({ length: QUANTUM }, (_, i) => sung(50_000 - 1_040 + frame + i)));
+    for (let block = stamper.next(); block; block = stamper.next()) blocks.push(block);
+  }
+  assert.ok(blocks.length > 40);
+  assert.ok(Math.max(...blocks.slice(1).map(worst)) < 2e-3);
+});
+
 test("a lost block leaves silence of its own length, and what follows is in place", () => {
   const stamper = new Stamper({ contextRate: 48_000, soundRate: 48_000, base: 0, firstEpoch: 0 });
   stamper.setRoundTrip(1_000, false);

@@ -153,7 +153,7 @@ async function singThrough({ outputMs = 0, microphoneMs = 0, heldUpMs = 0, seed 
     voice.pump(NaN);
     if (Number.isNaN(toCheck) && clockMs > 1_000) {
       toCheck = OUTPUT_SAMPLES + WAY_SAMPLES - BLOCK - air.open();
-      void voice.open({ readable: /** @type {any} */ (air.track), port: null });
+      void voice.open({ readable: /** @type {any} */ (air.track), port: null, devices: "" });
     }
     if (!voice.check && clockMs > CHECKED_MS) {
       voice._measuredMs = { from: now() - 5_000, to: now() };

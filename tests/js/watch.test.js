@@ -17,11 +17,13 @@ function randoms(seed) {
  * A page for `seconds`: both counters go up in bursts and are seen late, mostly a little, sometimes a lot. The round trip is measured from 4 to 10 s.
  * @param {{seconds?: number, cardPpm?: number, apartPpm?: number, silence?: {atMs: number, frames: number}, deepened?: {atMs: number, frames: number},
  *   lostSound?: {atMs: number, frames: number}, soundsLater?: {atMs: number, frames: number}, heldUp?: {atMs: number, forMs: number}, underrunAtMs?: number,
- *   apart?: boolean, lateMs?: number, devicesAtMs?: number, teethMs?: number, busyAtMs?: number, timed?: boolean}} setup  teethMs: the microphone's blocks beat against
- *   their reader, every 6.5 s; busyAtMs: from then on they are 3 ms late; timed: the system says when they were heard
+ *   apart?: boolean, lateMs?: number, devicesAtMs?: number, teethMs?: number, busyAtMs?: number, timed?: boolean,
+ *   known?: import("../../src/unisono/web/static/engine/apart.js").Clocks | null}} setup  teethMs: the microphone's blocks beat against
+ *   their reader, every 6.5 s; busyAtMs: from then on they are 3 ms late; timed: the system says when they were heard;
+ *   known: of the clocks, from streams that were open before
  */
-function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2, devicesAtMs, teethMs = 0, busyAtMs = Infinity, timed = false }) {
-  const watch = new LoopWatch(48_000, apart);
+function watched({ seconds = 40, cardPpm = 80, apartPpm = 0, silence, deepened, lostSound, soundsLater, heldUp, underrunAtMs = Infinity, apart = true, lateMs = 2, devicesAtMs, teethMs = 0, busyAtMs = Infinity, timed = false, known = null }) {
+  const watch = new LoopWatch(48_000, apart, known);
   const random = randoms(7);
   const perMs = PER_MS * (1 + cardPpm * 1e-6);
   const late = () => (random() < 0.02 ? 15 * random() : lateMs * random());
@@ -107,6 +109,17 @@ test("two clocks are followed for five minutes, and what is not followed yet is 
   }
   assert.deepEqual(watched({ seconds: 300 }), []);
   assert.deepEqual(watched({ seconds: 300, teethMs: 2.8 }).filter(isNoGuess), []);
+});
+
+test("two clocks that were known before the streams were opened are followed from the sound check on", () => {
+  for (const teethMs of [0, 2.8]) {
+    const verdicts = watched({ apartPpm: 100, teethMs, known: { slope: 95e-6, open: 10e-6 } });
+    assert.equal(verdicts[0].at, 10_000);
+    for (const verdict of verdicts) {
+      assert.ok(verdict.type === "follow" && verdict.believed);
+      assert.ok(Math.abs(verdict.frames / PER_MS - 100e-6 * (verdict.ms - 7_000)) < 0.3, `at ${verdict.ms} ms: ${verdict.frames / PER_MS}`);
+    }
+  }
 });
 
 test("without a count of the microphone's own there is doubt and no answer", () => {

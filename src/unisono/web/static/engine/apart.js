@@ -4,7 +4,8 @@
  * Two witnesses. Glimpses of the counters themselves are late, never early, by a few tenths of a millisecond, now and then by many: the middle slope between any
  * two of their distances tells, the surer the longer they are watched. What the system itself says of both streams is good to a tenth of a millisecond, but for
  * half a minute after a stream was opened it may creep by several: where it says that nothing goes apart it is heard, and where it says that something does, unless
- * glimpses speak against it; it is believed when they second it.
+ * glimpses speak against it; it is believed when they second it. Two devices go apart as they did before their streams were opened anew: what was believed then is a
+ * third witness, the first to be heard while the others have seen too little, until glimpses speak against it.
  */
 
 /** @typedef {{x: number, y: number}} Point */
@@ -12,7 +13,8 @@
  * @typedef {{at(x: number): number, openMs(x: number): number, slope: number, suspected: boolean, believed: boolean}} Line
  *   at: how far apart they went since, ms; openMs: how far that may be aside, by how rough the points are that the slope was found from; slope: ms per ms
  */
-/** @typedef {{points: number, slope: number, open: number, creep: number}} Stretch  open: of the slope, three standard deviations; creep: a slope that what the system says of one clock may show as well */
+/** @typedef {{slope: number, open: number}} Clocks  how two go apart, ms per ms; open: how far that may be aside, three standard deviations */
+/** @typedef {Clocks & {points: number, creep: number}} Stretch  creep: a slope that what the system says of one clock may show as well */
 
 /** What glimpses tell: the middle one of the slopes between any two distances of the counters (Theil 1950, Sen 1968). @param {Point[]} first @param {Point[]} second second by second, as many @returns {Stretch} */
 function glimpsed(first, second) {
@@ -111,37 +113,60 @@ const SUSPECTED_OPEN = 2 / 3, BELIEVED_OPEN = 1.5;
 const SECONDED = 0.5;
 /** One clock shows no more than this over so many straight points, or twice as much over half as many; and two clocks show no more than that. */
 const ONE_CLOCK = 6e-6, ONE_CLOCK_POINTS = 75, TWO_CLOCKS = 400e-6;
+/** Crystals keep their pace to that, whatever the weather in the room does: nothing that was known of earlier streams is known better. */
+const CRYSTAL_OPEN = 5e-6;
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
 /** Slopes of one stretch after the other are aside independently: squares add up. @param {{x: number, open: number}} anchor @param {number} open ms per ms since @param {number} x local ms */
 const openMs = (anchor, open, x) => Math.hypot(anchor.open, open * (x - anchor.x));
 
+/** What two independent witnesses say, each as much as it is sure. @param {Clocks} one @param {Clocks} other @returns {Clocks} */
+function together(one, other) {
+  const share = other.open ** 2 / (one.open ** 2 + other.open ** 2);
+  return { slope: share * one.slope + (1 - share) * other.slope, open: (one.open * other.open) / Math.hypot(one.open, other.open) };
+}
+
 /** @type {Stretch} */
 const NO_STRETCH = { points: 0, slope: 0, open: 0, creep: 0 };
 
 /** How much further the second counter has come than the first since a moment, in ms. */
 export class Apart {
-  constructor() {
+  /** @param {Clocks | null} [before] what was `known` of the same two devices when their streams were closed */
+  constructor(before = null) {
+    this._before = before;
+    /** @type {Clocks} */
+    this._now = before ?? NO_STRETCH;
     /** Where the line begins, how far apart they were there, and how far aside that may be. */
     this._anchor = { x: NaN, by: 0, open: 0 };
-    /** Of the slope since, ms per ms. */
-    this._open = 0;
-    this._believed = false;
+    this._believed = before !== null;
     this._straight = NO_STRETCH;
+  }
+
+  /** How they go apart, for those who see the same two devices by other streams; null while that is not believed. @returns {Clocks | null} */
+  get known() {
+    return this._believed ? { slope: this._now.slope, open: Math.max(CRYSTAL_OPEN, this._now.open) } : null;
   }
 
   /** From here on. @param {number} x local ms */
   since(x) {
-    this._anchor = { x, by: 0, open: 0 };
-    this._open = 0;
-    this._believed = false;
     this._straight = NO_STRETCH;
+    this._remember();
+    this._anchor = { x, by: 0, open: 0 };
   }
 
   /** What was before is no witness any more, but they were so far apart. @param {number} x local ms @param {number} by */
   goOn(x, by) {
-    this._anchor = { x, by, open: Number.isNaN(this._anchor.x) ? 0 : openMs(this._anchor, this._open, x) };
+    this._anchor = { x, by, open: Number.isNaN(this._anchor.x) ? 0 : openMs(this._anchor, this._now.open, x) };
+    this._remember();
+  }
+
+  /** The points up to now will not be asked again. */
+  _remember() {
+    this._before = this.known;
+    if (!this._before) return;
+    this._now = this._before;
+    this._straight = NO_STRETCH;
   }
 
   /**
@@ -151,20 +176,33 @@ export class Apart {
    * @returns {Line | null} null while there is too little to tell
    */
   line(first, second, told) {
-    if (first.length < POINTS_MIN) return null;
+    if (first.length < POINTS_MIN) return this._before && this._line(this._before, true);
     const seen = glimpsed(first, second);
     const found = told ? this._told(told, seen) : seen;
-    const { points, slope } = found;
-    // What the witnesses differ by is not known better than that.
-    const open = Math.max(found.open, Math.abs(slope - seen.slope));
-    const now = first[first.length - 1].x;
-    this._open = open;
-    this._leaveBehind(now, slope);
-    const anchor = this._anchor, { x: from, by } = anchor;
+    const { slope, open } = (this._now = this._weighed(found, seen));
+    this._leaveBehind(first[first.length - 1].x, slope);
     const suspected = standsOut(found) && Math.abs(slope) < TWO_CLOCKS;
     const seconded = () => (found === seen ? isEven(first, second, slope) : standsOut(seen) && seen.slope / slope > SECONDED);
-    this._believed ||= suspected && points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * found.open && seconded();
+    this._believed ||= suspected && found.points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * found.open && seconded();
+    return this._line({ slope, open }, suspected);
+  }
+
+  /** @param {Clocks} clocks @param {boolean} suspected @returns {Line} */
+  _line({ slope, open }, suspected) {
+    const anchor = this._anchor, { x: from, by } = anchor;
     return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected, believed: this._believed };
+  }
+
+  /** What was known before is heard as long as glimpses do not speak against it; what the system says against it stays open. @param {Stretch} found @param {Stretch} seen @returns {Clocks} */
+  _weighed({ slope, open, creep }, seen) {
+    // What the witnesses differ by is not known better than that.
+    const apart = Math.max(open, Math.abs(slope - seen.slope));
+    const before = this._before;
+    if (before && seen.points >= POINTS_BELIEVED && Math.abs(seen.slope - before.slope) > seen.open + before.open) this._before = null;
+    if (!this._before) return { slope, open: apart };
+    const alone = Math.max(open, creep), beyond = Math.max(0, Math.abs(slope - this._before.slope) - alone - this._before.open);
+    const both = together(this._before, { slope, open: Math.max(apart, alone) });
+    return { slope: both.slope, open: Math.hypot(both.open, beyond) };
   }
 
   /**
@@ -182,6 +220,6 @@ export class Apart {
   /** @param {number} now @param {number} slope */
   _leaveBehind(now, slope) {
     const { x, by } = this._anchor, then = now - ANCHOR_MS;
-    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: then, by: by + slope * (then - x), open: openMs(this._anchor, this._open, then) };
+    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: then, by: by + slope * (then - x), open: openMs(this._anchor, this._now.open, then) };
   }
 }

@@ -154,10 +154,10 @@ export class Engine extends EventTarget {
       throw microphoneError(error);
     }
     const track = stream.getAudioTracks()[0];
-    this._listenTo(stream, track);
     track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
     const settings = track.getSettings();
     await this._devices.watch(settings.deviceId);
+    this._listenTo(stream, track);
     const processed = settings.echoCancellation || settings.noiseSuppression || settings.autoGainControl;
     return { granted: { ...settings, label: track.label }, warnings: processed ? ["processed_microphone"] : [] };
   }
@@ -279,9 +279,10 @@ export class Engine extends EventTarget {
   /** The track itself where the browser hands it out, else through the audio graph (capture.js). @param {MediaStream} stream @param {MediaStreamTrack} track */
   _listenTo(stream, track) {
     this._stream = stream;
+    const devices = this._devices.inUse;
     if ("MediaStreamTrackProcessor" in window) {
       const { readable } = new /** @type {any} */ (window).MediaStreamTrackProcessor({ track, maxBufferSize: BLOCKS_WAITING_MAX });
-      return this._worker.postMessage({ type: "open_microphone", readable, port: null }, [readable]);
+      return this._worker.postMessage({ type: "open_microphone", readable, port: null, devices }, [readable]);
     }
     const context = /** @type {AudioContext} */ (this._context);
     const source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
@@ -291,7 +292,7 @@ export class Engine extends EventTarget {
     this._micNodes = [source, mic];
     const { port1, port2 } = new MessageChannel();
     mic.port.postMessage({ port: port2 }, [port2]);
-    this._worker.postMessage({ type: "open_microphone", readable: null, port: port1 }, [port1]);
+    this._worker.postMessage({ type: "open_microphone", readable: null, port: port1, devices }, [port1]);
   }
 
   /** Epochs of one seat go up over reloads, so that what is sung later wins. */

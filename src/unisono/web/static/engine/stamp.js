@@ -75,11 +75,17 @@ export class Stamper {
   }
 
   /**
-   * Microphone and output run on two clocks: the round trip is steered, without a seam, towards the line `frames + drift * (frame - at)`.
+   * Microphone and output run on two clocks: the round trip is steered, without a seam, towards the line `frames + drift * (frame - at)`, or laid on it where nothing is
+   * stamped yet.
    * @param {number} frames @param {number} at frame of the context @param {number} drift per frame
    * @returns {number} how far it is off that line still, frames; 0 while nothing is stamped
    */
   followRoundTrip(frames, at, drift) {
+    if (Number.isNaN(this._next)) {
+      this._roundTrip = frames;
+      this._anchor = at;
+      this._drift = drift;
+    }
     const next = Number.isNaN(this._next) ? -1 : this._segmentOf(this._next);
     if (next < 0) return 0;
     const segment = this._segments[next];

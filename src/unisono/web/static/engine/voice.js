@@ -73,6 +73,10 @@ export class Voice {
     this._roundTrip = NaN;
     this._lost = this._inDoubt = this._tooFarApart = this._marked = false;
     this._clocksPpm = 0;
+    /** Of the devices in use, and how their clocks go apart, as it was last known. */
+    this._devices = "";
+    /** @type {import("./apart.js").Clocks | null} */
+    this._clocks = null;
     this._devicesMs = -Infinity;
     /** @type {string[]} what the watch has found since the check */
     this._found = [];
@@ -88,10 +92,12 @@ export class Voice {
     this.onTest = null;
   }
 
-  /** @param {{readable: ReadableStream<any> | null, port: MessagePort | null}} microphone the track itself, or the worklet that copies it */
-  async open({ readable, port }) {
+  /** @param {{readable: ReadableStream<any> | null, port: MessagePort | null, devices: string}} microphone the track itself, or the worklet that copies it; devices as devices.js names those in use */
+  async open({ readable, port, devices }) {
     const ear = this.ear;
     this.close();
+    if (!devices || devices !== this._devices) this._clocks = null;
+    this._devices = devices;
     if (!ear) return;
     /** @type {import("./capture.js").Sink} */
     const sink = (frame, samples, capturedMs) => this._sound(frame, samples, capturedMs);
@@ -118,14 +124,16 @@ export class Voice {
       onTrouble: (code, text) => this._events.tell({ type: "trouble", code, text }),
     }, this._trace);
     this._toFrame = (/** @type {number} */ frame) => base + (frame * contextRate) / soundRate;
-    this._watch = new LoopWatch(contextRate, apart);
+    this._watch = new LoopWatch(contextRate, apart, this._clocks);
     this._singer.talking = this._talking;
     this.song(this._song);
   }
 
-  /** The streams are closed; whatever was measured holds no longer. @returns {Check | null} the check that was in force */
+  /** The streams are closed; whatever was measured holds no longer, but for how the devices' clocks go apart. @returns {Check | null} the check that was in force */
   close() {
     const check = this.check;
+    // A stream that may have been moved tells of other devices.
+    if (this._watch) this._clocks = this._lost ? null : this._watch.clocks;
     if (this._singer) this.firstEpoch = this._singer.stamper.epoch + 1;
     this._capture?.close();
     this._capture = this._singer = this._watch = this.check = null;
@@ -326,6 +334,7 @@ export class Voice {
       this._roundTrip = (check.round_trip_samples * this.ear.contextRate) / SAMPLE_RATE;
       singer.stamper.setRoundTrip(this._roundTrip, check.unsure);
       this._watch?.measured(this._measuredMs.from, this._measuredMs.to);
+      this._heedVerdicts();
     }
     this.song(this._song);
   }

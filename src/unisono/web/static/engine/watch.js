@@ -62,8 +62,11 @@ function middleRange(values) {
 }
 
 export class LoopWatch {
-  /** @param {number} contextRate @param {boolean} apart whether the microphone has a count of its own; without, there are doubts and no answers */
-  constructor(contextRate, apart) {
+  /**
+   * @param {number} contextRate @param {boolean} apart whether the microphone has a count of its own; without, there are doubts and no answers
+   * @param {import("./apart.js").Clocks | null} [clocks] what was known of the clocks of the same two devices when other streams of theirs were open
+   */
+  constructor(contextRate, apart, clocks = null) {
     this._perMs = contextRate / 1000;
     this._apart = apart;
     /** @type {Bin | null} */
@@ -78,7 +81,7 @@ export class LoopWatch {
     this._lacking = 0;
     this._blockMs = -Infinity;
     /** Since when one has been seen and the other has not. */
-    this._clocks = new Apart();
+    this._clocks = new Apart(clocks);
     this._followed = 0;
     this._without = { output: NaN, microphone: NaN };
     this._stoodMs = NaN;
@@ -89,6 +92,11 @@ export class LoopWatch {
     this._doubt = null;
     /** @type {Verdict[]} */
     this._verdicts = [];
+  }
+
+  /** How the clocks of these two devices go apart, whatever streams are opened next; null while that is not known. */
+  get clocks() {
+    return this._clocks.known;
   }
 
   /** How far the microphone's count is ahead of the output's, in ms; NaN until two of the last seconds were seen well. */
@@ -114,10 +122,11 @@ export class LoopWatch {
     this._followed = 0;
     // Streams that have just been opened run ahead of themselves for a moment.
     this._steadySince = Math.max(this._steadySince, fromMs - BIN_MS);
-    const line = this._line()?.slope ?? 0;
-    this._measured = { ms: middle, gap: during.length > 0 ? median(during.map(({ ms, gap }) => gap + line * (middle - ms))) : NaN };
+    const line = this._line(), slope = line?.slope ?? 0;
+    this._measured = { ms: middle, gap: during.length > 0 ? median(during.map(({ ms, gap }) => gap + slope * (middle - ms))) : NaN };
     this._doubt = null;
     this._verdicts = [];
+    if (line?.believed && this._seconds.length > 0) this._follow(line);
   }
 
   /** The output's counter, glimpsed. @param {number} ms @param {number} frame of the context */
