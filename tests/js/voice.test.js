@@ -50,9 +50,40 @@ test("other devices, or some that are not named, have clocks that nobody knows",
 });
 
 test("streams that may have been moved to other devices tell nothing of the next", async () => {
+  const moved = (/** @type {Voice} */ voice) => voice.devicesChanged(true);
+  const doubted = (/** @type {Voice} */ voice) => void Object.assign(voice, { _inDoubt: true });
+  const onlyListened = (/** @type {Voice} */ voice) => (voice.devicesChanged(true), voice.setCheck(null));
+  for (const happens of [moved, doubted, onlyListened]) {
+    const voice = await opened(USB);
+    learn(voice);
+    happens(voice);
+    await open(voice, USB);
+    assert.equal(voice._watch?.clocks, null, happens.name);
+  }
+});
+
+test("headphones that are plugged in before the sound check have clocks of their own", async () => {
   const voice = await opened(USB);
   learn(voice);
+  await open(voice, USB);
+  assert.deepEqual(voice._watch?.clocks, CLOCKS);
   voice.devicesChanged(true);
+  assert.equal(voice._watch?.clocks, null);
   await open(voice, USB);
   assert.equal(voice._watch?.clocks, null);
+});
+
+test("clocks that are known are followed from the check on: by the middle of what was measured, or from now on where somebody tapped", async (t) => {
+  const now = performance.timeOrigin + performance.now();
+  for (const { unsure, middleMs } of [{ unsure: false, middleMs: now - 600_000 }, { unsure: true, middleMs: now }]) {
+    const voice = await opened(USB);
+    const watch = /** @type {import("../../src/unisono/web/static/engine/watch.js").LoopWatch} */ (voice._watch);
+    const measured = t.mock.method(watch, "measured");
+    watch.verdicts = () => [{ type: "follow", frames: 24, open: 0, ms: now, perMs: 48 * 100e-6, believed: true }];
+    voice._measuredMs = { from: now - 602_000, to: now - 598_000 };
+    voice.setCheck({ round_trip_samples: 4_800, unsure, output: "headphones" });
+    const [from, to] = measured.mock.calls[0].arguments;
+    assert.ok(Math.abs((from + to) / 2 - middleMs) < 5_000);
+    assert.ok(Math.abs((voice._singer?.stamper.roundTripAt(48_000) ?? NaN) - 4_824 - 4.8) < 1e-6);
+  }
 });

@@ -122,6 +122,15 @@ test("two clocks that were known before the streams were opened are followed fro
   }
 });
 
+test("doubts that settle cost two clocks nothing of their line", () => {
+  for (const underrunAtMs of [20_000, 35_000]) {
+    const verdicts = watched({ apartPpm: 100, seconds: 70, underrunAtMs, heldUp: { atMs: 50_000, forMs: 900 }, known: { slope: 100e-6, open: 10e-6 } });
+    assert.ok(verdicts.filter(({ type }) => type === "settled").length >= 2);
+    const followed = verdicts.flatMap((verdict) => (verdict.type === "follow" ? [verdict.frames / PER_MS - 100e-6 * (verdict.ms - 7_000)] : []));
+    assert.ok(Math.max(...followed.map(Math.abs)) < 0.15, `${Math.min(...followed)} to ${Math.max(...followed)} ms aside`);
+  }
+});
+
 test("without a count of the microphone's own there is doubt and no answer", () => {
   assert.deepEqual(watched({ apart: false, seconds: 90 }), []);
   assert.deepEqual(watched({ apart: false, silence: { atMs: 20_000, frames: 4_800 } }).map(({ type }) => type), ["doubt", "lost"]);

@@ -105,7 +105,7 @@ const toldBy = (points, slope, deviation) => ({ points, slope, open: OPEN_DEVIAT
 const standsOut = ({ slope, open, creep }) => Math.abs(slope) > Math.max(SUSPECTED_OPEN * open, ONE_CLOCK, creep);
 
 const POINTS_MIN = 10;
-/** Nobody is believed sooner: a single tooth is a slope too. */
+/** Nobody is believed sooner, nor disbelieved: a single tooth is a slope too. */
 const POINTS_BELIEVED = 20;
 /** Of what its points leave open, three standard deviations, a slope exceeds so much when it is suspected, and so much when it is believed. */
 const SUSPECTED_OPEN = 2 / 3, BELIEVED_OPEN = 1.5;
@@ -118,55 +118,69 @@ const CRYSTAL_OPEN = 5e-6;
 /** The past is left behind in steps: from so long ago to so long ago. */
 const ANCHOR_MS_MAX = 100_000, ANCHOR_MS = 50_000;
 
-/** Slopes of one stretch after the other are aside independently: squares add up. @param {{x: number, open: number}} anchor @param {number} open ms per ms since @param {number} x local ms */
-const openMs = (anchor, open, x) => Math.hypot(anchor.open, open * (x - anchor.x));
+/** @param {Stretch} seen glimpses @param {Clocks} before */
+const contradicts = (seen, before) => seen.points >= POINTS_BELIEVED && Math.abs(seen.slope - before.slope) > seen.open + before.open;
 
-/** What two independent witnesses say, each as much as it is sure. @param {Clocks} one @param {Clocks} other @returns {Clocks} */
-function together(one, other) {
-  const share = other.open ** 2 / (one.open ** 2 + other.open ** 2);
-  return { slope: share * one.slope + (1 - share) * other.slope, open: (one.open * other.open) / Math.hypot(one.open, other.open) };
-}
+/**
+ * How far something may be aside, in parts that have nothing to do with each other: by what was known before, which all stretches share, and by what each of them told.
+ * @typedef {{shared: number, alone: number}} Open
+ */
+/** @param {Open} open */
+const whole = ({ shared, alone }) => Math.hypot(shared, alone);
+/** The same error in each stretch adds up; errors of one stretch after the other are independent: their squares do. @param {Open} open ms @param {Open} rate ms per ms @param {number} ms @returns {Open} ms */
+const grown = (open, rate, ms) => ({ shared: open.shared + rate.shared * ms, alone: Math.hypot(open.alone, rate.alone * ms) });
 
 /** @type {Stretch} */
 const NO_STRETCH = { points: 0, slope: 0, open: 0, creep: 0 };
+const NOTHING_OPEN = { shared: 0, alone: 0 };
 
 /** How much further the second counter has come than the first since a moment, in ms. */
 export class Apart {
   /** @param {Clocks | null} [before] what was `known` of the same two devices when their streams were closed */
   constructor(before = null) {
-    this._before = before;
-    /** @type {Clocks} */
-    this._now = before ?? NO_STRETCH;
     /** Where the line begins, how far apart they were there, and how far aside that may be. */
-    this._anchor = { x: NaN, by: 0, open: 0 };
-    this._believed = before !== null;
+    this._anchor = { x: NaN, by: 0, open: NOTHING_OPEN };
+    this._before = before;
+    this._now = { slope: 0, open: NOTHING_OPEN };
+    this._believed = false;
+    /** Whether that is by what these points tell. */
+    this._shown = false;
+    this._straight = NO_STRETCH;
+    this._begin(before);
+  }
+
+  /** The points up to now will not be asked again. @param {Clocks | null} known by them, or before */
+  _begin(known) {
+    this._before = known;
+    this._now = { slope: known?.slope ?? 0, open: { shared: known?.open ?? 0, alone: 0 } };
+    this._believed = known !== null;
+    this._shown = false;
     this._straight = NO_STRETCH;
   }
 
   /** How they go apart, for those who see the same two devices by other streams; null while that is not believed. @returns {Clocks | null} */
   get known() {
-    return this._believed ? { slope: this._now.slope, open: Math.max(CRYSTAL_OPEN, this._now.open) } : null;
+    return this._before || this._shown ? { slope: this._now.slope, open: Math.max(CRYSTAL_OPEN, whole(this._now.open)) } : null;
+  }
+
+  /** These are two other devices from now on. */
+  forget() {
+    this._begin(null);
   }
 
   /** From here on. @param {number} x local ms */
   since(x) {
-    this._straight = NO_STRETCH;
-    this._remember();
-    this._anchor = { x, by: 0, open: 0 };
+    this._begin(this.known);
+    this._anchor = { x, by: 0, open: NOTHING_OPEN };
   }
 
   /** What was before is no witness any more, but they were so far apart. @param {number} x local ms @param {number} by */
   goOn(x, by) {
-    this._anchor = { x, by, open: Number.isNaN(this._anchor.x) ? 0 : openMs(this._anchor, this._now.open, x) };
-    this._remember();
-  }
-
-  /** The points up to now will not be asked again. */
-  _remember() {
-    this._before = this.known;
-    if (!this._before) return;
-    this._now = this._before;
-    this._straight = NO_STRETCH;
+    const { x: from, open } = this._anchor, { known } = this;
+    const sofar = Number.isNaN(from) ? NOTHING_OPEN : grown(open, this._now.open, x - from);
+    // What is known now is aside by what it was found from, and so is where they are.
+    this._anchor = { x, by, open: known ? { shared: whole(sofar), alone: 0 } : sofar };
+    if (known) this._begin(known);
   }
 
   /**
@@ -176,33 +190,35 @@ export class Apart {
    * @returns {Line | null} null while there is too little to tell
    */
   line(first, second, told) {
-    if (first.length < POINTS_MIN) return this._before && this._line(this._before, true);
+    if (first.length < POINTS_MIN) return this._before && this._line(true);
     const seen = glimpsed(first, second);
     const found = told ? this._told(told, seen) : seen;
-    const { slope, open } = (this._now = this._weighed(found, seen));
-    this._leaveBehind(first[first.length - 1].x, slope);
+    if (this._before && contradicts(seen, this._before)) this._before = null;
+    const { slope } = (this._now = this._weighed(found, seen));
+    this._leaveBehind(first[first.length - 1].x);
     const suspected = standsOut(found) && Math.abs(slope) < TWO_CLOCKS;
     const seconded = () => (found === seen ? isEven(first, second, slope) : standsOut(seen) && seen.slope / slope > SECONDED);
-    this._believed ||= suspected && found.points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * found.open && seconded();
-    return this._line({ slope, open }, suspected);
+    this._shown ||= suspected && found.points >= POINTS_BELIEVED && Math.abs(slope) > BELIEVED_OPEN * found.open && seconded();
+    this._believed ||= this._shown;
+    return this._line(suspected);
   }
 
-  /** @param {Clocks} clocks @param {boolean} suspected @returns {Line} */
-  _line({ slope, open }, suspected) {
-    const anchor = this._anchor, { x: from, by } = anchor;
-    return { at: (x) => by + slope * (x - from), openMs: (x) => openMs(anchor, open, x), slope, suspected, believed: this._believed };
+  /** @param {boolean} suspected @returns {Line} */
+  _line(suspected) {
+    const { x: from, by, open } = this._anchor, now = this._now;
+    return { at: (x) => by + now.slope * (x - from), openMs: (x) => whole(grown(open, now.open, x - from)), slope: now.slope, suspected, believed: this._believed };
   }
 
-  /** What was known before is heard as long as glimpses do not speak against it; what the system says against it stays open. @param {Stretch} found @param {Stretch} seen @returns {Clocks} */
+  /** With what was known before, each as much as it is sure (inverse variances). @param {Stretch} found @param {Stretch} seen @returns {{slope: number, open: Open}} */
   _weighed({ slope, open, creep }, seen) {
-    // What the witnesses differ by is not known better than that.
+    // What two witnesses differ by is not known better than that.
     const apart = Math.max(open, Math.abs(slope - seen.slope));
-    const before = this._before;
-    if (before && seen.points >= POINTS_BELIEVED && Math.abs(seen.slope - before.slope) > seen.open + before.open) this._before = null;
-    if (!this._before) return { slope, open: apart };
-    const alone = Math.max(open, creep), beyond = Math.max(0, Math.abs(slope - this._before.slope) - alone - this._before.open);
-    const both = together(this._before, { slope, open: Math.max(apart, alone) });
-    return { slope: both.slope, open: Math.hypot(both.open, beyond) };
+    const before = this._before, wandering = Math.max(open, creep);
+    if (!before) return { slope, open: { shared: 0, alone: this._believed && !this._shown ? Math.max(apart, wandering) : apart } };
+    const now = Math.max(apart, wandering), share = now ** 2 / (now ** 2 + before.open ** 2);
+    const both = share * before.slope + (1 - share) * slope;
+    const differ = Math.abs(slope - before.slope) > wandering + before.open ? Math.abs(slope - both) : 0;
+    return { slope: both, open: { shared: share * before.open, alone: Math.hypot((1 - share) * now, differ) } };
   }
 
   /**
@@ -217,9 +233,9 @@ export class Apart {
     return found.points === 0 || (standsOut(found) && contradicted && heard) ? seen : found;
   }
 
-  /** @param {number} now @param {number} slope */
-  _leaveBehind(now, slope) {
-    const { x, by } = this._anchor, then = now - ANCHOR_MS;
-    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: then, by: by + slope * (then - x), open: openMs(this._anchor, this._now.open, then) };
+  /** @param {number} now */
+  _leaveBehind(now) {
+    const { x, by, open } = this._anchor, then = now - ANCHOR_MS;
+    if (now - x > ANCHOR_MS_MAX) this._anchor = { x: then, by: by + this._now.slope * (then - x), open: grown(open, this._now.open, then - x) };
   }
 }

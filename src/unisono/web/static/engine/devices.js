@@ -64,7 +64,7 @@ export class DeviceList {
     this._known = await this._list();
   }
 
-  /** Names the devices in use: two of the same name have the same clocks. Empty where the browser does not tell which they are. */
+  /** Names the devices in use, as well as the browser tells them from others; empty where it does not. */
   get inUse() {
     const devices = [used(this._known ?? [], "audioinput", this._microphone), used(this._known ?? [], "audiooutput", DEFAULT)];
     return devices.every((device) => device?.label) ? JSON.stringify(devices.map((device) => [device?.deviceId, device?.groupId, device?.label])) : "";

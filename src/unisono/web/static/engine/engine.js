@@ -153,11 +153,15 @@ export class Engine extends EventTarget {
     } catch (error) {
       throw microphoneError(error);
     }
+    // While the person was asked, another may have been opened.
+    this.closeMicrophone();
     const track = stream.getAudioTracks()[0];
+    this._stream = stream;
     track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
     const settings = track.getSettings();
     await this._devices.watch(settings.deviceId);
-    this._listenTo(stream, track);
+    // Or this one closed, by now.
+    if (this._stream === stream) this._listenTo(stream, track);
     const processed = settings.echoCancellation || settings.noiseSuppression || settings.autoGainControl;
     return { granted: { ...settings, label: track.label }, warnings: processed ? ["processed_microphone"] : [] };
   }
@@ -278,7 +282,6 @@ export class Engine extends EventTarget {
 
   /** The track itself where the browser hands it out, else through the audio graph (capture.js). @param {MediaStream} stream @param {MediaStreamTrack} track */
   _listenTo(stream, track) {
-    this._stream = stream;
     const devices = this._devices.inUse;
     if ("MediaStreamTrackProcessor" in window) {
       const { readable } = new /** @type {any} */ (window).MediaStreamTrackProcessor({ track, maxBufferSize: BLOCKS_WAITING_MAX });

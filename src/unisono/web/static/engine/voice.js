@@ -132,8 +132,7 @@ export class Voice {
   /** The streams are closed; whatever was measured holds no longer, but for how the devices' clocks go apart. @returns {Check | null} the check that was in force */
   close() {
     const check = this.check;
-    // A stream that may have been moved tells of other devices.
-    if (this._watch) this._clocks = this._lost ? null : this._watch.clocks;
+    if (this._watch) this._clocks = this._inDoubt ? null : this._watch.clocks;
     if (this._singer) this.firstEpoch = this._singer.stamper.epoch + 1;
     this._capture?.close();
     this._capture = this._singer = this._watch = this.check = null;
@@ -273,13 +272,21 @@ export class Voice {
   _lose(code, text) {
     if (this._lost) return;
     this._lost = true;
+    this._forgetClocks();
     this._mark();
     this._events.tell({ type: "trouble", code, text });
+  }
+
+  /** Streams that may have been moved to other devices tell nothing of the next. */
+  _forgetClocks() {
+    this._devices = "";
+    this._watch?.forgetClocks();
   }
 
   /** Sound devices came or went: the streams may have been moved to them. @param {boolean} ours whether those in use are others now */
   devicesChanged(ours) {
     this._devicesMs = nowMs();
+    if (ours) this._forgetClocks();
     if (!this.check) return;
     if (ours) this._lose("devices", "another device is in use");
     else this._watch?.devices(nowMs());
@@ -333,7 +340,9 @@ export class Voice {
       singer.lagSamples.length = 0;
       this._roundTrip = (check.round_trip_samples * this.ear.contextRate) / SAMPLE_RATE;
       singer.stamper.setRoundTrip(this._roundTrip, check.unsure);
-      this._watch?.measured(this._measuredMs.from, this._measuredMs.to);
+      // Taps were not between the moments of an earlier measurement.
+      const { from, to } = check.unsure ? { from: nowMs(), to: nowMs() } : this._measuredMs;
+      this._watch?.measured(from, to);
       this._heedVerdicts();
     }
     this.song(this._song);

@@ -46,6 +46,7 @@ export const APART_MS = 0.7;
 /** @typedef {{ms: number, gap: number, line: number, output: Point, microphone: Point, captured: Point}} Second  ms; gap and line NaN where unknown */
 /** @typedef {{ms: number, output: Point, outputs: number, microphone: Point, microphones: number, captured: Point, lines: number[]}} Bin  the most advanced glimpses: x local ms, y frames less those of x */
 /** @typedef {import("./apart.js").Point} Point */
+/** @typedef {import("./apart.js").Line} Line */
 /**
  * @typedef {{type: "doubt", text: string} | {type: "settled"} | {type: "lost", text: string} | {type: "moved", frames: number, since: number}
  *   | {type: "follow", frames: number, open: number, ms: number, perMs: number, believed: boolean}} Verdict
@@ -55,6 +56,8 @@ export const APART_MS = 0.7;
 
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+/** @param {Line | null} line */
+const slopeOf = (line) => (line?.believed ? line.slope : 0);
 /** How far the three in the middle lie apart. @param {number[]} values */
 function middleRange(values) {
   const middle = [...values].sort((a, b) => a - b).slice(1, -1);
@@ -97,6 +100,11 @@ export class LoopWatch {
   /** How the clocks of these two devices go apart, whatever streams are opened next; null while that is not known. */
   get clocks() {
     return this._clocks.known;
+  }
+
+  /** These may be other devices now: what was known of their clocks holds no longer. */
+  forgetClocks() {
+    this._clocks.forget();
   }
 
   /** How far the microphone's count is ahead of the output's, in ms; NaN until two of the last seconds were seen well. */
@@ -271,13 +279,13 @@ export class LoopWatch {
     if (known.length === 0) return;
     if (Number.isNaN(this._measured.gap)) this._measured.gap = known[known.length - 1].gap;
     const line = this._line();
-    const slope = line?.believed ? line.slope : 0;
+    const slope = slopeOf(line);
     const off = known.slice(-JUDGED_BINS).map(({ ms, gap }) => ({ ms, by: gap - this._measured.gap - slope * (ms - this._measured.ms) }));
     if (off.length < JUDGED_BINS) return;
     const by = off.map((each) => each.by);
     const stands = Math.abs(median(by)) < STANDS_MS;
     if (this._apart && !this._doubt && middleRange(by) < ALIKE_MS && this._stepped(known)) this._suspect(off[0].ms, NaN, "microphone and output went apart");
-    if (this._doubt) this._resolve(off, stands, slope);
+    if (this._doubt) this._resolve(off, stands, line);
     else if (line) this._follow(line);
   }
 
@@ -293,8 +301,8 @@ export class LoopWatch {
     return !(step(({ captured, line }) => captured.y / this._perMs - line) < STEP_MS / 2);
   }
 
-  /** @param {{ms: number, by: number}[]} off @param {boolean} stands @param {number} slope */
-  _resolve(off, stands, slope) {
+  /** @param {{ms: number, by: number}[]} off @param {boolean} stands @param {Line | null} line */
+  _resolve(off, stands, line) {
     const doubt = /** @type {{ms: number, since: number, text: string, begunMs: number}} */ (this._doubt);
     const after = off[0].ms - BIN_MS / 2 > doubt.ms;
     const by = off.map((each) => each.by);
@@ -304,9 +312,9 @@ export class LoopWatch {
     else return;
     this._doubt = null;
     this._steadySince = doubt.ms + BIN_MS / 2; // the second in which it happened belongs to neither
-    this._clocks.goOn(off[1].ms, this._followed);
+    this._clocks.goOn(off[1].ms, line?.believed ? line.at(off[1].ms) : this._followed);
     if (stands) return;
-    this._measured = { ms: off[1].ms, gap: this._measured.gap + slope * (off[1].ms - this._measured.ms) + median(by) };
+    this._measured = { ms: off[1].ms, gap: this._measured.gap + slopeOf(line) * (off[1].ms - this._measured.ms) + median(by) };
   }
 
   /** The counters stand as they stood; does the browser's own line too, where it is known? @param {{ms: number, text: string, begunMs: number}} doubt @returns {Verdict} */
@@ -330,7 +338,7 @@ export class LoopWatch {
     return { type: "moved", frames: byMs * this._perMs, since: doubt.since };
   }
 
-  /** @param {import("./apart.js").Line} line */
+  /** @param {Line} line */
   _follow({ at, openMs, slope, suspected, believed }) {
     const now = this._seconds[this._seconds.length - 1].ms;
     const by = at(now);
