@@ -20,6 +20,7 @@ from tests.browser.program import Program
 
 Audio = NDArray[np.float32]
 
+SHARED_MEMORY = Path("/dev/shm")
 NEEDED = ("pulseaudio", "pacat", "parec", "pactl", "faketime")
 FEED_BLOCK_MS = 20
 READY_TIMEOUT_S = 15.0
@@ -108,6 +109,13 @@ class SoundCard(Program):
         mouth = Mouth(self, "mouth" if self.plan.kind == "singer" else "ears")
         self._mouths.append(mouth)
         return mouth
+
+    def end(self) -> None:
+        """End the daemon; and forget what faketime shares by its number, which another process will have some day."""
+        super().end()
+        if self._process is not None:
+            for shared in SHARED_MEMORY.glob(f"*faketime_*_{self._process.pid}"):
+                shared.unlink()
 
     def close(self) -> None:
         """End the daemon and forget its folder."""

@@ -80,6 +80,10 @@ def test_how_many_listen_is_seen_without_scrolling(
         if size == (1280, 800):
             hidden_px = page.locator("main").evaluate("main => main.scrollHeight - main.clientHeight")
             assert hidden_px <= 0, "a house of three storeys fits"
+        courtyard.start_song(page)
+        expect(page.locator(".line.current")).to_contain_text("Götterfunken")
+        expect(count).to_be_in_viewport(ratio=1)
+        assert count.evaluate(TOPMOST), "the song covers how many listen to it"
 
 
 def test_key_tempo_and_note_are_in_view_on_a_phone(base_url: str, playwright: Playwright) -> None:
@@ -108,7 +112,7 @@ def test_words_and_lamp_stay_in_view_on_a_phone_while_a_panel_is_open(base_url: 
 TOPMOST = """one => {
   const { left, right, top, bottom } = one.getBoundingClientRect();
   const middle = (left + right) / 2;
-  const own = one.closest('#stage, #lamp');
+  const own = one.closest('#stage, #lamp') ?? one;
   return [top + 2, bottom - 2].every(y => own.contains(document.elementFromPoint(middle, y)));
 }"""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Playwright
 
-from tests.browser.cards import MissingTool, SoundCard, require
+from tests.browser.cards import SHARED_MEMORY, CardPlan, MissingTool, SoundCard, require
 from tests.browser.outside import Tapes, fit_clock
 from tests.browser.plain import PlainChromium
 from tests.browser.rig import grant_microphone, launch_chromium
@@ -79,6 +79,13 @@ def test_drifting_cards_are_measured_as_such(new_card: Callable[..., SoundCard])
     # one chunk's arrival: what a busy machine's least late chunks differ by.
     measured_ppm = [taped[f"{drift_ppm}"].between(started_s + 1, stopped_s).clock.drift_ppm for drift_ppm in drifts_ppm]
     assert measured_ppm == pytest.approx(drifts_ppm, abs=25)
+
+
+def test_a_card_with_a_clock_of_its_own_leaves_nothing_behind() -> None:
+    before = set(SHARED_MEMORY.iterdir())
+    with SoundCard(CardPlan(drift_ppm=100)):
+        assert set(SHARED_MEMORY.iterdir()) > before
+    assert not [left for left in set(SHARED_MEMORY.iterdir()) - before if "faketime" in left.name]
 
 
 def test_two_tapes_of_one_card_agree_on_when_a_sound_was(new_card: Callable[..., SoundCard]) -> None:
