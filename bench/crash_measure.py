@@ -41,16 +41,16 @@ def stems(performances: Path, song: Song, singers: Sequence[Singer]) -> Iterator
 def _judged(packets: list[Packet], song: Song, singer: Singer) -> Judged:
     there = SpanSet(packet.span for packet in packets)
     by_epoch = {epoch: SpanSet(p.span for p in packets if p.epoch == epoch) for epoch in {p.epoch for p in packets}}
-    closed = singer.sung.get(song.performance, [])
+    closed = singer.sung.get(song.performance)
     owed = [
         (epoch, hole)
-        for epoch, sung in closed
+        for epoch, sung in closed or ()
         for hole in by_epoch.get(epoch, SpanSet()).holes(_within(sung, _stamped(song.span)))
     ]
     sound = decode_stem(packets, song.span).sound
     return Judged(
         seat=singer.here.view.seat,
-        closed=bool(closed),
+        closed=closed is not None,
         lost_ms=_ms(sum(hole.samples for hole in there.holes(_stamped(song.span)))),
         owed_ms=_ms(sum(hole.samples for _, hole in owed)),
         epochs=len(by_epoch),
