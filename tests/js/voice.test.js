@@ -1,4 +1,7 @@
-/** What a voice knows of the clocks of its devices outlives the streams by which it was learned, and nothing else does. */
+/**
+ * What a voice knows of the clocks of its devices outlives the streams by which it was learned, and nothing else does; what a sound check found holds for the
+ * count by which it was found.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -85,5 +88,35 @@ test("clocks that are known are followed from the check on: by the middle of wha
     const [from, to] = measured.mock.calls[0].arguments;
     assert.ok(Math.abs((from + to) / 2 - middleMs) < 5_000);
     assert.ok(Math.abs((voice._singer?.stamper.roundTripAt(48_000) ?? NaN) - 4_824 - 4.8) < 1e-6);
+  }
+});
+
+/** The microphone's count is far ahead of the output's from now on. @param {Voice} voice */
+const ahead = (voice) => Object.defineProperty(voice._watch, "aheadMs", { configurable: true, value: 41 });
+
+test("between a sound check and its answer the microphone's count is not laid anew: the round trip would be off by as much", async () => {
+  const voice = await opened(USB);
+  voice._measure = /** @type {any} */ (async () => ({ accepted: true }));
+  await voice.measure();
+  const { _singer: singer } = voice;
+  ahead(voice);
+  voice.heed();
+  assert.equal(voice._singer, singer);
+  voice.setCheck({ round_trip_samples: 4_000, unsure: false, output: "headphones" });
+  voice.heed();
+  assert.equal(voice._singer, singer);
+});
+
+test("a count that is far ahead is laid beside the output's before the next sound check, and after one that was refused", async () => {
+  const voice = await opened(USB);
+  for (const accepted of [false, true]) {
+    voice._measure = /** @type {any} */ (async () => ({ accepted }));
+    await voice.measure();
+    const { _singer: singer, _counts: { base } } = voice;
+    ahead(voice);
+    if (accepted) await voice.measure();
+    else voice.heed();
+    assert.notEqual(voice._singer, singer);
+    assert.equal(voice._counts.base, base - 41 * 48);
   }
 });

@@ -294,13 +294,18 @@ export class Voice {
 
   /** Play the probe and record. @returns {Promise<any>} */
   async measure() {
+    this._measuring = false;
     await this._countsSeen();
     this._layBeside();
     this._measuring = true;
+    let accepted = false;
     try {
-      return await this._measure();
+      const result = await this._measure();
+      accepted = result.accepted;
+      return result;
     } finally {
-      this._measuring = false;
+      // What was found holds for the count by which it was found: until the page has decided, that stays.
+      this._measuring = accepted;
     }
   }
 
@@ -331,6 +336,7 @@ export class Voice {
   /** Stamp by this from now on. @param {Check | null} check */
   setCheck(check) {
     this.check = check;
+    this._measuring = false;
     this._lost = this._inDoubt = this._tooFarApart = false;
     this._marked = check?.unsure ?? false;
     this._clocksPpm = 0;
