@@ -3,15 +3,12 @@
 import { TrackCapture, WorkletCapture } from "./capture.js";
 import { Bleed } from "./bleed.js";
 import { makeProbe } from "./calibrate.js";
+import { Level } from "./level.js";
 import { Singer } from "./singer.js";
 import { nowMs } from "./socket.js";
 import { SAMPLE_RATE } from "./units.js";
 import { APART_MS, LoopWatch } from "./watch.js";
 
-/** The sung phrase's peaks are brought up to here, at most by so much. */
-const PHRASE_PEAK_DBFS = -12;
-const PHRASE_GAIN_DB_MAX = 15;
-const PHRASE_PEAKS = 80;
 /** Before a sound check talk is stamped by this. */
 const TALK_ROUND_TRIP_SECONDS = 0.1;
 /** A microphone that brings nothing for so long after it should have, in the sound check, brings nothing. */
@@ -30,13 +27,6 @@ const DEVICES_MS = 20_000;
 /** @typedef {{contextRate: number, shared: boolean, frames: import("./clock.js").FrameClock, port: MessagePort, heardNow(ms: number): number}} EarSide */
 /** @typedef {Extract<import("./watch.js").Verdict, {type: "follow"}>} Follow */
 /** @typedef {{onTalk(bytes: import("./keep.js").Bytes): void, tell(message: any): void}} VoiceEvents */
-
-/** @param {number[]} values @param {number} share */
-export function percentile(values, share) {
-  if (values.length === 0) return 0;
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) * share)];
-}
 
 /** On a thread of its own (check.worker.js). @param {any} question @param {Transferable[]} [transfer] @returns {Promise<any>} */
 function workedOut(question, transfer = []) {
@@ -80,9 +70,7 @@ export class Voice {
     this._devicesMs = -Infinity;
     /** @type {string[]} what the watch has found since the check */
     this._found = [];
-    this._level = { peak: 0, power: 0, count: 0 };
-    /** @type {number[]} of the last seconds, dBFS */
-    this._peaks = [];
+    this._level = new Level();
     this._talking = false;
     /** @type {Bleed | null} */
     this._bleed = null;
@@ -119,7 +107,7 @@ export class Voice {
     this._counts = { soundRate, base };
     this._singer = new Singer(setup, this._delivery, {
       onTalk: this._events.onTalk,
-      onLevel: (peak, power, count) => this._meter(peak, power, count),
+      onLevel: (peak, power, count) => this._level.add(peak, power, count),
       onBlock: (position, samples) => this._listenForBleed(position, samples),
       onTrouble: (code, text) => this._events.tell({ type: "trouble", code, text }),
     }, this._trace);
@@ -136,7 +124,7 @@ export class Voice {
     if (this._singer) this.firstEpoch = this._singer.stamper.epoch + 1;
     this._capture?.close();
     this._capture = this._singer = this._watch = this.check = null;
-    this._peaks.length = 0;
+    this._level.forget();
     return check;
   }
 
@@ -312,7 +300,8 @@ export class Voice {
   async _measure() {
     const { ear, _singer: singer } = this;
     if (!singer || !ear) return { accepted: false, reason: "no_microphone" };
-    this._setGain(singer);
+    // A soft voice is brought up by what was sung before the measurement.
+    singer.gain = this._level.gain ?? singer.gain;
     const probe = makeProbe(ear.contextRate);
     const from = nowMs();
     const started = new Promise((/** @type {(frame: number) => void} */ resolve) => (this.onTest = resolve));
@@ -324,13 +313,6 @@ export class Voice {
     const result = /** @type {import("./calibrate.js").RoundTrip} */ (await workedOut({ recorded, sampleRate: ear.contextRate }));
     const samples = SAMPLE_RATE / ear.contextRate;
     return { ...result, round_trip_samples: result.round_trip_frames * samples, spread_samples: result.spread_frames * samples };
-  }
-
-  /** A soft voice is brought up by what was sung before the measurement; the loud tenth of its peaks decides. @param {Singer} singer */
-  _setGain(singer) {
-    if (this._peaks.length === 0) return;
-    const missing = PHRASE_PEAK_DBFS - percentile(this._peaks, 0.9);
-    singer.gain = 10 ** (Math.max(0, Math.min(PHRASE_GAIN_DB_MAX, missing)) / 20);
   }
 
   /** Stamp by this from now on. @param {Check | null} check */
@@ -375,20 +357,8 @@ export class Voice {
 
   /** Level of what was heard since the last time. */
   tellLevel() {
-    const { peak, power, count } = this._level;
-    this._level = { peak: 0, power: 0, count: 0 };
-    if (count === 0) return;
-    const peak_dbfs = 20 * Math.log10(peak + 1e-7);
-    this._peaks.push(peak_dbfs);
-    if (this._peaks.length > PHRASE_PEAKS) this._peaks.shift();
-    this._events.tell({ type: "level", dbfs: 10 * Math.log10(power / count + 1e-13), peak_dbfs, clipped: peak >= 0.999 });
-  }
-
-  /** @param {number} peak @param {number} power @param {number} count */
-  _meter(peak, power, count) {
-    this._level.peak = Math.max(this._level.peak, peak);
-    this._level.power += power;
-    this._level.count += count;
+    const level = this._level.take();
+    if (level) this._events.tell({ type: "level", ...level });
   }
 
   diagnostics() {
