@@ -67,8 +67,8 @@ class Singer:
         while courtyard is None:
             courtyard = await self._open()
         self.courtyard = courtyard
-        self._misses()
         await courtyard.check(self.card)
+        self._misses(begun=True)
         self._do(self._follow(courtyard))
         self._begin(courtyard)
 
@@ -90,17 +90,17 @@ class Singer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         courtyard = self.here
         courtyard.keep.close()
-        self._misses()
+        self._misses(begun=False)
         for epoch, sung in courtyard.keep.sung.items():
             self.sung.setdefault(courtyard.keep.performance, []).append((epoch, sung))
         await courtyard.drop(away_ms=600_000)
         await courtyard.leave()
         self.courtyard, self._performance = None, ""
 
-    def _misses(self) -> None:
-        """Part of this song nobody sings here, because the page is closed: all of it, if it only begins."""
+    def _misses(self, *, begun: bool) -> None:
+        """What is sung here while the page is closed: a song that had not `begun` then, or had when it was back."""
         song = self.here.view.song
-        if song is not None and self.in_song():
+        if song is not None and self.in_song() and (self.here.heard_position >= song.start) == begun:
             self.sung.setdefault(song.performance, [])
 
     async def leave(self) -> None:

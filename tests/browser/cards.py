@@ -115,7 +115,7 @@ class SoundCard(Program):
         super().end()
         if self._process is not None:
             for shared in SHARED_MEMORY.glob(f"*faketime_*_{self._process.pid}"):
-                shared.unlink()
+                shared.unlink(missing_ok=True)
 
     def close(self) -> None:
         """End the daemon and forget its folder."""

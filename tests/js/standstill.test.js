@@ -156,7 +156,8 @@ async function singThrough({ outputMs = 0, microphoneMs = 0, heldUpMs = 0, seed 
       void voice.open({ readable: /** @type {any} */ (air.track), port: null, devices: "" });
     }
     if (!voice.check && clockMs > CHECKED_MS) {
-      voice._measuredMs = { from: now() - 5_000, to: now() };
+      voice._measurement = { accepted: true, moved: false };
+      voice._watch?.measured(now() - 5_000, now());
       voice.setCheck({ round_trip_samples: voice._counts.base + toCheck, unsure: false, output: "headphones" });
       voice.song({ performance: "song", start: BEGIN + SONG_MS * PER_MS, stop: null, frames_a_packet: 1 });
     }

@@ -76,6 +76,18 @@ test("headphones that are plugged in before the sound check have clocks of their
   assert.equal(voice._watch?.clocks, null);
 });
 
+/** As if the probe had been played and found, from 602 to 598 seconds ago. @param {Voice} voice @param {boolean} [accepted] */
+function measures(voice, accepted = true) {
+  const now = performance.timeOrigin + performance.now();
+  voice._measure = /** @type {any} */ (async () => {
+    voice._measuredMs = { from: now - 602_000, to: now - 598_000 };
+    return { accepted };
+  });
+  return voice.measure();
+}
+
+const CHECK = { round_trip_samples: 4_800, unsure: false, output: "headphones" };
+
 test("clocks that are known are followed from the check on: by the middle of what was measured, or from now on where somebody tapped", async (t) => {
   const now = performance.timeOrigin + performance.now();
   for (const { unsure, middleMs } of [{ unsure: false, middleMs: now - 600_000 }, { unsure: true, middleMs: now }]) {
@@ -83,11 +95,39 @@ test("clocks that are known are followed from the check on: by the middle of wha
     const watch = /** @type {import("../../src/unisono/web/static/engine/watch.js").LoopWatch} */ (voice._watch);
     const measured = t.mock.method(watch, "measured");
     watch.verdicts = () => [{ type: "follow", frames: 24, open: 0, ms: now, perMs: 48 * 100e-6, believed: true }];
-    voice._measuredMs = { from: now - 602_000, to: now - 598_000 };
-    voice.setCheck({ round_trip_samples: 4_800, unsure, output: "headphones" });
+    if (!unsure) await measures(voice);
+    voice.setCheck({ ...CHECK, unsure });
+    assert.equal(measured.mock.callCount(), 1);
     const [from, to] = measured.mock.calls[0].arguments;
     assert.ok(Math.abs((from + to) / 2 - middleMs) < 5_000);
     assert.ok(Math.abs((voice._singer?.stamper.roundTripAt(48_000) ?? NaN) - 4_824 - 4.8) < 1e-6);
+  }
+});
+
+test("what moves the round trip between a sound check and its answer marks all that is stamped by it", async () => {
+  for (const [type, unsure] of /** @type {const} */ ([["lost", true], ["settled", false]])) {
+    const voice = await opened(USB);
+    await measures(voice);
+    const watch = /** @type {import("../../src/unisono/web/static/engine/watch.js").LoopWatch} */ (voice._watch);
+    watch._verdicts.push({ type, text: "the sound output stood still" });
+    voice.heed();
+    voice.setCheck(CHECK);
+    assert.equal(voice._singer?.stamper.unsure, unsure);
+    assert.deepEqual(watch.verdicts(), []);
+  }
+});
+
+test("another device between a sound check and its answer, or while it is measured, marks all, and is told; who tapped since has its round trip", async () => {
+  for (const [unsure, lost] of [[false, true], [true, false]]) {
+    /** @type {string[]} */
+    const told = [];
+    const voice = await opened(USB);
+    voice._events.tell = ({ code }) => void told.push(code);
+    await measures(voice);
+    voice.devicesChanged(true);
+    voice.setCheck({ ...CHECK, unsure });
+    assert.equal(voice._singer?.stamper.unsure, true);
+    assert.deepEqual(told, lost ? ["devices"] : []);
   }
 });
 
@@ -96,27 +136,44 @@ const ahead = (voice) => Object.defineProperty(voice._watch, "aheadMs", { config
 
 test("between a sound check and its answer the microphone's count is not laid anew: the round trip would be off by as much", async () => {
   const voice = await opened(USB);
-  voice._measure = /** @type {any} */ (async () => ({ accepted: true }));
-  await voice.measure();
+  await measures(voice);
   const { _singer: singer } = voice;
   ahead(voice);
   voice.heed();
   assert.equal(voice._singer, singer);
-  voice.setCheck({ round_trip_samples: 4_000, unsure: false, output: "headphones" });
+  voice.setCheck(CHECK);
   voice.heed();
   assert.equal(voice._singer, singer);
 });
 
-test("a count that is far ahead is laid beside the output's before the next sound check, and after one that was refused", async () => {
+/** @param {Voice} voice @param {() => unknown} act */
+async function lays(voice, act) {
+  const { _singer: singer, _counts: { base } } = voice;
+  ahead(voice);
+  await act();
+  assert.notEqual(voice._singer, singer);
+  assert.equal(voice._counts.base, base - 41 * 48);
+}
+
+test("a count that is far ahead is laid beside the output's before the next sound check, and where nobody waits for the answer to one", async () => {
   const voice = await opened(USB);
-  for (const accepted of [false, true]) {
-    voice._measure = /** @type {any} */ (async () => ({ accepted }));
-    await voice.measure();
-    const { _singer: singer, _counts: { base } } = voice;
-    ahead(voice);
-    if (accepted) await voice.measure();
-    else voice.heed();
-    assert.notEqual(voice._singer, singer);
-    assert.equal(voice._counts.base, base - 41 * 48);
-  }
+  await measures(voice, false);
+  await lays(voice, () => voice.heed());
+  await measures(voice);
+  await lays(voice, () => measures(voice));
+  await open(voice, USB);
+  await lays(voice, () => voice.heed());
+  const measuring = measures(voice);
+  voice.setCheck(null);
+  await measuring;
+  await lays(voice, () => voice.heed());
+});
+
+test("clocks that are forgotten do not come back with a count that is laid anew", async () => {
+  const voice = await opened(USB);
+  learn(voice);
+  await open(voice, USB);
+  voice.devicesChanged(true);
+  await lays(voice, () => voice.heed());
+  assert.equal(voice._watch?.clocks, null);
 });

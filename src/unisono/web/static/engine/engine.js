@@ -51,6 +51,8 @@ export class Engine extends EventTarget {
     this._stream = null;
     /** @type {AudioNode[]} */
     this._micNodes = [];
+    /** Whoever opens a microphone and finds another turn afterwards was closed, or another was opened. */
+    this._turn = 0;
     /** @type {Map<number, (answer: any) => void>} */
     this._asked = new Map();
     this._asks = 0;
@@ -146,6 +148,7 @@ export class Engine extends EventTarget {
     if (!navigator.mediaDevices?.getUserMedia) throw coded("insecure", "no microphone here without HTTPS");
     await this.openEar();
     this.closeMicrophone();
+    const turn = this._turn;
     const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1, ...(device_id ? { deviceId: { exact: device_id } } : {}) };
     let stream;
     try {
@@ -153,20 +156,20 @@ export class Engine extends EventTarget {
     } catch (error) {
       throw microphoneError(error);
     }
-    // While the person was asked, another may have been opened.
-    this.closeMicrophone();
     const track = stream.getAudioTracks()[0];
-    this._stream = stream;
+    if (turn === this._turn) this._stream = stream;
+    else track.stop();
     track.onended = () => this._emit("trouble", { code: "microphone_lost", text: track.label });
     const settings = track.getSettings();
     await this._devices.watch(settings.deviceId);
-    // Or this one closed, by now.
-    if (this._stream === stream) this._listenTo(stream, track);
+    if (turn === this._turn) this._listenTo(stream, track);
+    else if (!this._stream) this._devices.rest();
     const processed = settings.echoCancellation || settings.noiseSuppression || settings.autoGainControl;
     return { granted: { ...settings, label: track.label }, warnings: processed ? ["processed_microphone"] : [] };
   }
 
   closeMicrophone() {
+    this._turn += 1;
     for (const track of this._stream?.getTracks() ?? []) track.stop();
     for (const node of this._micNodes) node.disconnect();
     if (this._stream) this._worker.postMessage({ type: "close_microphone" });

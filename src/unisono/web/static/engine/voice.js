@@ -19,6 +19,7 @@ const AHEAD_MS_MAX = 30;
 /** So long the sound check waits for both counts to be seen. */
 const COUNTS_SEEN_MS = 3_500;
 const LOOK_MS = 100;
+const OTHER_DEVICE = "another device is in use";
 /** A round trip that is lost so soon after devices came or went is lost by them. */
 const DEVICES_MS = 20_000;
 
@@ -59,7 +60,11 @@ export class Voice {
     /** @type {Check | null} */
     this.check = null;
     this._measuredMs = { from: NaN, to: NaN };
-    this._measuring = false;
+    /**
+     * Under way, or waiting for the page's answer: what it finds holds for the streams and the count by which it is found, so until then the count is not laid anew.
+     * @type {{accepted: boolean, moved: boolean} | null}  moved: to another device meanwhile
+     */
+    this._measurement = null;
     this._roundTrip = NaN;
     this._lost = this._inDoubt = this._tooFarApart = this._marked = false;
     this._clocksPpm = 0;
@@ -123,7 +128,7 @@ export class Voice {
     if (this._watch) this._clocks = this._inDoubt ? null : this._watch.clocks;
     if (this._singer) this.firstEpoch = this._singer.stamper.epoch + 1;
     this._capture?.close();
-    this._capture = this._singer = this._watch = this.check = null;
+    this._capture = this._singer = this._watch = this.check = this._measurement = null;
     this._level.forget();
     return check;
   }
@@ -201,7 +206,7 @@ export class Voice {
    */
   _layBeside() {
     const { ear, _singer: singer, _watch: watch } = this;
-    if (this.check || this._measuring || !ear || !singer || !watch || !(Math.abs(watch.aheadMs) > AHEAD_MS_MAX)) return;
+    if (this.check || !ear || !singer || !watch || !(Math.abs(watch.aheadMs) > AHEAD_MS_MAX)) return;
     const { soundRate, base } = this._counts;
     this.firstEpoch = singer.stamper.epoch + 1;
     this._openSinger(ear, soundRate, base - Math.round((watch.aheadMs * ear.contextRate) / 1000), true);
@@ -216,11 +221,12 @@ export class Voice {
 
   /** Heed what the watch over the open streams has found since the last time. */
   heed() {
-    this._layBeside();
+    if (!this._measurement) this._layBeside();
     this._heedVerdicts();
   }
 
   _heedVerdicts() {
+    if (this._measurement) return;
     for (const verdict of this._watch?.verdicts() ?? []) {
       const stamper = this._singer?.stamper;
       if (!stamper || !this.ear || !this.check) return;
@@ -268,6 +274,7 @@ export class Voice {
   /** Streams that may have been moved to other devices tell nothing of the next. */
   _forgetClocks() {
     this._devices = "";
+    this._clocks = null;
     this._watch?.forgetClocks();
   }
 
@@ -275,25 +282,27 @@ export class Voice {
   devicesChanged(ours) {
     this._devicesMs = nowMs();
     if (ours) this._forgetClocks();
-    if (!this.check) return;
-    if (ours) this._lose("devices", "another device is in use");
-    else this._watch?.devices(nowMs());
+    if (!this.check && !this._measurement) return;
+    if (!ours) return this._watch?.devices(nowMs());
+    if (this._measurement) this._measurement.moved = true;
+    if (this.check) this._lose("devices", OTHER_DEVICE);
   }
 
-  /** Play the probe and record. @returns {Promise<any>} */
+  /** Play the probe and record. From then on it is watched what moves the round trip, though the page may answer much later. @returns {Promise<any>} */
   async measure() {
-    this._measuring = false;
-    await this._countsSeen();
-    this._layBeside();
-    this._measuring = true;
-    let accepted = false;
+    /** @type {{accepted: boolean, moved: boolean}} */
+    const mine = (this._measurement = { accepted: false, moved: false });
     try {
+      await this._countsSeen();
+      this._layBeside();
       const result = await this._measure();
-      accepted = result.accepted;
+      mine.accepted = result.accepted;
       return result;
     } finally {
-      // What was found holds for the count by which it was found: until the page has decided, that stays.
-      this._measuring = accepted;
+      if (this._measurement === mine) {
+        if (mine.accepted) this._watch?.measured(this._measuredMs.from, this._measuredMs.to);
+        else this._measurement = null;
+      }
     }
   }
 
@@ -317,8 +326,9 @@ export class Voice {
 
   /** Stamp by this from now on. @param {Check | null} check */
   setCheck(check) {
+    const measurement = this._measurement;
+    this._measurement = null;
     this.check = check;
-    this._measuring = false;
     this._lost = this._inDoubt = this._tooFarApart = false;
     this._marked = check?.unsure ?? false;
     this._clocksPpm = 0;
@@ -328,10 +338,10 @@ export class Voice {
       singer.lagSamples.length = 0;
       this._roundTrip = (check.round_trip_samples * this.ear.contextRate) / SAMPLE_RATE;
       singer.stamper.setRoundTrip(this._roundTrip, check.unsure);
-      // Taps were not between the moments of an earlier measurement.
-      const { from, to } = check.unsure ? { from: nowMs(), to: nowMs() } : this._measuredMs;
-      this._watch?.measured(from, to);
+      // What somebody tapped holds from now on.
+      if (check.unsure || !measurement?.accepted) this._watch?.measured(nowMs(), nowMs());
       this._heedVerdicts();
+      if (measurement?.moved && !check.unsure) this._lose("devices", OTHER_DEVICE);
     }
     this.song(this._song);
   }

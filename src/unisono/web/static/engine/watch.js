@@ -105,6 +105,7 @@ export class LoopWatch {
   /** These may be other devices now: what was known of their clocks holds no longer. */
   forgetClocks() {
     this._clocks.forget();
+    this._steadySince = this._seconds[this._seconds.length - 1]?.ms ?? this._steadySince;
   }
 
   /** How far the microphone's count is ahead of the output's, in ms; NaN until two of the last seconds were seen well. */
