@@ -41,7 +41,7 @@ class Singer:
     card: CardSpec
     courtyard: Courtyard | None = None
     sung: dict[str, list[tuple[int, Span]]] = field(default_factory=dict)
-    """What pages that were closed had sung, by performance: (epoch, span)."""
+    """What pages that were closed had sung, by performance: (epoch, span); nothing, if away when it began."""
     steps: list[tuple[int, bool, float]] = field(default_factory=list)
     """(which kill, whether the machine was started anew, by how many ms the room's clock stepped), where known."""
     jumps: int = 0
@@ -68,7 +68,7 @@ class Singer:
             courtyard = await self._open()
         self.courtyard = courtyard
         await courtyard.check(self.card)
-        self._misses(begun=True)
+        self._note_absence(begun=True)
         self._do(self._follow(courtyard))
         self._begin(courtyard)
 
@@ -90,15 +90,15 @@ class Singer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         courtyard = self.here
         courtyard.keep.close()
-        self._misses(begun=False)
+        self._note_absence(begun=False)
         for epoch, sung in courtyard.keep.sung.items():
             self.sung.setdefault(courtyard.keep.performance, []).append((epoch, sung))
         await courtyard.drop(away_ms=600_000)
         await courtyard.leave()
         self.courtyard, self._performance = None, ""
 
-    def _misses(self, *, begun: bool) -> None:
-        """What is sung here while the page is closed: a song that had not `begun` then, or had when it was back."""
+    def _note_absence(self, *, begun: bool) -> None:
+        """The page is away for a part of this song, if when it closed (came back) the song had not (had) `begun`."""
         song = self.here.view.song
         if song is not None and self.in_song() and (self.here.heard_position >= song.start) == begun:
             self.sung.setdefault(song.performance, [])
